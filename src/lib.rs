@@ -15,3 +15,4 @@
 //!
 //! Who may import whom is a table in `tests/rooms.rs`, and it is kept true there.
 
+pub mod explain;
