@@ -16,3 +16,4 @@
 //! Who may import whom is a table in `tests/rooms.rs`, and it is kept true there.
 
 pub mod explain;
+pub mod names;
