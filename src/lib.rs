@@ -17,3 +17,4 @@
 
 pub mod explain;
 pub mod names;
+pub mod findings;

@@ -1,0 +1,173 @@
+//! Every code with its severity, citation and meaning. A code is stable for ever; `docs/findings.md` explains each.
+
+use super::Severity;
+
+/// Declares the catalogue: one row a code.
+macro_rules! catalogue {
+    ($($variant:ident, $code:literal, $severity:ident, $cite:literal, $meaning:literal;)+) => {
+        /// What a finding is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl Code {
+            /// All codes, in catalogue order.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The stable code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $code,)+ }
+            }
+
+            /// The severity it has unless a room says otherwise.
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$variant => Severity::$severity,)+ }
+            }
+
+            /// The standard or document behind it.
+            pub fn cite(self) -> &'static str {
+                match self { $(Code::$variant => $cite,)+ }
+            }
+
+            /// What it means, one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning,)+ }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // chain
+    ChainNoPath, "chain.no-path", Error, "RFC 5280 §6.1", "No path leads from the leaf to a trusted root.";
+    ChainIntermediateMissing, "chain.intermediate-missing", Error, "RFC 5246 §7.4.2", "An intermediate that peers need is not sent.";
+    ChainUntrustedRoot, "chain.untrusted-root", Error, "RFC 5280 §6.1.1", "The chain is complete but ends in a root that is not trusted here.";
+    ChainSelfSigned, "chain.self-signed", Error, "RFC 5280 §6.1", "The leaf is signed by its own key and is no trust anchor.";
+    ChainMisordered, "chain.misordered", Warning, "RFC 5246 §7.4.2", "The certificates are not in the order in which each certifies the one before it.";
+    ChainRootSent, "chain.root-sent", Note, "RFC 8446 §4.4.2", "The root stands in the chain; peers have it or will not trust it.";
+    ChainStranger, "chain.stranger", Warning, "RFC 5246 §7.4.2", "A certificate in the chain certifies none of the others.";
+    ChainNotACa, "chain.not-a-ca", Error, "RFC 5280 §4.2.1.9", "An issuer in the chain may not sign certificates.";
+    ChainPathLength, "chain.path-length", Error, "RFC 5280 §4.2.1.9", "The chain is longer than an issuer in it allows.";
+    ChainNameConstraint, "chain.name-constraint", Error, "RFC 5280 §4.2.1.10", "A name lies outside what an issuer in the chain may certify.";
+    ChainBadSignature, "chain.bad-signature", Error, "RFC 5280 §6.1.3", "A signature in the chain does not verify.";
+    ChainCriticalExtension, "chain.critical-extension", Error, "RFC 5280 §4.2", "A critical extension is one that peers do not know.";
+    // validity
+    ValidityExpired, "validity.expired", Error, "RFC 5280 §4.1.2.5", "The certificate has ended.";
+    ValidityNotYet, "validity.not-yet", Error, "RFC 5280 §4.1.2.5", "The certificate is not valid yet.";
+    ValidityFresh, "validity.fresh", Warning, "RFC 5280 §4.1.2.5", "The certificate became valid less than an hour ago; a partner whose clock is behind will refuse it.";
+    ValidityEndsSoon, "validity.ends-soon", Warning, "RFC 5280 §4.1.2.5", "Little of the certificate's life is left.";
+    ValidityIssuerEndsFirst, "validity.issuer-ends-first", Warning, "RFC 5280 §6.1.3", "An issuer in the chain ends before the leaf does.";
+    ValidityTooLong, "validity.too-long", Error, "BR 6.3.2", "The certificate lives longer than public CAs may issue at its date.";
+    // names
+    NamesMissing, "names.missing", Error, "RFC 9525 §6", "A wanted name is not in the certificate.";
+    NamesNoSan, "names.no-san", Error, "RFC 9525 §6.1", "The certificate has no subjectAltName; peers do not read the common name.";
+    NamesSrvIdMissing, "names.srv-id-missing", Note, "RFC 6120 §13.7.1.2", "An SRV-ID was planned and is not in the certificate.";
+    NamesXmppAddrMissing, "names.xmpp-addr-missing", Note, "RFC 6120 §13.7.1.4", "An XmppAddr was planned and is not in the certificate.";
+    NamesWildcardForSip, "names.wildcard-for-sip", Error, "RFC 5922 §7.2", "A SIP name is covered by a wildcard alone, which SIP peers do not accept.";
+    NamesSipUriIncomplete, "names.sip-uri-incomplete", Warning, "RFC 5922 §7.1", "A sip URI stands for some SIP domains only; strict peers then ignore the DNS names of the others.";
+    NamesUppercase, "names.uppercase", Warning, "RFC 9525 §6.3", "A DNS name holds upper-case letters, which some servers compare byte by byte.";
+    NamesMalformed, "names.malformed", Error, "RFC 5280 §4.2.1.6", "A subjectAltName entry is malformed.";
+    NamesSurplus, "names.surplus", Note, "RFC 9525 §7.4", "The certificate holds names that were not planned.";
+    NamesCommonName, "names.common-name", Note, "BR 7.1.4.3", "The common name is not one of the subjectAltName entries, letter for letter.";
+    // usage
+    UsageNoServerAuth, "usage.no-server-auth", Error, "RFC 5280 §4.2.1.12", "The extended key usage does not let the certificate serve TLS.";
+    UsageNoClientAuth, "usage.no-client-auth", Note, "XEP-0178", "The certificate is not for TLS clients; some peers will not take it as proof for outgoing streams.";
+    UsageNoDigitalSignature, "usage.no-digital-signature", Error, "RFC 8446 §4.4.2.2", "The key usage lacks digitalSignature, which TLS needs.";
+    UsageLeafIsCa, "usage.leaf-is-ca", Error, "RFC 6120 §13.7.1.1", "The leaf is a CA certificate.";
+    // key and signature
+    KeyWeak, "key.weak", Error, "BR 6.1.5", "The key is too small or of a kind that peers do not accept.";
+    KeyUncommon, "key.uncommon", Warning, "BR 6.1.5", "The key is of a kind that not all peers accept.";
+    KeyMismatch, "key.mismatch", Error, "RFC 8446 §4.4.3", "The private key does not belong to the certificate.";
+    SignatureWeak, "signature.weak", Error, "RFC 9155", "The certificate is signed with a hash that peers refuse.";
+    // form
+    FormVersion, "form.version", Error, "RFC 5280 §4.1.2.1", "The certificate is not X.509 version 3.";
+    FormSerial, "form.serial", Warning, "RFC 5280 §4.1.2.2", "The serial number is zero, negative, or longer than 20 bytes.";
+    FormMalformed, "form.malformed", Error, "RFC 5280 §4.1", "The file or an extension in it cannot be parsed.";
+    FormEmptySubject, "form.empty-subject", Note, "RFC 6120 §13.7.1.1", "The subject is empty, as public CAs issue it today.";
+    FormExtension, "form.extension", Note, "RFC 5280 §4.2", "An extension stands where it must not, or contradicts another.";
+    FormCriticality, "form.criticality", Note, "RFC 5280 §4.2", "An extension is critical where it must not be, or is not where it must.";
+    FormKeyIdentifier, "form.key-identifier", Note, "RFC 5280 §4.2.1.1", "A key identifier that links a certificate to its issuer is missing or of a wrong form.";
+    FormEmptyIssuer, "form.empty-issuer", Error, "RFC 5280 §4.1.2.4", "The issuer's name is empty.";
+    // granted against asked
+    GrantedNameLost, "granted.name-lost", Error, "RFC 2986", "A name that was asked for was not granted.";
+    GrantedNameDropped, "granted.name-dropped", Warning, "BR 7.1.2.7.12", "A name of a form that the issuer does not put in certificates was not granted.";
+    GrantedNameAdded, "granted.name-added", Note, "RFC 2986", "The certificate holds a name that was not asked for.";
+    GrantedUsageLost, "granted.usage-lost", Warning, "RFC 5280 §4.2.1.12", "A key purpose that was asked for was not granted.";
+    GrantedUsageAdded, "granted.usage-added", Note, "RFC 5280 §4.2.1.12", "The certificate holds a key purpose that was not asked for.";
+    GrantedRootChanged, "granted.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate hangs on another root than the generation before, which partners may not trust.";
+    GrantedIntermediateChanged, "granted.intermediate-changed", Note, "RFC 5280 §3.2", "The certificate comes from another intermediate than the generation before.";
+    // live
+    LiveUnreachable, "live.unreachable", Error, "RFC 6120 §3", "Nothing answers at the address.";
+    LiveNoTls, "live.no-tls", Error, "RFC 7590 §3", "The peer answers but TLS does not come up.";
+    LiveOtherLeaf, "live.other-leaf", Error, "docs/gateway.md", "The address serves another leaf than the one assigned.";
+    LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
+    LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/gateway.md", "A gateway has nothing assigned to it.";
+    LiveNotDriven, "live.not-driven", Warning, "docs/gateway.md", "A gateway is of a kind that assign does not drive yet: its server must be reloaded by hand.";
+    LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
+    CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";
+    RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
+    RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
+    RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";
+    RequestNameLeftOut, "request.name-left-out", Note, "BR 7.1.2.7.12", "Names are not asked for, as the issuer does not put their form in certificates.";
+    RequestKeyRefused, "request.key-refused", Warning, "BR 6.1.5", "The issuer does not take keys of this type.";
+    RequestKeyKept, "request.key-kept", Note, "docs/workspace.md", "The key that is used again is of another type than the one asked for.";
+    // the surroundings: what `doctor` and `log` find
+    DoctorDeployment, "doctor.deployment", Error, "docs/workspace.md", "The deployment file cannot be read or holds mistakes.";
+    DoctorNoDeployment, "doctor.no-deployment", Warning, "docs/workspace.md", "There is no deployment file.";
+    DoctorNoState, "doctor.no-state", Note, "docs/workspace.md", "There is no state folder yet.";
+    DoctorState, "doctor.state", Error, "docs/workspace.md", "The state folder cannot be used.";
+    DoctorStateDamaged, "doctor.state-damaged", Error, "docs/workspace.md", "A part of the state is missing or cannot be understood.";
+    DoctorStateMode, "doctor.state-mode", Error, "docs/workspace.md", "Others than the owner can reach a part of the state.";
+    DoctorStateLeftover, "doctor.state-leftover", Note, "docs/workspace.md", "A killed command left something in the state, which the next one puts in order.";
+    DoctorUnfinished, "doctor.unfinished", Warning, "docs/workspace.md", "An assignment was begun and not ended.";
+    DoctorLive, "doctor.live", Error, "docs/workspace.md", "What live/ points to is not what was assigned.";
+    DoctorJournalBroken, "doctor.journal-broken", Error, "docs/workspace.md", "The chain of the journal breaks.";
+    DoctorJournalTorn, "doctor.journal-torn", Warning, "docs/workspace.md", "The last line of the journal is not whole.";
+    DoctorClockStep, "doctor.clock-step", Warning, "docs/workspace.md", "The clock was or is behind the journal.";
+    DoctorSpace, "doctor.space", Warning, "docs/workspace.md", "Little space is left where the state lies.";
+    DoctorPassphrase, "doctor.passphrase", Error, "docs/workspace.md", "The passphrase of stored keys cannot be read safely.";
+    DoctorRoots, "doctor.roots", Error, "RFC 5280 §6.1.1", "Trust anchors that the deployment names cannot be read.";
+    DoctorGatewayDown, "doctor.gateway-down", Warning, "docs/gateway.md", "An embedded gateway does not answer on its control socket.";
+    DoctorGatewayNotAsked, "doctor.gateway-not-asked", Warning, "docs/gateway.md", "This user may not ask an embedded gateway.";
+    DoctorSocket, "doctor.socket", Error, "docs/gateway.md", "A control socket can be reached by others, or is something else.";
+    DoctorGatewayFolder, "doctor.gateway-folder", Error, "docs/gateway.md", "Others than its owner can reach a gateway's folder or the keys in it.";
+    DoctorPort, "doctor.port", Error, "docs/gateway.md", "The port of a gateway that does not run is taken by something else.";
+    DoctorDescriptors, "doctor.descriptors", Warning, "docs/gateway.md", "A gateway may have fewer file descriptors than its connection limit needs.";
+    DoctorGatewayKind, "doctor.gateway-kind", Note, "docs/gateway.md", "A gateway is of a kind that assign does not write yet.";
+    DoctorNewerLive, "doctor.newer-live", Warning, "docs/workspace.md", "A gateway serves what this state does not know: a copied or restored state.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_well_formed() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let text = code.as_str();
+            assert!(seen.insert(text), "{text} twice");
+            assert_eq!(text.split('.').count(), 2, "{text}");
+            assert!(
+                text.chars()
+                    .all(|c| c.is_ascii_lowercase() || ".-0123456789".contains(c)),
+                "{text}"
+            );
+            assert!(code.meaning().ends_with('.'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_citation_is_a_standard_or_a_page_that_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        for code in Code::ALL {
+            let cite = code.cite();
+            let standard = ["RFC ", "BR ", "XEP-"]
+                .iter()
+                .any(|body| cite.starts_with(body));
+            let page = cite.starts_with("docs/") && root.join(cite).is_file();
+            assert!(standard || page, "{}: {cite}", code.as_str());
+        }
+    }
+}
