@@ -18,3 +18,4 @@
 pub mod explain;
 pub mod names;
 pub mod findings;
+pub mod federation;

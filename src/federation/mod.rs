@@ -1,0 +1,9 @@
+//! Federated XMPP partners and access policies: what the seed calls XMPP federation.
+
+pub mod negotiation;
+pub mod partner;
+pub mod policy;
+
+pub use negotiation::{Method, Negotiation, Setting};
+pub use partner::{Partner, PartnerType};
+pub use policy::{Policy, Scope};
