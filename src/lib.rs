@@ -19,3 +19,4 @@ pub mod explain;
 pub mod names;
 pub mod findings;
 pub mod federation;
+pub mod x509;

@@ -1,0 +1,42 @@
+//! The only door to ASN.1 and keys: what is wrapped, and why.
+//!
+//! Pure: bytes in, values out. Everything that comes from outside is read tolerantly by x509-parser
+//! ([`certificate`], [`csr`]), after a look at the bare bytes; everything we write is encoded by x509-cert and `der`, since rcgen can write neither
+//! an SRVName (it knows UTF8String only) nor two values of one subject field; rcgen makes keys and signatures
+//! ([`key`]). No type of these crates shows in a signature here. Bundles ([`bundle`]) exist only if leaf, chain and
+//! key belong together. Standards: RFC 5280, 2986, 5958, 7468.
+
+pub mod bundle;
+pub mod certificate;
+pub mod chain;
+pub mod container;
+pub mod csr;
+pub mod error;
+pub mod extensions;
+pub mod fingerprint;
+pub mod general_name;
+pub mod issue;
+pub mod key;
+mod key_format;
+pub mod oid;
+pub mod pem;
+pub mod public_key;
+mod signature;
+mod sniff;
+pub mod subject;
+mod tlv;
+pub mod usage;
+pub mod window;
+
+pub use bundle::Bundle;
+pub use certificate::Certificate;
+pub use chain::{Chain, Ordered, order};
+pub use csr::{Csr, CsrSpec};
+pub use error::{Expected, ForeignForm, X509Error};
+pub use extensions::{ExtensionKind, RawExtension};
+pub use fingerprint::Fingerprint;
+pub use key::{KeyType, Passphrase, PrivateKey};
+pub use public_key::PublicKeyKind;
+pub use subject::Subject;
+pub use usage::{KeyPurpose, KeyUsage};
+pub use window::{Standing, Window};
