@@ -20,3 +20,4 @@ pub mod names;
 pub mod findings;
 pub mod federation;
 pub mod x509;
+pub mod deployment;

@@ -1,0 +1,69 @@
+//! `[issuer.NAME]` and `[certificate.NAME]`: who signs, and what is signed.
+
+use super::KeySettings;
+use crate::names::{Domain, Identifier, Slug, Use};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Where trust anchors come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootsSource {
+    /// The system's store.
+    System,
+    /// Mozilla's list.
+    Mozilla,
+    /// A file, or a folder of files.
+    Path(PathBuf),
+}
+
+/// An issuer's profile: a name in `templates/profiles/`, or a file of one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// One that ships with the product.
+    BuiltIn(String),
+    /// A path ending in `.toml`.
+    File(PathBuf),
+}
+
+/// `[issuer.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Issuer {
+    /// Its name.
+    pub name: Slug,
+    /// What it allows.
+    pub profile: ProfileSource,
+    /// AD CS template name.
+    pub template: Option<String>,
+    /// A program that takes the CSR on standard input and gives the chain on standard output.
+    pub submit: Option<Vec<String>>,
+    /// Which roots judge what it issues; default `system`.
+    pub roots: Vec<RootsSource>,
+    /// Share of life left at which renewal is due, 0.0 to 1.0; none: the profile's.
+    pub renew_at: Option<f64>,
+}
+
+/// `[certificate.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The lineage.
+    pub name: Slug,
+    /// Which issuer.
+    pub issuer: Slug,
+    /// What it is for, at least one.
+    pub uses: BTreeSet<Use>,
+    /// Only these domains of `[edge]`, with their components; none: all.
+    pub domains: Option<Vec<Domain>>,
+    /// For PKCS#12 only.
+    pub friendly_name: Option<String>,
+    /// Further names.
+    pub san: Vec<Identifier>,
+    /// The key, `[key]` merged in.
+    pub key: KeySettings,
+}
+
+/// The profiles that ship with the product, by their words in `profile = "…"`.
+pub const PROFILE_WORDS: [&str; 2] = ["public-dv", "private-xmpp"];
+
+/// A word of the format whose profile does not ship yet: a file with it is read, and a certificate that needs it
+/// is refused where it is used.
+pub(super) const PROFILE_TO_COME: &str = "ad-cs";

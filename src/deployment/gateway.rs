@@ -1,0 +1,198 @@
+//! `[gateway.KIND.NAME]`: what serves the certificates.
+
+use super::RootsSource;
+use crate::names::{Domain, Protocol, Slug};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[gateway.KIND.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its name, unique over all kinds.
+    pub name: Slug,
+    /// The certificates it serves; exactly one except for `embedded`.
+    pub certificates: Vec<Slug>,
+    /// Listeners on which the new leaf must be proved; empty: read from the server's configuration.
+    pub prove: Vec<Listener>,
+    /// What it is.
+    pub kind: GatewayKind,
+}
+
+/// A listener to prove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where.
+    pub address: SocketAddr,
+    /// Names to prove; none: every name of the certificate that fits the protocol.
+    pub names: Option<Vec<Domain>>,
+}
+
+/// The kinds of gateway, each with its own keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayKind {
+    /// `edgecert gateway run`.
+    Embedded(Embedded),
+    /// Prosody.
+    Prosody(FileTarget),
+    /// ejabberd.
+    Ejabberd(FileTarget),
+    /// Kamailio.
+    Kamailio(FileTarget),
+    /// HAProxy.
+    Haproxy(FileTarget),
+    /// nginx.
+    Nginx(FileTarget),
+    /// coturn.
+    Coturn(FileTarget),
+    /// Anything else: destinations and a reload command.
+    Files(Files),
+}
+
+/// `[gateway.embedded.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedded {
+    /// Control socket, absolute, at most 107 bytes (the limit of `sun_path`); the default applied.
+    pub socket: PathBuf,
+    /// The gateway's own copy of the current pair, absolute; the default applied.
+    pub directory: PathBuf,
+    /// How unknown partners are treated; none: only the partners listed are let in.
+    pub others: Option<crate::federation::Negotiation>,
+    /// Connections at once over all listeners; default 1000.
+    pub connection_limit: u32,
+    /// Anchors for partners' client certificates; default `system`.
+    pub roots: Vec<RootsSource>,
+    /// At least one.
+    pub listeners: Vec<EmbeddedListener>,
+}
+
+/// `[[gateway.embedded.NAME.listener]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedListener {
+    /// `xmpp-server`, `xmpps-server`, `sips` or `tls`.
+    pub protocol: Protocol,
+    /// Where it listens; port 0 is refused.
+    pub listen: SocketAddr,
+    /// Where it forwards to.
+    pub backend: SocketAddr,
+    /// Whether the backend gets a PROXY protocol version 2 header.
+    pub proxy_protocol: bool,
+}
+
+/// The keys of the file-based servers; which of them a kind takes is fixed in the parser.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileTarget {
+    /// The server's configuration.
+    pub config: Option<PathBuf>,
+    /// Prosody's certificate folder.
+    pub directory: Option<PathBuf>,
+    /// Combined file.
+    pub file: Option<PathBuf>,
+    /// Leaf and chain.
+    pub cert_file: Option<PathBuf>,
+    /// Key.
+    pub key_file: Option<PathBuf>,
+    /// Kamailio's RPC socket, HAProxy's admin socket.
+    pub socket: Option<PathBuf>,
+    /// coturn's pid file.
+    pub pid_file: Option<PathBuf>,
+    /// `user:group`.
+    pub owner: Option<String>,
+    /// File mode.
+    pub mode: Option<u32>,
+}
+
+/// `[gateway.files.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Program and arguments, run without a shell.
+    pub reload: Option<Vec<String>>,
+    /// How long the program may take; default 30 s.
+    pub timeout: Duration,
+    /// At least one.
+    pub destinations: Vec<Destination>,
+}
+
+/// `[[gateway.files.NAME.destination]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// What is written.
+    pub content: Content,
+    /// Where.
+    pub path: PathBuf,
+    /// `user:group`; none: who runs the command.
+    pub owner: Option<String>,
+    /// Default 0644 without a key, 0600 with one.
+    pub mode: Option<u32>,
+}
+
+/// What a destination holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// The leaf.
+    Cert,
+    /// The intermediates.
+    Chain,
+    /// Leaf and intermediates.
+    Fullchain,
+    /// The key.
+    Privkey,
+    /// Leaf, intermediates, key.
+    Combined,
+}
+
+impl Content {
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Content::Cert => "cert",
+            Content::Chain => "chain",
+            Content::Fullchain => "fullchain",
+            Content::Privkey => "privkey",
+            Content::Combined => "combined",
+        }
+    }
+
+    /// Whether the private key is in it.
+    pub fn holds_key(self) -> bool {
+        match self {
+            Content::Privkey | Content::Combined => true,
+            Content::Cert | Content::Chain | Content::Fullchain => false,
+        }
+    }
+}
+
+impl Destination {
+    /// The mode to write with: as given, else 0600 with a key and 0644 without one.
+    pub fn mode_or_default(&self) -> u32 {
+        let default = if self.content.holds_key() {
+            0o600
+        } else {
+            0o644
+        };
+        self.mode.unwrap_or(default)
+    }
+}
+
+impl GatewayKind {
+    /// The words of all kinds, in the order of the documentation.
+    pub const WORDS: [&str; 8] = [
+        "embedded", "prosody", "ejabberd", "kamailio", "haproxy", "nginx", "coturn", "files",
+    ];
+
+    /// The word in the header.
+    pub fn word(&self) -> &'static str {
+        match self {
+            GatewayKind::Embedded(_) => "embedded",
+            GatewayKind::Prosody(_) => "prosody",
+            GatewayKind::Ejabberd(_) => "ejabberd",
+            GatewayKind::Kamailio(_) => "kamailio",
+            GatewayKind::Haproxy(_) => "haproxy",
+            GatewayKind::Nginx(_) => "nginx",
+            GatewayKind::Coturn(_) => "coturn",
+            GatewayKind::Files(_) => "files",
+        }
+    }
+}

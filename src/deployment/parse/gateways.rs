@@ -1,0 +1,477 @@
+//! `[gateway.KIND.NAME]`: which keys each kind takes, and what may not be said twice.
+
+use super::super::read::{Place, Table, Value};
+use super::super::values::{MAX_SOCKET_BYTES, socket_fits};
+use super::super::{
+    Content, Destination, Embedded, EmbeddedListener, FileTarget, Files, Gateway, GatewayKind,
+    Listener,
+};
+use super::certificates::read_roots;
+use super::federation::negotiation;
+use super::{Context, header_name, optional_table};
+use crate::explain::{nearest, printable};
+use crate::names::{Protocol, Slug};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the gateways read so far have taken.
+struct Taken<'c> {
+    context: &'c Context,
+    certificates: &'c [Slug],
+    /// Gateway names, with their kinds.
+    names: BTreeMap<Slug, String>,
+    /// Files, sockets and folders that only one gateway may have, with the key that has them.
+    paths: BTreeMap<PathBuf, String>,
+}
+
+impl Taken<'_> {
+    /// Notes that a gateway has this path to itself.
+    fn claim(&mut self, path: &Path, key: &str, place: &Place<'_, '_>) {
+        let path = self.context.base.join(path);
+        if let Some(other) = self.paths.get(&path) {
+            place.fail(
+                format!("{other} has this path already"),
+                "give each its own path",
+            );
+        } else {
+            self.paths.insert(path, key.to_owned());
+        }
+    }
+}
+
+/// All gateways in file order, those with mistakes left out.
+pub(super) fn gateways(
+    root: &Table<'_, '_>,
+    context: &Context,
+    certificates: &[Slug],
+) -> Vec<Gateway> {
+    let Some(table) = optional_table(root, "gateway") else {
+        return Vec::new();
+    };
+    let mut taken = Taken {
+        context,
+        certificates,
+        names: BTreeMap::new(),
+        paths: BTreeMap::new(),
+    };
+    let mut tables = Vec::new();
+    for kind in table.names() {
+        if !GatewayKind::WORDS.contains(&kind.name.as_str()) {
+            let mend = match nearest(&kind.name, GatewayKind::WORDS) {
+                Some(right) => format!("did you mean \"{right}\"?"),
+                None => {
+                    "write [gateway.KIND.NAME]; other servers are [gateway.files.NAME]".to_owned()
+                }
+            };
+            kind.at.fail_because(
+                format!("unknown kind of gateway \"{}\"", printable(&kind.name)),
+                format!("known: {}", GatewayKind::WORDS.join(", ")),
+                mend,
+            );
+            continue;
+        }
+        if let Some(names) = kind.value.table() {
+            tables.extend(
+                names
+                    .names()
+                    .into_iter()
+                    .map(|named| (kind.name.clone(), named)),
+            );
+        }
+    }
+    // Kinds are grouped by the parser; the file's order is that of the names.
+    tables.sort_by_key(|(_, named)| named.at.offset());
+    let mut gateways = Vec::new();
+    for (kind, named) in tables {
+        let name = header_name(&named);
+        if let Some(name) = &name
+            && let Some(other) = taken.names.insert(name.clone(), kind.clone())
+        {
+            named.at.fail(
+                format!("there is a gateway \"{name}\" of kind {other} already"),
+                "gateways are named on the command line without their kind; choose another name",
+            );
+        }
+        if let Some(table) = named.value.table() {
+            gateways.extend(read_gateway(&kind, name, table, &mut taken));
+        }
+    }
+    gateways
+}
+
+fn read_gateway(
+    kind: &str,
+    name: Option<Slug>,
+    table: Table<'_, '_>,
+    taken: &mut Taken<'_>,
+) -> Option<Gateway> {
+    let certificates = read_certificates(&table, kind == "embedded", taken.certificates);
+    let prove = table
+        .get("prove")
+        .map_or_else(|| Some(Vec::new()), |value| read_prove(&value));
+    let kind = match kind {
+        "embedded" => read_embedded(&table, name.as_ref(), taken).map(GatewayKind::Embedded),
+        "prosody" => read_target(&table, PROSODY, taken).map(GatewayKind::Prosody),
+        "ejabberd" => read_target(&table, EJABBERD, taken).map(GatewayKind::Ejabberd),
+        "kamailio" => read_target(&table, KAMAILIO, taken).map(GatewayKind::Kamailio),
+        "haproxy" => read_target(&table, HAPROXY, taken).map(GatewayKind::Haproxy),
+        "nginx" => read_target(&table, NGINX, taken).map(GatewayKind::Nginx),
+        "coturn" => read_target(&table, COTURN, taken).map(GatewayKind::Coturn),
+        "files" => read_files(&table, taken).map(GatewayKind::Files),
+        _ => None,
+    };
+    table.finish();
+    Some(Gateway {
+        name: name?,
+        certificates: certificates?,
+        prove: prove?,
+        kind: kind?,
+    })
+}
+
+/// One certificate, or for the embedded gateway a list of them.
+fn read_certificates(table: &Table<'_, '_>, many: bool, known: &[Slug]) -> Option<Vec<Slug>> {
+    let value = table.need("certificate", "\"external-edge\"")?;
+    let read = |value: &Value<'_, '_>| {
+        let name = value.slug()?;
+        if !known.contains(&name) {
+            value.unknown_word(name.as_str(), known.iter().map(Slug::as_str));
+            return None;
+        }
+        Some(name)
+    };
+    if many && !value.is_text() {
+        return value.unique_some(read);
+    }
+    if !value.is_text() {
+        value.wrong_type(
+            "text",
+            "name one certificate; for a second one write a second table with the same config and other files",
+        );
+        return None;
+    }
+    read(&value).map(|name| vec![name])
+}
+
+fn read_prove(value: &Value<'_, '_>) -> Option<Vec<Listener>> {
+    let words = Protocol::ALL.map(|protocol| (protocol.word(), protocol));
+    let mut listeners = Vec::new();
+    let mut sound = true;
+    for element in value.list()? {
+        let listener = element.table().and_then(|table| {
+            let protocol = table
+                .need("protocol", "\"xmpp-server\"")
+                .and_then(|value| value.word(&words));
+            let address = table
+                .need("address", "\"127.0.0.1:5269\"")
+                .and_then(|value| value.socket_address());
+            let names = table
+                .get("names")
+                .map(|value| value.unique_some(Value::domain));
+            table.finish();
+            Some(Listener {
+                protocol: protocol?,
+                address: address?,
+                names: names.map_or(Some(None), |names| names.map(Some))?,
+            })
+        });
+        match listener {
+            Some(listener) if listeners.contains(&listener) => {
+                element.fail("this listener stands here twice", "write it once");
+                sound = false;
+            }
+            Some(listener) => listeners.push(listener),
+            None => sound = false,
+        }
+    }
+    sound.then_some(listeners)
+}
+
+fn read_embedded(
+    table: &Table<'_, '_>,
+    name: Option<&Slug>,
+    taken: &mut Taken<'_>,
+) -> Option<Embedded> {
+    let context = taken.context;
+    let socket_value = table.get("socket");
+    let directory_value = table.get("directory");
+    let others = table.get("others").map(|value| {
+        let table = value.table()?;
+        let negotiation = negotiation(&table);
+        table.finish();
+        negotiation
+    });
+    let connection_limit = table
+        .get("connection-limit")
+        .map_or(Some(1000), |value| value.integer(1..=1_000_000));
+    let roots = read_roots(table);
+    let listeners = read_listeners(table);
+    let name = name?;
+    let directory = match &directory_value {
+        Some(value) => context.base.join(value.path()?),
+        None if context.under_etc => Path::new("/var/lib/edgecert-gateway").join(name.as_str()),
+        None => context.base.join("edgecert.gateway").join(name.as_str()),
+    };
+    let socket = match &socket_value {
+        Some(value) => context.base.join(value.socket_path(&context.base)?),
+        None if context.under_etc => PathBuf::from(format!("/run/edgecert/{name}.sock")),
+        None => directory.join(format!("{name}.sock")),
+    };
+    let place = place_of(table, socket_value.as_ref(), "socket");
+    if !socket_fits(&socket) {
+        place.fail_because(
+            format!(
+                "the path of the control socket has {} bytes: {}",
+                socket.as_os_str().len(),
+                printable(&socket.display().to_string())
+            ),
+            format!("the system takes at most {MAX_SOCKET_BYTES}"),
+            format!("write socket = \"/run/edgecert/{name}.sock\" or another short path"),
+        );
+    }
+    taken.claim(&socket, &format!("gateway.embedded.{name}.socket"), &place);
+    let place = place_of(table, directory_value.as_ref(), "directory");
+    taken.claim(
+        &directory,
+        &format!("gateway.embedded.{name}.directory"),
+        &place,
+    );
+    Some(Embedded {
+        socket,
+        directory,
+        others: others.map_or(Some(None), |others| others.map(Some))?,
+        connection_limit: connection_limit?,
+        roots,
+        listeners: listeners?,
+    })
+}
+
+/// Where a key stands, or would stand.
+fn place_of<'s, 't>(
+    table: &Table<'s, 't>,
+    value: Option<&Value<'s, 't>>,
+    key: &str,
+) -> Place<'s, 't> {
+    value.map_or_else(|| table.place().with_key(key), Value::place)
+}
+
+fn read_listeners(table: &Table<'_, '_>) -> Option<Vec<EmbeddedListener>> {
+    const EXAMPLE: &str = "[[gateway.embedded.NAME.listener]] with protocol, listen and backend";
+    let list = table.need("listener", EXAMPLE)?.list()?;
+    if list.is_empty() {
+        table
+            .place()
+            .with_key("listener")
+            .fail("the gateway has no listener", format!("write {EXAMPLE}"));
+        return None;
+    }
+    let mut listeners: Vec<EmbeddedListener> = Vec::new();
+    let mut sound = true;
+    for element in list {
+        let Some(table) = element.table() else {
+            sound = false;
+            continue;
+        };
+        let protocol = table.need("protocol", "\"xmpp-server\"").and_then(|value| {
+            value.word(&[
+                ("xmpp-server", Protocol::XmppServer),
+                ("xmpps-server", Protocol::XmppsServer),
+                ("sips", Protocol::Sips),
+                ("tls", Protocol::Tls),
+            ])
+        });
+        let listen_value = table.need("listen", "\"[::]:5269\"");
+        let listen = listen_value.as_ref().and_then(Value::socket_address);
+        let backend_value = table.need("backend", "\"127.0.0.1:15269\"");
+        let backend = backend_value.as_ref().and_then(Value::socket_address);
+        let proxy_protocol = table
+            .get("proxy-protocol")
+            .map_or(Some(false), |value| value.boolean());
+        table.finish();
+        let (Some(protocol), Some(listen), Some(backend), Some(proxy_protocol)) =
+            (protocol, listen, backend, proxy_protocol)
+        else {
+            sound = false;
+            continue;
+        };
+        if listeners.iter().any(|other| other.listen == listen)
+            && let Some(value) = &listen_value
+        {
+            value.fail(
+                format!("two listeners have the address {listen}"),
+                "give each listener its own address and port",
+            );
+        }
+        if listen == backend
+            && let Some(value) = &backend_value
+        {
+            value.fail(
+                "the listener would forward to itself",
+                "write the address of the server behind it",
+            );
+        }
+        listeners.push(EmbeddedListener {
+            protocol,
+            listen,
+            backend,
+            proxy_protocol,
+        });
+    }
+    sound.then_some(listeners)
+}
+
+/// Which keys a file-based server takes beside `config`, `owner` and `mode`.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// `directory`, needed.
+    directory: bool,
+    /// `file`, needed.
+    file: bool,
+    /// `cert-file` and `key-file`, both needed.
+    pair: bool,
+    /// The key of its socket, optional.
+    socket: Option<&'static str>,
+    /// `pid-file`, optional.
+    pid_file: bool,
+}
+
+const PROSODY: Shape = Shape {
+    directory: true,
+    file: false,
+    pair: false,
+    socket: None,
+    pid_file: false,
+};
+const EJABBERD: Shape = Shape {
+    directory: false,
+    file: true,
+    ..PROSODY
+};
+const NGINX: Shape = Shape {
+    directory: false,
+    pair: true,
+    ..PROSODY
+};
+const KAMAILIO: Shape = Shape {
+    socket: Some("rpc"),
+    ..NGINX
+};
+const HAPROXY: Shape = Shape {
+    socket: Some("socket"),
+    ..EJABBERD
+};
+const COTURN: Shape = Shape {
+    pid_file: true,
+    ..NGINX
+};
+
+fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Option<FileTarget> {
+    let mut needed = |wanted: bool, key: &'static str, example: &str, own: bool| {
+        if !wanted {
+            return Some(None);
+        }
+        let value = table.need(key, example)?;
+        let path = value.path()?;
+        if own {
+            taken.claim(&path, &value.key, &value.place());
+        }
+        Some(Some(path))
+    };
+    let directory = needed(
+        shape.directory,
+        "directory",
+        "\"/etc/prosody/certs\"",
+        false,
+    );
+    let file = needed(shape.file, "file", "\"certs/edge.pem\"", true);
+    let cert_file = needed(shape.pair, "cert-file", "\"tls/edge.pem\"", true);
+    let key_file = needed(shape.pair, "key-file", "\"tls/edge.key\"", true);
+    let socket = shape
+        .socket
+        .and_then(|key| table.get(key))
+        .map_or(Some(None), |value| {
+            value.socket_path(&taken.context.base).map(Some)
+        });
+    let pid_file = match shape.pid_file {
+        true => table.get("pid-file").and_then(|value| value.path()),
+        false => None,
+    };
+    let config = table.get("config").and_then(|value| value.path());
+    let owner = table.get("owner").and_then(|value| value.owner());
+    let mode = table.get("mode").and_then(|value| value.key_mode());
+    Some(FileTarget {
+        config,
+        directory: directory?,
+        file: file?,
+        cert_file: cert_file?,
+        key_file: key_file?,
+        socket: socket?,
+        pid_file,
+        owner,
+        mode,
+    })
+}
+
+fn read_files(table: &Table<'_, '_>, taken: &mut Taken<'_>) -> Option<Files> {
+    const EXAMPLE: &str = "[[gateway.files.NAME.destination]] with content and path";
+    let reload = table.get("reload").and_then(|value| value.command());
+    let timeout = table
+        .get("timeout")
+        .map_or(Some(Duration::from_secs(30)), |value| {
+            value.duration(1..=3_600)
+        });
+    let list = table.need("destination", EXAMPLE)?.list()?;
+    if list.is_empty() {
+        table
+            .place()
+            .with_key("destination")
+            .fail("the gateway has no destination", format!("write {EXAMPLE}"));
+    }
+    let mut destinations = Vec::new();
+    for element in list {
+        let destination = element
+            .table()
+            .and_then(|table| read_destination(table, taken));
+        destinations.extend(destination);
+    }
+    Some(Files {
+        reload,
+        timeout: timeout?,
+        destinations,
+    })
+}
+
+fn read_destination(table: Table<'_, '_>, taken: &mut Taken<'_>) -> Option<Destination> {
+    let words = [
+        Content::Cert,
+        Content::Chain,
+        Content::Fullchain,
+        Content::Privkey,
+        Content::Combined,
+    ]
+    .map(|content| (content.word(), content));
+    let content = table
+        .need("content", "\"fullchain\"")
+        .and_then(|value| value.word(&words));
+    let path_value = table.need("path", "\"/etc/postfix/tls/edge.pem\"");
+    let path = path_value.as_ref().and_then(Value::path);
+    if let (Some(value), Some(path)) = (&path_value, &path) {
+        taken.claim(path, &value.key, &value.place());
+    }
+    let owner = table.get("owner").and_then(|value| value.owner());
+    let mode = table.get("mode").and_then(|value| {
+        if content.is_some_and(Content::holds_key) {
+            value.key_mode()
+        } else {
+            value.mode()
+        }
+    });
+    table.finish();
+    Some(Destination {
+        content: content?,
+        path: path?,
+        owner,
+        mode,
+    })
+}
