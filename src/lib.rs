@@ -21,3 +21,4 @@ pub mod findings;
 pub mod federation;
 pub mod x509;
 pub mod deployment;
+pub mod wire;

@@ -1,0 +1,544 @@
+//! Bytes of a stream into its header and its stream-level elements (RFC 6120 §4, §11.1).
+//!
+//! Incremental by reading a bounded buffer again from its start: what is not whole yet is left out. A fault is kept
+//! behind the items that came before it, so that a state machine meets things in the peer's order.
+
+use super::element::{Element, Item};
+use super::{MAX_BYTES, STREAMS, StreamHeader, XmppError};
+use quick_xml::encoding::Decoder;
+use quick_xml::errors::IllFormedError;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::{QName, ResolveResult};
+use quick_xml::reader::NsReader;
+
+/// Deepest nesting of a stream-level element.
+const MAX_DEPTH: usize = 16;
+
+/// What a buffer holds.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub header: Option<(StreamHeader, usize)>,
+    pub items: Vec<Item>,
+    /// A stream-level element whose end is not there yet: namespace and name.
+    pub open: Option<(String, String)>,
+    /// What ends the exchange once the items before it are dealt with.
+    pub fault: Option<XmppError>,
+    /// Whether the buffer ends within a tag: nothing changes before the next `>`.
+    pub within_tag: bool,
+}
+
+/// What was read from a peer, bounded by [`MAX_BYTES`].
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    within_tag: bool,
+}
+
+impl Inbox {
+    /// Takes more bytes; `None` when they cannot have changed anything.
+    pub fn take(&mut self, more: &[u8]) -> Result<Option<Parsed>, XmppError> {
+        if self.bytes.len().saturating_add(more.len()) > MAX_BYTES {
+            return Err(XmppError::TooLarge);
+        }
+        self.bytes.extend_from_slice(more);
+        // Within a tag only its end matters, and white space finishes nothing: a slow peer is not read again per byte.
+        let idle = (self.within_tag && !more.contains(&b'>'))
+            || more.iter().all(|byte| is_space(char::from(*byte)));
+        if idle && !more.is_empty() {
+            return Ok(None);
+        }
+        let parsed = parse(&self.bytes);
+        self.within_tag = parsed.within_tag;
+        Ok(Some(parsed))
+    }
+
+    /// What stands behind a place.
+    pub fn behind(&self, place: usize) -> &[u8] {
+        self.bytes.get(place..).unwrap_or_default()
+    }
+}
+
+/// Reads the header of a stream from bytes that may be incomplete: `None` until it is whole, then the header and
+/// how many bytes it took.
+///
+/// # Errors
+/// [`XmppError::NotXmpp`] as soon as it cannot become a header; [`XmppError::TooLarge`] past [`MAX_BYTES`].
+pub fn read_header(bytes: &[u8]) -> Result<Option<(StreamHeader, usize)>, XmppError> {
+    let bounded = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+    let parsed = parse(bounded);
+    match (parsed.header, parsed.fault) {
+        (Some(header), _) => Ok(Some(header)),
+        (None, Some(fault)) => Err(fault),
+        (None, None) if bytes.len() > MAX_BYTES => Err(XmppError::TooLarge),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads a buffer from its start.
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
+    let mut parsed = Parsed::default();
+    if let Err(fault) = fill(bytes, &mut parsed) {
+        parsed.fault = Some(fault);
+    }
+    parsed
+}
+
+fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
+    let mut reader = NsReader::from_reader(bytes);
+    let mut stack: Vec<Element> = Vec::new();
+    let mut declared = false;
+    loop {
+        let place = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        let rest = bytes.get(place..).unwrap_or_default();
+        if rest.is_empty() {
+            break;
+        }
+        refuse_restricted(rest, parsed.header.is_some() || declared, stack.len())?;
+        let event = match reader.read_event() {
+            Ok(event) => event,
+            // The buffer ends within markup or a reference.
+            Err(quick_xml::Error::Syntax(_)) => {
+                parsed.within_tag = rest.get(1).is_some_and(|byte| !matches!(byte, b'!' | b'?'));
+                break;
+            }
+            Err(quick_xml::Error::IllFormed(IllFormedError::UnclosedReference)) => break,
+            Err(error) => return Err(XmppError::not_xmpp(error.to_string())),
+        };
+        let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        let empty = matches!(event, Event::Empty(_));
+        match event {
+            Event::Decl(decl) => {
+                declared = true;
+                match decl.encoding() {
+                    Some(Ok(name)) if !name.eq_ignore_ascii_case(b"utf-8") => {
+                        return Err(XmppError::not_xmpp("XML in an encoding other than UTF-8"));
+                    }
+                    Some(Err(error)) => return Err(XmppError::not_xmpp(error.to_string())),
+                    Some(Ok(_)) | None => {}
+                }
+            }
+            Event::Start(start) | Event::Empty(start) => {
+                let (namespace, name) = resolve(&reader, &start)?;
+                if parsed.header.is_none() {
+                    if namespace != STREAMS || name != "stream" {
+                        return Err(XmppError::not_xmpp(format!("<{name}>")));
+                    }
+                    parsed.header = Some((to_header(&start, reader.decoder())?, end));
+                    if empty {
+                        parsed.items.push(Item::Close);
+                        return Ok(());
+                    }
+                    continue;
+                }
+                check_attributes(&start)?;
+                let element = Element {
+                    namespace,
+                    name,
+                    text: String::new(),
+                    children: Vec::new(),
+                    end,
+                };
+                if empty {
+                    put(element, &mut stack, parsed);
+                } else if stack.len() >= MAX_DEPTH {
+                    return Err(XmppError::not_xmpp(format!(
+                        "elements nested deeper than {MAX_DEPTH}"
+                    )));
+                } else {
+                    if stack.is_empty() {
+                        parsed.open = Some((element.namespace.clone(), element.name.clone()));
+                    }
+                    stack.push(element);
+                }
+            }
+            Event::End(_) => match stack.pop() {
+                Some(mut element) => {
+                    element.end = end;
+                    if stack.is_empty() {
+                        parsed.open = None;
+                    }
+                    put(element, &mut stack, parsed);
+                }
+                // The reader has matched the names: only the stream itself is left.
+                None => {
+                    parsed.items.push(Item::Close);
+                    return Ok(());
+                }
+            },
+            Event::Text(text) => {
+                let text = decode(if end < bytes.len() {
+                    &text
+                } else {
+                    without_cut_character(&text)
+                })?;
+                match stack.last_mut() {
+                    Some(element) => element.text.push_str(&text),
+                    None if text.chars().all(is_space) => {}
+                    None => return Err(XmppError::not_xmpp(text.trim())),
+                }
+            }
+            Event::CData(data) => {
+                let text = decode(&data)?;
+                if let Some(element) = stack.last_mut() {
+                    element.text.push_str(&text);
+                }
+            }
+            Event::GeneralRef(reference) => {
+                let name = decode(&reference)?;
+                let text = quick_xml::escape::unescape(&format!("&{name};"))
+                    .map_err(|error| XmppError::not_xmpp(error.to_string()))?
+                    .into_owned();
+                match stack.last_mut() {
+                    Some(element) => element.text.push_str(&text),
+                    None => return Err(XmppError::not_xmpp(format!("&{name};"))),
+                }
+            }
+            Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {
+                return Err(XmppError::not_xmpp(
+                    "restricted XML: a comment, DTD or instruction",
+                ));
+            }
+            Event::Eof => break,
+        }
+    }
+    Ok(())
+}
+
+/// Puts a whole element into its parent, or among the stream's items.
+fn put(element: Element, stack: &mut [Element], parsed: &mut Parsed) {
+    match stack.last_mut() {
+        Some(parent) => parent.children.push(element),
+        None => parsed.items.push(Item::Element(element)),
+    }
+}
+
+/// Ends the exchange at the first bytes that tell a comment, a DTD, a processing instruction, or text where none
+/// may stand (RFC 6120 §11.1), without waiting for their end.
+fn refuse_restricted(rest: &[u8], begun: bool, depth: usize) -> Result<(), XmppError> {
+    const DATA: &[u8] = b"<![CDATA[";
+    const DECLARATION: &[u8] = b"<?xml";
+    let agrees = |word: &[u8]| rest.iter().zip(word).all(|(left, right)| left == right);
+    match rest {
+        [b'<', b'!', ..] if depth > 0 && agrees(DATA) => Ok(()),
+        [b'<', b'!', b'-', ..] => Err(XmppError::not_xmpp("a comment (restricted XML)")),
+        [b'<', b'!', b'D' | b'd', ..] => Err(XmppError::not_xmpp("a DTD (restricted XML)")),
+        [b'<', b'!'] => Ok(()),
+        [b'<', b'!', ..] => Err(XmppError::not_xmpp("a declaration (restricted XML)")),
+        [b'<', b'?', ..]
+            if !begun && agrees(DECLARATION) && rest.get(5).is_none_or(u8::is_ascii_whitespace) =>
+        {
+            Ok(())
+        }
+        [b'<', b'?', ..] => Err(XmppError::not_xmpp(
+            "a processing instruction (restricted XML)",
+        )),
+        [first, ..] if depth == 0 && *first != b'<' && !is_space(char::from(*first)) => {
+            Err(XmppError::not_xmpp(first_line(rest)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What answered in place of XML: its first line, cut.
+fn first_line(bytes: &[u8]) -> String {
+    const SHOWN: usize = 64;
+    const BYTES: usize = 8;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if binary(line) {
+        let shown: Vec<String> = line
+            .iter()
+            .take(BYTES)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        return format!("no XML but the bytes {}…", shown.join(" "));
+    }
+    match line.get(..SHOWN) {
+        Some(cut) => format!("{}…", String::from_utf8_lossy(cut)),
+        None => String::from_utf8_lossy(line).into_owned(),
+    }
+}
+
+/// Whether it is nothing that a person could read: a TLS record, say. A banner with an escape sequence is text.
+fn binary(line: &[u8]) -> bool {
+    let start = line.get(..16).unwrap_or(line);
+    let strange = start
+        .iter()
+        .filter(|byte| !byte.is_ascii_graphic() && !is_space(char::from(**byte)))
+        .count();
+    strange * 4 > start.len() && std::str::from_utf8(line).map_or(true, has_controls)
+}
+
+fn has_controls(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() && !is_space(c))
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// Text without the beginning of a character whose other bytes were not read yet.
+fn without_cut_character(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => {
+            bytes.get(..error.valid_up_to()).unwrap_or(bytes)
+        }
+        Ok(_) | Err(_) => bytes,
+    }
+}
+
+/// Text of XML 1.0 (§2.2): UTF-8 without control characters.
+fn decode(bytes: &[u8]) -> Result<String, XmppError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| XmppError::not_xmpp("text that is not UTF-8"))?;
+    match text
+        .chars()
+        .find(|c| (*c < ' ' && !is_space(*c)) || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    {
+        Some(_) => Err(XmppError::not_xmpp(first_line(bytes))),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// Namespace and local name of an element, its tag being sound.
+fn resolve(
+    reader: &NsReader<&[u8]>,
+    start: &BytesStart<'_>,
+) -> Result<(String, String), XmppError> {
+    let tag = decode(start)?;
+    if tag.contains('<') {
+        return Err(XmppError::not_xmpp(first_line(start)));
+    }
+    let (namespace, local) = reader.resolve_element(start.name());
+    let namespace = match namespace {
+        ResolveResult::Bound(namespace) => decode(namespace.as_ref())?,
+        ResolveResult::Unbound => String::new(),
+        ResolveResult::Unknown(_) => {
+            return Err(XmppError::not_xmpp(format!(
+                "<{}> with an undeclared prefix",
+                decode(start.name().as_ref())?
+            )));
+        }
+    };
+    Ok((namespace, decode(local.as_ref())?))
+}
+
+/// Attributes of a tag must be sound even where they are not looked at.
+fn check_attributes(start: &BytesStart<'_>) -> Result<(), XmppError> {
+    for attribute in start.attributes() {
+        attribute.map_err(|error| XmppError::not_xmpp(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn to_header(start: &BytesStart<'_>, decoder: Decoder) -> Result<StreamHeader, XmppError> {
+    let mut header = StreamHeader::default();
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| XmppError::not_xmpp(error.to_string()))?;
+        let value = attribute
+            .decode_and_unescape_value(decoder)
+            .map_err(|error| XmppError::not_xmpp(error.to_string()))?
+            .into_owned();
+        let QName(name) = attribute.key;
+        match name {
+            b"xmlns" => header.namespace = value,
+            b"to" => header.to = Some(value),
+            b"from" => header.from = Some(value),
+            b"id" => header.id = Some(value),
+            b"version" => header.version = Some(value),
+            _ => {}
+        }
+    }
+    Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const OPEN: &str = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+
+    fn header(bytes: &str) -> StreamHeader {
+        read_header(bytes.as_bytes()).unwrap().unwrap().0
+    }
+
+    #[test]
+    fn headers_are_read_in_every_spelling() {
+        for text in [
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='a.example' from='b.example' version='1.0'>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone='yes'?>\r\n <stream:stream\n  version=\"1.0\" from='b.example'\tto=\"a.example\" xmlns:stream='http://etherx.jabber.org/streams' xmlns=\"jabber:server\" >",
+            "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' xml:lang='en' xmlns='jabber:server' to='a.exampl&#101;' from='b.example' version='1.0'>",
+            "<stream xmlns='http://etherx.jabber.org/streams' to='a.example' from='b.example' version='1.0'>",
+        ] {
+            let header = header(text);
+            assert_eq!(header.to.as_deref(), Some("a.example"), "{text}");
+            assert_eq!(header.from.as_deref(), Some("b.example"), "{text}");
+            assert_eq!(header.version.as_deref(), Some("1.0"), "{text}");
+        }
+    }
+
+    #[test]
+    fn header_is_none_at_every_cut_and_whole_at_its_end() {
+        let text = "<?xml version='1.0'?>\n<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='ü.example' id='&lt;1&gt;'>";
+        for cut in 0..text.len() {
+            assert_eq!(read_header(&text.as_bytes()[..cut]), Ok(None), "{cut}");
+        }
+        let (header, taken) = read_header(format!("{text}  <a/>").as_bytes())
+            .unwrap()
+            .unwrap();
+        assert_eq!(taken, text.len());
+        assert_eq!(header.id.as_deref(), Some("<1>"));
+        assert_eq!(header.to.as_deref(), Some("ü.example"));
+    }
+
+    #[test]
+    fn what_is_no_stream_is_refused_at_once() {
+        for (text, found) in [
+            ("HTTP/1.1 400 Bad Request\r\n", "HTTP/1.1 400 Bad Request"),
+            ("220 mail.example ESMTP", "220 mail.example ESMTP"),
+            ("\x16\x03\x01", "\u{fffd}\u{3}\u{1}"),
+            ("<html>", "<html>"),
+            ("<stream:stream>", "prefix"),
+            ("<stream>", "<stream>"),
+            ("<!DOCTYPE", "DTD"),
+            ("<!--", "comment"),
+            ("<?php", "processing instruction"),
+            ("<?xml-stylesheet", "processing instruction"),
+            (
+                "<?xml version='1.0'?><?xml version='1.0'?>",
+                "processing instruction",
+            ),
+            ("<?xml version='1.0' encoding='UTF-16'?>", "UTF-8"),
+            (
+                "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}",
+                "no XML but the bytes",
+            ),
+            ("</stream:stream>", ""),
+            ("\u{feff}<stream", ""),
+            (
+                "<stream xmlns='http://etherx.jabber.org/streams' to='a' to='b'>",
+                "",
+            ),
+            ("<stream xmlns='http://etherx.jabber.org/streams' to=a>", ""),
+            (
+                "<stream xmlns='http://etherx.jabber.org/streams' to='&e;'>",
+                "",
+            ),
+            (
+                "<stream xmlns='http://etherx.jabber.org/streams' to='a<b'>",
+                "",
+            ),
+            (
+                "<stream xmlns='http://etherx.jabber.org/streams' to='a\u{0}b'>",
+                "",
+            ),
+        ] {
+            match read_header(text.as_bytes()) {
+                Err(XmppError::NotXmpp(what)) => {
+                    assert!(
+                        what.contains(found) || found.contains('\u{fffd}'),
+                        "{text:?}: {what}"
+                    );
+                    assert!(!what.chars().any(char::is_control), "{text:?}: {what:?}");
+                    assert!(
+                        !text.starts_with('\u{16}') || what.contains("bytes 16 03"),
+                        "{what}"
+                    );
+                }
+                other => panic!("{text:?}: {other:?}"),
+            }
+        }
+        assert_eq!(
+            read_header(&vec![b' '; MAX_BYTES + 1]),
+            Err(XmppError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn restricted_xml_behind_the_header_is_a_fault() {
+        for text in [
+            "<!-- a -->",
+            "<!-",
+            "<!DOCTYPE a>",
+            "<?a b?>",
+            "<![CDATA[a]]>",
+            "text",
+            "&amp;",
+            "&lt;",
+            "<a>&own;</a>",
+            "<a><!-- --></a>",
+            "<a></b>",
+            "<x:a/>",
+            "<a b='1' b='2'/>",
+            "<a>\u{1}</a>",
+        ] {
+            let parsed = parse(format!("{OPEN}{text}").as_bytes());
+            assert!(parsed.header.is_some(), "{text}");
+            assert!(
+                matches!(parsed.fault, Some(XmppError::NotXmpp(_))),
+                "{text}: {parsed:?}"
+            );
+        }
+        let deep = "<a>".repeat(MAX_DEPTH + 1);
+        assert!(parse(format!("{OPEN}{deep}").as_bytes()).fault.is_some());
+    }
+
+    #[test]
+    fn what_is_sound_behind_the_header_is_kept_whole_or_open() {
+        let parsed = parse(format!("{OPEN} \n<a>x&amp;<![CDATA[<y>]]>&#33;</a> <b><c>").as_bytes());
+        assert_eq!(parsed.fault, None);
+        assert_eq!(parsed.open, Some(("jabber:server".into(), "b".into())));
+        let [Item::Element(a)] = parsed.items.as_slice() else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!(a.text, "x&<y>!");
+    }
+
+    #[test]
+    fn an_element_is_whole_only_at_its_last_byte() {
+        let text = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>für &amp; wider<![CDATA[ü]]></text></stream:error>";
+        let all = format!("{OPEN}{text}");
+        for cut in OPEN.len()..all.len() {
+            let parsed = parse(&all.as_bytes()[..cut]);
+            assert_eq!(parsed.fault, None, "{cut}");
+            assert!(parsed.items.is_empty(), "{cut}");
+        }
+        let parsed = parse(all.as_bytes());
+        let Some(Item::Element(element)) = parsed.items.first() else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!(
+            element.to_error(),
+            Some(XmppError::Stream {
+                condition: "reset".into(),
+                text: Some("für & widerü".into())
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = read_header(&bytes);
+            let mut stream = OPEN.as_bytes().to_vec();
+            stream.extend_from_slice(&bytes);
+            let _ = parse(&stream);
+        }
+
+        #[test]
+        fn scraps_of_xml_never_panic(
+            scraps in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "<", ">", "/", "a", ":", "=", "'", "\"", "&", ";", "!", "?", "[CDATA[", "]]>", "--", " ", "xmlns",
+                    "stream", "ü", "#x", "&amp;", "</", "/>", "\0", "<a>", "</a>",
+                ]),
+                0..60,
+            )
+        ) {
+            let text: String = scraps.concat();
+            let _ = read_header(text.as_bytes());
+            let _ = parse(format!("{OPEN}{text}").as_bytes());
+        }
+    }
+}
