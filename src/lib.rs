@@ -22,3 +22,4 @@ pub mod federation;
 pub mod x509;
 pub mod deployment;
 pub mod wire;
+pub mod probe;

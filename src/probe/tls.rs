@@ -1,0 +1,217 @@
+//! The recorder in the handshake: keeps what the peer shows, refuses nothing, and presents nothing of ours.
+//!
+//! This is no switched-off check: no byte of a probed connection is trusted, and the chain is judged elsewhere by
+//! `verify`. The signature over the handshake is checked, and its outcome kept as possession of the key.
+
+use super::words::Circumstances;
+use super::{KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Observation, Target};
+use crate::names::Protocol;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, SignatureScheme, SupportedCipherSuite,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Records one handshake.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    provider: Arc<CryptoProvider>,
+    schemes: Vec<SignatureScheme>,
+    key_kind: KeyKind,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    chain: Vec<Vec<u8>>,
+    possession: Option<bool>,
+    asked_for_certificate: bool,
+}
+
+impl Recorder {
+    pub fn new(key_kind: KeyKind) -> Self {
+        let mut provider = aws_lc_rs::default_provider();
+        let schemes: Vec<SignatureScheme> = provider
+            .signature_verification_algorithms
+            .supported_schemes()
+            .into_iter()
+            .filter(|scheme| is_of_kind(*scheme, key_kind))
+            .collect();
+        // TLS 1.2 suites fix the kind of key as well; a server that looks at nothing else would choose by them.
+        provider.cipher_suites.retain(|suite| match suite {
+            SupportedCipherSuite::Tls12(suite) => {
+                suite.sign.iter().any(|scheme| schemes.contains(scheme))
+            }
+            SupportedCipherSuite::Tls13(_) => true,
+        });
+        Self {
+            provider: Arc::new(provider),
+            schemes,
+            key_kind,
+            record: Mutex::default(),
+        }
+    }
+
+    /// The configuration of one connection: TLS 1.2 and 1.3, nothing resumed, ALPN for XMPP's direct TLS only
+    /// (XEP-0368).
+    pub fn client_config(self: &Arc<Self>, target: &Target) -> Result<ClientConfig, Error> {
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<Self>::clone(self))
+            .with_client_cert_resolver(Arc::<Self>::clone(self));
+        config.resumption = Resumption::disabled();
+        config.enable_sni = target.server_name.is_some();
+        config.alpn_protocols = match target.protocol {
+            Protocol::XmppsClient => vec![b"xmpp-client".to_vec()],
+            Protocol::XmppsServer => vec![b"xmpp-server".to_vec()],
+            Protocol::Xmpp | Protocol::XmppServer | Protocol::Sips | Protocol::Tls => Vec::new(),
+        };
+        Ok(config)
+    }
+
+    /// Letters and digits for a SIP branch; none when the system gives no random bytes.
+    pub fn token(&self) -> Option<String> {
+        let mut bytes = [0u8; 10];
+        self.provider.secure_random.fill(&mut bytes).ok()?;
+        Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What is known so far, for the words of an error.
+    pub fn circumstances(&self) -> Circumstances {
+        let record = self.record();
+        Circumstances {
+            chain_seen: !record.chain.is_empty(),
+            asked_for_certificate: record.asked_for_certificate,
+            key_kind: self.key_kind,
+        }
+    }
+
+    /// Puts what was recorded into the observation.
+    pub fn fill(&self, seen: &mut Observation) {
+        let mut record = self.record();
+        seen.chain = std::mem::take(&mut record.chain);
+        seen.possession = record.possession;
+        seen.asked_for_certificate = record.asked_for_certificate;
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps whether the signature proves possession. A leaf of a form that the library cannot read says nothing.
+    // The library's own enums; all but two errors mean that the proof failed.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    fn keep_possession(&self, outcome: Result<HandshakeSignatureValid, Error>) {
+        self.record().possession = match outcome {
+            Ok(_) => Some(true),
+            Err(Error::InvalidCertificate(
+                CertificateError::BadEncoding
+                | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::Other(_),
+            )) => None,
+            Err(_) => Some(false),
+        };
+    }
+}
+
+/// The name for the handshake: SNI when given, else the address, which is never sent.
+pub(super) fn server_name(target: &Target) -> Option<ServerName<'static>> {
+    match &target.server_name {
+        Some(name) => ServerName::try_from(name.as_str().to_owned()).ok(),
+        None => Some(ServerName::IpAddress(target.address.ip().into())),
+    }
+}
+
+// Schemes are the library's and grow with it.
+#[allow(clippy::wildcard_enum_match_arm)]
+fn is_of_kind(scheme: SignatureScheme, kind: KeyKind) -> bool {
+    use SignatureScheme as S;
+    let found = match scheme {
+        S::RSA_PKCS1_SHA1
+        | S::RSA_PKCS1_SHA256
+        | S::RSA_PKCS1_SHA384
+        | S::RSA_PKCS1_SHA512
+        | S::RSA_PSS_SHA256
+        | S::RSA_PSS_SHA384
+        | S::RSA_PSS_SHA512 => Some(KeyKind::Rsa),
+        S::ECDSA_SHA1_Legacy
+        | S::ECDSA_NISTP256_SHA256
+        | S::ECDSA_NISTP384_SHA384
+        | S::ECDSA_NISTP521_SHA512 => Some(KeyKind::Ecdsa),
+        S::ED25519 => Some(KeyKind::Ed25519),
+        _ => None,
+    };
+    kind == KeyKind::Any || found == Some(kind)
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.record().chain = std::iter::once(end_entity)
+            .chain(intermediates)
+            .take(MAX_CHAIN)
+            .map(|der| der.get(..MAX_CERTIFICATE).unwrap_or(der).to_vec())
+            .collect();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.keep_possession(verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        ));
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.keep_possession(verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        ));
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
+impl ResolvesClientCert for Recorder {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _sigschemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.record().asked_for_certificate = true;
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
