@@ -23,3 +23,4 @@ pub mod x509;
 pub mod deployment;
 pub mod wire;
 pub mod probe;
+pub mod store;

@@ -1,0 +1,457 @@
+//! Why the store could not do its work, in facts, and the words for a person.
+
+use super::lock::Holder;
+use crate::explain::{Explain, Explanation, printable};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What went wrong in the store. Unless a variant says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no state folder at this path.
+    #[error("there is no state folder {}", path.display())]
+    Missing {
+        /// The folder asked for.
+        path: PathBuf,
+    },
+    /// The folder holds something else than our state.
+    #[error("{} is not a state folder of edgecert", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// What was found there.
+        found: String,
+    },
+    /// The state was written by a later edgecert.
+    #[error("{} has layout {found}, this edgecert knows {known}", path.display())]
+    NewerLayout {
+        /// The folder.
+        path: PathBuf,
+        /// The version in `layout.json`.
+        found: u64,
+        /// The newest version known here.
+        known: u64,
+    },
+    /// Something of another kind lies where a file or folder is expected: a link, a FIFO, a device.
+    #[error("{} is {found}, not {wanted}", path.display())]
+    WrongKind {
+        /// The path.
+        path: PathBuf,
+        /// `a symbolic link`, `a folder`, `a FIFO` …
+        found: &'static str,
+        /// `a file`, `a folder`, `a link to a generation`.
+        wanted: &'static str,
+    },
+    /// A file that must not be overwritten is there already.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More bytes than the limit for this kind of file.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size, where it is known (a growing file's is not).
+        size: Option<u64>,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The file system is full, or the quota used up.
+    #[error("no space left to {doing} {}", path.display())]
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+        /// A verb: `write`, `create`.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The user may not do this.
+    #[error("not allowed to {doing} {}", path.display())]
+    Permission {
+        /// What was touched.
+        path: PathBuf,
+        /// A verb.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Anything else that the operating system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// A verb.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Another command writes, and did not end in time.
+    #[error("the state {} is locked by another command", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it, as far as it is known.
+        holder: Option<Box<Holder>>,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A record that does not hold what it must.
+    #[error("{} cannot be understood: {why}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A request of that name does not exist.
+    #[error("there is no request {id}")]
+    NoSuchRequest {
+        /// As asked for.
+        id: String,
+    },
+    /// The request's key has moved on: it was answered.
+    #[error("request {id} of {certificate} is answered by generation {generation}")]
+    Answered {
+        /// Its certificate.
+        certificate: String,
+        /// Its id.
+        id: String,
+        /// The latest generation that answers it.
+        generation: u32,
+    },
+    /// No certificate of that name in the state.
+    #[error("there is no certificate {certificate}")]
+    NoSuchCertificate {
+        /// As asked for.
+        certificate: String,
+    },
+    /// A generation of that number does not exist.
+    #[error("there is no generation {certificate}/{number}")]
+    NoSuchGeneration {
+        /// The certificate.
+        certificate: String,
+        /// The number asked for.
+        number: u32,
+    },
+    /// A generation is still needed.
+    #[error("generation {certificate}/{number} is {role}")]
+    InUse {
+        /// The certificate.
+        certificate: String,
+        /// The generation.
+        number: u32,
+        /// `live`, `current`, `staged`.
+        role: &'static str,
+    },
+    /// An assignment of this certificate was begun and not ended.
+    #[error("an assignment of {certificate} is unfinished")]
+    Unfinished {
+        /// The certificate.
+        certificate: String,
+        /// Where its intent lies.
+        path: PathBuf,
+    },
+    /// A word that is no id of a request: `2026-11-20-1`.
+    #[error("{text:?} is no request id")]
+    InvalidId {
+        /// As given.
+        text: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts an operating system's error by what a person can do about it.
+    pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        // Sorted by what can be done about it; the kinds are std's and grow with it.
+        let kind = source.kind();
+        if matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        ) {
+            Self::DiskFull {
+                path,
+                doing,
+                source,
+            }
+        } else if matches!(
+            kind,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        ) {
+            Self::Permission {
+                path,
+                doing,
+                source,
+            }
+        } else if kind == io::ErrorKind::AlreadyExists {
+            Self::Exists { path }
+        } else {
+            Self::Io {
+                path,
+                doing,
+                source,
+            }
+        }
+    }
+
+    /// The same about the file that was to be written, where it speaks of a temporary one beside it.
+    pub(super) fn named_after(self, file: &Path) -> Self {
+        let path = file.to_path_buf();
+        match self {
+            Self::DiskFull { doing, source, .. } => Self::DiskFull {
+                path,
+                doing,
+                source,
+            },
+            Self::Permission { doing, source, .. } => Self::Permission {
+                path,
+                doing,
+                source,
+            },
+            Self::Io { doing, source, .. } => Self::Io {
+                path,
+                doing,
+                source,
+            },
+            other @ (Self::Missing { .. }
+            | Self::NotOurs { .. }
+            | Self::NewerLayout { .. }
+            | Self::WrongKind { .. }
+            | Self::Exists { .. }
+            | Self::TooLarge { .. }
+            | Self::Locked { .. }
+            | Self::Corrupt { .. }
+            | Self::NoSuchRequest { .. }
+            | Self::Answered { .. }
+            | Self::NoSuchCertificate { .. }
+            | Self::NoSuchGeneration { .. }
+            | Self::InUse { .. }
+            | Self::Unfinished { .. }
+            | Self::InvalidId { .. }) => other,
+        }
+    }
+
+    /// Whether the thing read was not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether a file that must not be overwritten stood in the way: a refusal, with nothing touched.
+    pub fn is_existing_file(&self) -> bool {
+        matches!(self, Self::Exists { .. })
+    }
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+impl Explain for StoreError {
+    fn explain(&self) -> Explanation {
+        let (code, place, why, mend) = match self {
+            Self::Missing { path } => (
+                "store.missing",
+                shown(path),
+                "no such folder".to_owned(),
+                "`edgecert request` or `edgecert import` makes it; or name the right one with --state DIR or --config FILE"
+                    .to_owned(),
+            ),
+            Self::NotOurs { path, found } => (
+                "store.not-ours",
+                shown(path),
+                format!("it holds {} and no layout.json of ours", printable(found)),
+                "name an empty or a new folder with --state DIR; nothing in this one was touched".to_owned(),
+            ),
+            Self::NewerLayout { path, found, known } => (
+                "store.newer-layout",
+                shown(path),
+                format!("layout.json says version {found}, this edgecert knows versions up to {known}"),
+                "use the edgecert that wrote it, or a newer one".to_owned(),
+            ),
+            Self::WrongKind { path, found, wanted } => (
+                "store.wrong-kind",
+                shown(path),
+                format!("found {found}, wanted {wanted}"),
+                match (*found, *wanted) {
+                    ("a folder", "a file") => {
+                        "it is a folder: name the files in it, or move it away".to_owned()
+                    }
+                    ("a symbolic link", _) => format!(
+                        "put {wanted} in its place; links are not followed here, so that nothing is written or read elsewhere"
+                    ),
+                    (_, _) => format!("name {wanted}, or put one in its place"),
+                },
+            ),
+            Self::Exists { path } => (
+                "store.exists",
+                shown(path),
+                "it is there already, and such a file is never overwritten".to_owned(),
+                "move it away, or name another place".to_owned(),
+            ),
+            Self::TooLarge { path, size, limit } => (
+                "store.too-large",
+                shown(path),
+                match size {
+                    Some(size) => format!("it has {size} bytes, the limit is {limit}"),
+                    None => format!("it has more than the {limit} bytes that are allowed"),
+                },
+                "check that this is the right file".to_owned(),
+            ),
+            Self::DiskFull { path, source, .. } => (
+                "store.disk-full",
+                shown(path),
+                source.to_string(),
+                format!(
+                    "nothing was changed; free space (or quota) on the file system of {} and run the command again",
+                    shown(path.parent().unwrap_or(path))
+                ),
+            ),
+            Self::Permission { path, doing, source } => (
+                "store.permission",
+                shown(path),
+                source.to_string(),
+                format!(
+                    "run as the user that owns the folder (`ls -ld {}`), or let this user {doing} there",
+                    shown(path.parent().unwrap_or(path))
+                ),
+            ),
+            Self::Io { path, source, .. } => (
+                "store.io",
+                shown(path),
+                source.to_string(),
+                if source.kind() == io::ErrorKind::NotFound {
+                    "name one that is there: relative paths count from the folder that the command runs in"
+                        .to_owned()
+                } else {
+                    "see to the file system, then run the command again; `edgecert doctor` looks over the state".to_owned()
+                },
+            ),
+            Self::Locked { path, holder, waited } => (
+                "store.locked",
+                shown(path),
+                format!(
+                    "{} holds it, waited {} s",
+                    match holder {
+                        Some(holder) => printable(&holder.to_string()),
+                        None => "another process".to_owned(),
+                    },
+                    waited.as_secs()
+                ),
+                "wait until that command has ended, then run this one again; the lock goes with its process and needs no cleaning"
+                    .to_owned(),
+            ),
+            Self::Corrupt { path, why } => (
+                "store.corrupt",
+                shown(path),
+                printable(why),
+                "restore this file from a backup of the state folder, or move it away; `edgecert doctor` says what depends on it"
+                    .to_owned(),
+            ),
+            Self::NoSuchRequest { id } => (
+                "store.no-such-request",
+                String::new(),
+                format!("no request {} in the ledger", printable(id)),
+                "see `edgecert request list`".to_owned(),
+            ),
+            Self::Answered { certificate, id, generation } => (
+                "store.answered",
+                printable(id),
+                format!("its key has moved to generation {}/{generation}", printable(certificate)),
+                format!("see `edgecert show {}/{generation}`", printable(certificate)),
+            ),
+            Self::NoSuchCertificate { certificate } => (
+                "store.no-such-certificate",
+                String::new(),
+                format!("neither a request nor a generation of {}", printable(certificate)),
+                "see `edgecert list`".to_owned(),
+            ),
+            Self::NoSuchGeneration { certificate, number } => (
+                "store.no-such-generation",
+                String::new(),
+                format!("{} has no generation {number}", printable(certificate)),
+                format!("see `edgecert show {}`", printable(certificate)),
+            ),
+            Self::InUse { certificate, number, role } => (
+                "store.in-use",
+                format!("{}/{number}", printable(certificate)),
+                format!("it is {role}"),
+                format!("assign another generation first (`edgecert assign {}/N`)", printable(certificate)),
+            ),
+            Self::Unfinished { certificate, path } => (
+                "store.unfinished",
+                shown(path),
+                "an earlier assignment was interrupted".to_owned(),
+                format!("`edgecert assign {}` finishes it or puts everything back", printable(certificate)),
+            ),
+            Self::InvalidId { text } => (
+                "store.invalid-id",
+                String::new(),
+                format!("{} is not written as a date and a number", printable(text)),
+                "ids look like 2026-11-20-1; see `edgecert request list`".to_owned(),
+            ),
+        };
+        Explanation {
+            code,
+            what: printable(&self.to_string()),
+            place,
+            why,
+            mend,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_that_nothing_was_changed() {
+        let full = StoreError::io(
+            "write",
+            Path::new("/state/x"),
+            io::Error::from_raw_os_error(28),
+        );
+        assert!(matches!(full, StoreError::DiskFull { .. }));
+        assert!(
+            full.explain()
+                .mend
+                .starts_with("nothing was changed; free space")
+        );
+    }
+
+    #[test]
+    fn a_folder_and_a_link_are_mended_each_in_its_way() {
+        for (found, words) in [
+            ("a folder", "name the files in it"),
+            ("a symbolic link", "links are not followed"),
+            ("a FIFO", "name a file"),
+        ] {
+            let error = StoreError::WrongKind {
+                path: "/tmp/a".into(),
+                found,
+                wanted: "a file",
+            };
+            assert!(error.explain().mend.contains(words), "{found}");
+        }
+    }
+
+    #[test]
+    fn control_characters_of_a_path_are_not_shown() {
+        let error = StoreError::NotOurs {
+            path: "/tmp/a\x1b[31m".into(),
+            found: "b\n".into(),
+        };
+        let told = error.explain();
+        assert!(
+            !told.place.contains('\x1b') && !told.why.contains('\n') && !told.what.contains('\x1b')
+        );
+    }
+}
