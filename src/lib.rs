@@ -24,3 +24,4 @@ pub mod deployment;
 pub mod wire;
 pub mod probe;
 pub mod store;
+pub mod request;

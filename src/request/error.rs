@@ -1,0 +1,187 @@
+//! Why no request was made, and how to mend it.
+
+use super::IssuerProfile;
+use super::split::Part;
+use crate::explain::{Explain, Explanation, printable};
+use crate::names::{NameForm, Slug};
+use crate::x509::{KeyType, X509Error};
+
+/// Why no request was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The plan is empty.
+    #[error("there is no name to ask for")]
+    NoNames {
+        /// The lineage.
+        certificate: Slug,
+    },
+    /// More names than the issuer puts in one certificate.
+    #[error("{count} names, and the issuer takes {limit}")]
+    TooManyNames {
+        /// The lineage.
+        certificate: Slug,
+        /// The issuer's profile.
+        profile: String,
+        /// Its limit.
+        limit: usize,
+        /// How many names are planned.
+        count: usize,
+        /// The split: certificates that each keep the limit where a domain alone does not break it.
+        parts: Vec<Part>,
+    },
+    /// A planned name is of a form that the issuer does not grant.
+    #[error("the issuer does not grant {name}")]
+    FormRefused {
+        /// The name, typed.
+        name: String,
+        /// Its form.
+        form: NameForm,
+        /// The issuer's profile.
+        profile: String,
+    },
+    /// The issuer does not take keys of this type.
+    #[error("the issuer does not take {key} keys")]
+    KeyRefused {
+        /// The key's type in a word, else described.
+        key: String,
+        /// The issuer's profile.
+        profile: String,
+        /// The types it takes.
+        allowed: Vec<KeyType>,
+    },
+    /// The common name is no planned name.
+    #[error("the common name {common_name:?} is not among the names")]
+    CommonNameNotPlanned {
+        /// As it was given.
+        common_name: String,
+        /// Names planned, values alone.
+        planned: Vec<String>,
+    },
+    /// A field cannot be written, or the key did not sign.
+    #[error("the request was not made")]
+    NotMade(#[source] X509Error),
+    /// The CSR was read back and is not what was asked. A fault of ours or of the crypto library.
+    #[error("the request does not hold what was asked: {field}")]
+    ReviewDiffers {
+        /// Which part.
+        field: &'static str,
+        /// What was asked.
+        asked: String,
+        /// What the CSR holds.
+        found: String,
+    },
+}
+
+impl Explain for RequestError {
+    fn explain(&self) -> Explanation {
+        match self {
+            RequestError::NoNames { certificate } => Explanation {
+                code: "request.no-names",
+                what: "there is no name to ask for".into(),
+                place: format!("certificate {certificate}"),
+                why: "the plan is empty".into(),
+                mend: "give --fqdn and --sip-domain or --xmpp-domain, or write them into [edge] of edgecert.toml; `edgecert plan` shows the names".into(),
+            },
+            RequestError::TooManyNames {
+                certificate,
+                profile,
+                limit,
+                count,
+                parts,
+            } => {
+                let split: Vec<String> = parts
+                    .iter()
+                    .enumerate()
+                    .map(|(number, part)| format!("{}: {}", number + 1, part.words()))
+                    .collect();
+                let over = parts.iter().find(|part| part.names.len() > *limit);
+                Explanation {
+                    code: "request.too-many-names",
+                    what: format!("{count} names do not fit into one certificate of this issuer"),
+                    place: format!("certificate {certificate}, issuer profile {profile}"),
+                    why: match parts.as_slice() {
+                        [] | [_] => format!("it takes {limit}, and one domain alone has more"),
+                        _ => format!(
+                            "it takes {limit}; split by domain, {} certificates are needed ({})",
+                            parts.len(),
+                            split.join("; ")
+                        ),
+                    },
+                    mend: match over {
+                        Some(part) => format!(
+                            "the names of {} alone are over the limit: take components out, or choose an issuer with a higher limit (`name-limit` of a profile of your own)",
+                            part.domains_in_words()
+                        ),
+                        None => "write them as further [certificate.NAME] tables, each with its `domains`; `edgecert plan` shows the split".into(),
+                    },
+                }
+            }
+            RequestError::FormRefused {
+                name,
+                form,
+                profile,
+            } => Explanation {
+                code: "request.form-refused",
+                what: format!("the issuer does not grant {}", printable(name)),
+                place: format!("issuer profile {profile}"),
+                why: "names of this form are not in the profile's `names`".into(),
+                mend: format!(
+                    "take it out of `san`, or choose an issuer that grants it: {}",
+                    IssuerProfile::who_grants(*form)
+                ),
+            },
+            RequestError::KeyRefused {
+                key,
+                profile,
+                allowed,
+            } => {
+                let words: Vec<&str> = allowed.iter().map(|known| known.word()).collect();
+                Explanation {
+                    code: "request.key-refused",
+                    what: format!("the issuer does not take {} keys", printable(key)),
+                    place: format!("issuer profile {profile}"),
+                    why: format!("it takes {}", words.join(", ")),
+                    mend: match words.iter().find(|word| **word == "ec256").or(words.first()) {
+                        Some(word) => format!("--key-type {word}, or `type = \"{word}\"` below [key]"),
+                        None => "name the types it takes in the profile's `key-types`".into(),
+                    },
+                }
+            }
+            RequestError::CommonNameNotPlanned {
+                common_name,
+                planned,
+            } => Explanation {
+                code: "request.common-name-not-planned",
+                what: format!("the common name \"{}\" is not among the names", printable(common_name)),
+                place: "subject, CN".into(),
+                why: format!(
+                    "a CN must stand in the subjectAltName as well (BR 7.1.4.2.2), which holds {}",
+                    printable(&planned.join(", "))
+                ),
+                mend: format!(
+                    "leave common-name out (the default is the fqdn), or add --san dns:{}",
+                    printable(common_name)
+                ),
+            },
+            RequestError::NotMade(cause) => {
+                let said = cause.explain();
+                Explanation {
+                    what: format!("the request was not made: {}", said.what),
+                    ..said
+                }
+            }
+            RequestError::ReviewDiffers {
+                field,
+                asked,
+                found,
+            } => Explanation {
+                code: "request.review-differs",
+                what: "the request does not hold what was asked, and was thrown away".into(),
+                place: format!("request, {field}"),
+                why: format!("asked {}, found {}", printable(asked), printable(found)),
+                mend: "this is a fault of edgecert: please report it with the command you ran and these lines".into(),
+            },
+        }
+    }
+}
