@@ -25,3 +25,4 @@ pub mod wire;
 pub mod probe;
 pub mod store;
 pub mod request;
+pub mod import;

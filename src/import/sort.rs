@@ -1,0 +1,278 @@
+//! Which certificate is the leaf, which issue it, and which have no business in the reply.
+
+use super::order::{Ordered, order_chain};
+use super::{FoundLeaf, ImportError, MAX_CERTIFICATES, Reply, ReplyFile};
+use crate::explain::printable;
+use crate::x509::container::{self, Contents, Packing};
+use crate::x509::error::ForeignForm;
+use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
+
+/// What all files hold together.
+#[derive(Default)]
+struct Pile {
+    certificates: Vec<(String, Certificate)>,
+    keys: Vec<(String, PrivateKey)>,
+    requests: usize,
+    problems: Vec<(String, String, X509Error)>,
+    inventory: Vec<(String, String)>,
+}
+
+/// Sorts the files: finds the one leaf, orders its chain, drops roots and strangers (each is told).
+///
+/// Where several end-entity certificates stand in the files, the one with a key of `wanted` is the leaf, else the one
+/// whose key lies beside it; the newest of those with the same key. `roots` tell where the chain may end. Errors: a
+/// file that holds nothing we know, no leaf, several leaves, and an unreadable block where something is missing.
+pub fn sort_reply(
+    files: &[ReplyFile],
+    passphrase: Option<&Passphrase>,
+    wanted: &[Fingerprint],
+    roots: &[Certificate],
+) -> Result<Reply, ImportError> {
+    let mut pile = read_all(files, passphrase)?;
+    if pile.certificates.is_empty() {
+        return Err(no_certificate(files, pile));
+    }
+    let count = pile.certificates.len();
+    if count > MAX_CERTIFICATES {
+        return Err(ImportError::TooManyCertificates {
+            count,
+            limit: MAX_CERTIFICATES,
+        });
+    }
+    let beside: Vec<Fingerprint> = pile.keys.iter().map(|(_, key)| key.spki_sha256()).collect();
+    let (leaf_place, leaf) = match choose_leaf(&pile.certificates, wanted, &beside) {
+        Ok(found) => found,
+        // A block that cannot be read is the nearer cause of a leaf that is not there.
+        Err(error @ ImportError::OnlyCaCertificates { .. }) => {
+            return Err(first_problem(pile.problems).unwrap_or(error));
+        }
+        Err(error) => return Err(error),
+    };
+    let others: Vec<Certificate> = pile
+        .certificates
+        .into_iter()
+        .map(|(_, certificate)| certificate)
+        .filter(|other| *other != leaf)
+        .collect();
+    let leaf_key = leaf.facts().spki_sha256;
+    let (older, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|other| !other.is_ca() && other.facts().spki_sha256 == leaf_key);
+    let Ordered {
+        chain,
+        roots: dropped_roots,
+        mut spare,
+        strangers,
+        missing_issuer,
+        missing_issuer_urls,
+    } = order_chain(leaf, others, roots);
+    spare.extend(older);
+    // The unreadable block may be the very certificate that is missing.
+    let suspect = pile
+        .problems
+        .iter()
+        .position(|(_, _, error)| may_be_certificate(error));
+    if let (Some(_), Some(at)) = (&missing_issuer, suspect) {
+        let (file, block, source) = pile.problems.swap_remove(at);
+        return Err(ImportError::Unreadable {
+            file,
+            block,
+            source,
+        });
+    }
+    Ok(Reply {
+        chain,
+        leaf_place,
+        roots: dropped_roots,
+        strangers,
+        spare,
+        missing_issuer,
+        missing_issuer_urls,
+        keys: pile.keys,
+        inventory: pile.inventory,
+        problems: pile
+            .problems
+            .into_iter()
+            .map(|(file, block, error)| (join(&file, &block), error))
+            .collect(),
+    })
+}
+
+fn read_all(files: &[ReplyFile], passphrase: Option<&Passphrase>) -> Result<Pile, ImportError> {
+    if files.is_empty() {
+        return Err(ImportError::NoFiles);
+    }
+    let mut pile = Pile::default();
+    for file in files {
+        let name = printable(&file.name);
+        let contents = container::read(&file.bytes, passphrase).map_err(|source| {
+            ImportError::NothingInFile {
+                file: name.clone(),
+                source,
+            }
+        })?;
+        pile.inventory.push((name.clone(), describe(&contents)));
+        let Contents {
+            packing: _,
+            certificates,
+            keys,
+            requests,
+            problems,
+        } = contents;
+        for (block, certificate) in certificates {
+            // The same certificate twice, in one file or in several, counts once.
+            if !pile
+                .certificates
+                .iter()
+                .any(|(_, known)| *known == certificate)
+            {
+                pile.certificates.push((join(&name, &block), certificate));
+            }
+        }
+        pile.keys.extend(
+            keys.into_iter()
+                .map(|(block, key)| (join(&name, &block), key)),
+        );
+        pile.requests += requests.len();
+        pile.problems.extend(
+            problems
+                .into_iter()
+                .map(|(block, error)| (name.clone(), block, error)),
+        );
+    }
+    Ok(pile)
+}
+
+fn no_certificate(files: &[ReplyFile], pile: Pile) -> ImportError {
+    match first_problem(pile.problems) {
+        Some(error) => error,
+        None => ImportError::NoCertificate {
+            files: files.iter().map(|file| printable(&file.name)).collect(),
+            requests: pile.requests,
+            keys: pile.keys.len(),
+        },
+    }
+}
+
+fn first_problem(problems: Vec<(String, String, X509Error)>) -> Option<ImportError> {
+    problems
+        .into_iter()
+        .next()
+        .map(|(file, block, source)| ImportError::Unreadable {
+            file,
+            block,
+            source,
+        })
+}
+
+/// Whether the trouble may have been a certificate: all but what is certainly about a private key.
+fn may_be_certificate(error: &X509Error) -> bool {
+    !matches!(
+        error,
+        X509Error::PassphraseMissing
+            | X509Error::WrongPassphrase
+            | X509Error::LegacyEncryption { .. }
+            | X509Error::UnsupportedEncryption { .. }
+            | X509Error::KdfTooCostly { .. }
+            | X509Error::RsaTooShort { .. }
+            | X509Error::UnknownKeyAlgorithm { .. }
+            | X509Error::BadKey { .. }
+            | X509Error::ForeignForm {
+                form: ForeignForm::Crl | ForeignForm::PublicKey,
+                ..
+            }
+    )
+}
+
+/// The leaf and where it stands.
+fn choose_leaf(
+    certificates: &[(String, Certificate)],
+    wanted: &[Fingerprint],
+    beside: &[Fingerprint],
+) -> Result<(String, Certificate), ImportError> {
+    let with_key_of = |keys: &[Fingerprint]| -> Vec<&(String, Certificate)> {
+        certificates
+            .iter()
+            .filter(|(_, one)| keys.contains(&one.facts().spki_sha256))
+            .collect()
+    };
+    // A certificate with a key that is waited for is the leaf, even where it calls itself a CA (`openssl req -x509`).
+    let mut candidates = with_key_of(wanted);
+    if candidates.is_empty() {
+        candidates = with_key_of(beside);
+    }
+    if candidates.iter().any(|(_, one)| !one.is_ca()) {
+        candidates.retain(|(_, one)| !one.is_ca());
+    }
+    if candidates.is_empty() {
+        candidates = certificates
+            .iter()
+            .filter(|(_, one)| !one.is_ca())
+            .collect();
+    }
+    // Of several for the same key the newest is the reply.
+    let newest = candidates
+        .iter()
+        .max_by_key(|(_, one)| (one.facts().not_before, one.facts().not_after));
+    let Some((place, leaf)) = newest else {
+        return Err(ImportError::OnlyCaCertificates {
+            names: certificates
+                .iter()
+                .map(|(place, one)| (place.clone(), one.display_name()))
+                .collect(),
+        });
+    };
+    let one_key = candidates
+        .iter()
+        .all(|(_, one)| one.facts().spki_sha256 == leaf.facts().spki_sha256);
+    if one_key {
+        return Ok((place.clone(), leaf.clone()));
+    }
+    Err(ImportError::SeveralLeaves {
+        leaves: candidates
+            .iter()
+            .map(|(place, one)| FoundLeaf {
+                place: place.clone(),
+                name: one.display_name(),
+                key: one.facts().spki_sha256,
+            })
+            .collect(),
+    })
+}
+
+fn join(file: &str, block: &str) -> String {
+    if block.is_empty() {
+        file.to_owned()
+    } else {
+        format!("{file}, {block}")
+    }
+}
+
+fn describe(contents: &Contents) -> String {
+    let packing = match contents.packing {
+        Packing::Pem => "PEM",
+        Packing::Der => "DER",
+    };
+    let mut words = vec![packing.to_owned()];
+    for (count, one, more) in [
+        (contents.certificates.len(), "certificate", "certificates"),
+        (contents.keys.len(), "private key", "private keys"),
+        (
+            contents.requests.len(),
+            "request (not needed)",
+            "requests (not needed)",
+        ),
+        (
+            contents.problems.len(),
+            "unreadable block",
+            "unreadable blocks",
+        ),
+    ] {
+        match count {
+            0 => {}
+            1 => words.push(format!("1 {one}")),
+            _ => words.push(format!("{count} {more}")),
+        }
+    }
+    words.join(", ")
+}
