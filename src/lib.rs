@@ -26,3 +26,4 @@ pub mod probe;
 pub mod store;
 pub mod request;
 pub mod import;
+pub mod verify;

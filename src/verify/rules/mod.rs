@@ -1,0 +1,160 @@
+//! The rules, one file a part. A rule returns findings or says why it does not apply; silence is not an answer.
+
+pub mod chain;
+pub mod form;
+pub mod key;
+pub mod names;
+pub mod usage;
+pub mod validity;
+
+use super::path::{self, Verdict};
+use super::{Expectation, Profile, words};
+use crate::findings::{Code, Finding, Severity};
+use crate::x509::{Certificate, PrivateKey};
+
+/// What is judged: the chain as sent, the key, what is expected, and the path that was found.
+pub(crate) struct Case<'a> {
+    /// The first of the chain.
+    pub leaf: &'a Certificate,
+    /// As sent, leaf first.
+    pub chain: &'a [Certificate],
+    /// The leaf's key, if it is at hand.
+    pub key: Option<&'a PrivateKey>,
+    /// What the chain is held against.
+    pub expectation: &'a Expectation<'a>,
+    /// What path building came to; none without anchors.
+    pub verdict: Option<Verdict<'a>>,
+}
+
+/// What a part's rules say.
+pub(crate) enum Ruling {
+    /// Judged; perhaps nothing is wrong.
+    Findings(Vec<Finding>),
+    /// Its main question does not arise; what could be said all the same stands beside the reason.
+    NotApplicable {
+        /// Why.
+        why: String,
+        /// Found without it.
+        findings: Vec<Finding>,
+    },
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(
+        leaf: &'a Certificate,
+        chain: &'a [Certificate],
+        key: Option<&'a PrivateKey>,
+        expectation: &'a Expectation<'a>,
+    ) -> Self {
+        Self {
+            leaf,
+            chain,
+            key,
+            expectation,
+            verdict: expectation
+                .trust
+                .map(|trust| path::find(leaf, chain, trust, expectation)),
+        }
+    }
+
+    /// The certificates as sent after the leaf.
+    pub(crate) fn sent(&self) -> &'a [Certificate] {
+        self.chain.get(1..).unwrap_or_default()
+    }
+
+    /// The leaf's issuers, nearest first: those of the path, or where none was asked for, those sent that follow
+    /// each other. None of a path that was refused: its fault is told, and the rest would only be noise.
+    pub(crate) fn issuers(&self) -> Vec<&'a Certificate> {
+        if let Some(verdict) = &self.verdict {
+            let path = if verdict.accepted {
+                verdict.path.as_slice()
+            } else {
+                &[]
+            };
+            return path.iter().skip(1).copied().collect();
+        }
+        let mut issuers: Vec<&'a Certificate> = Vec::new();
+        let mut current = self.leaf;
+        for next in self.sent() {
+            if next.facts().subject.der == current.facts().issuer.der {
+                issuers.push(next);
+                current = next;
+            }
+        }
+        issuers
+    }
+
+    /// Where a certificate stands: `leaf`, `intermediate 1`, `intermediate "X" (not sent)`, `root "X"`.
+    pub(crate) fn place(&self, certificate: &Certificate) -> String {
+        path::place(certificate, self.chain, self.expectation.trust)
+    }
+
+    /// The names on the path, for reports.
+    pub(crate) fn path_names(&self) -> Vec<String> {
+        match &self.verdict {
+            Some(verdict) if verdict.accepted => verdict
+                .path
+                .iter()
+                .map(|certificate| certificate.display_name())
+                .collect(),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// A refusal by the path library that should be explained by one of the rules.
+    pub(crate) fn unexplained_refusal(&self) -> Option<Finding> {
+        self.verdict
+            .as_ref()
+            .and_then(|verdict| verdict.refusal.clone())
+    }
+}
+
+/// The codes whose finding breaks a MUST of RFC 5280 although peers go on: errors under
+/// [`super::Strictness::Strict`].
+const MUSTS_OF_RFC_5280: [Code; 6] = [
+    Code::FormSerial,
+    Code::FormExtension,
+    Code::FormCriticality,
+    Code::FormKeyIdentifier,
+    Code::FormMalformed,
+    Code::NamesMalformed,
+];
+
+/// Those that break a MUST of the Baseline Requirements alone.
+const MUSTS_OF_WEB_PKI: [Code; 2] = [Code::NamesCommonName, Code::KeyUncommon];
+
+/// Whether a strict judge makes this an error.
+pub(crate) fn breaks_a_must(code: Code, profile: Profile) -> bool {
+    MUSTS_OF_RFC_5280.contains(&code)
+        || (profile == Profile::WebPki && MUSTS_OF_WEB_PKI.contains(&code))
+}
+
+/// Whether an error is one for which a path library turns the leaf away.
+pub(crate) fn explains_a_refusal(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+        && matches!(
+            finding.code,
+            Code::FormVersion
+                | Code::FormMalformed
+                | Code::FormEmptyIssuer
+                | Code::ChainCriticalExtension
+                | Code::NamesMalformed
+                | Code::UsageLeafIsCa
+                | Code::UsageNoServerAuth
+                | Code::UsageNoClientAuth
+                | Code::SignatureWeak
+                | Code::ValidityExpired
+        )
+}
+
+/// A finding about a certificate's own key, whoever's it is.
+pub(crate) fn weak_key(certificate: &Certificate, place: &str, mend: String) -> Option<Finding> {
+    let fault = key::weakness(&certificate.facts().public_key)?;
+    Some(Finding::new(
+        Code::KeyWeak,
+        place,
+        format!("the key of {} is too weak", words::quoted(certificate)),
+        fault,
+        mend,
+    ))
+}

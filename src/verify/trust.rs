@@ -1,0 +1,33 @@
+//! The set of trust anchors, from bytes the caller read.
+
+use crate::x509::Certificate;
+
+/// Trust anchors with a name for reports (`system`, `roots/contoso.pem`).
+#[derive(Debug, Clone, Default)]
+pub struct TrustSet {
+    /// For reports.
+    pub name: String,
+    anchors: Vec<Certificate>,
+}
+
+impl TrustSet {
+    /// From certificates; the same certificate twice counts once.
+    pub fn new(name: impl Into<String>, anchors: Vec<Certificate>) -> Self {
+        Self {
+            name: name.into(),
+            anchors,
+        }
+    }
+
+    /// The anchors.
+    pub fn anchors(&self) -> &[Certificate] {
+        &self.anchors
+    }
+
+    /// Whether this very certificate is an anchor.
+    pub fn contains(&self, certificate: &Certificate) -> bool {
+        self.anchors
+            .iter()
+            .any(|anchor| anchor.facts().sha256 == certificate.facts().sha256)
+    }
+}
