@@ -27,3 +27,4 @@ pub mod store;
 pub mod request;
 pub mod import;
 pub mod verify;
+pub mod assign;

@@ -1,0 +1,463 @@
+//! Do it, or put everything back.
+//!
+//! The order is what keeps the promise: all gateways validate first and nothing is served differently; then the
+//! intent is on disk; then `live/` is switched; then gateway after gateway commits and is proved. Whatever fails
+//! after the intent sends every touched gateway back, in reverse order, and that is proved as well.
+
+use super::error::{AsBefore, AssignError};
+use super::plan::{AssignPlan, GatewayPlan, Proof};
+use super::prove::{Proved, Seen, Wanted, look, prove};
+use super::targets::Material;
+use crate::names::Slug;
+use crate::x509::Fingerprint;
+use std::time::{Duration, Instant};
+
+/// How long a listener that was dark before is waited for.
+const DARK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What to do when a gateway cannot be proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Everything back to what it was.
+    #[default]
+    Rollback,
+    /// Leave it as it stands, and say so.
+    Keep,
+}
+
+/// What happens, as it happens.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Every gateway has taken the material and serves what it served.
+    Prepared,
+    /// A gateway took it live.
+    Committed {
+        /// Which.
+        gateway: &'a Slug,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A listener was asked, for each of its names, until it showed what it should or the time was over.
+    Proved {
+        /// Which gateway.
+        gateway: &'a Slug,
+        /// The names of one listener, and how each ended.
+        listener: &'a [(Proof, Proved)],
+        /// Whether this was the way back.
+        restoring: bool,
+    },
+    /// Something failed, and the way back begins.
+    RollingBack {
+        /// What failed.
+        cause: &'a AssignError,
+    },
+    /// A gateway is as it was, proved; or could not be brought back.
+    Restored {
+        /// Which.
+        gateway: &'a Slug,
+        /// Why not, if not.
+        failure: Option<&'a AssignError>,
+    },
+}
+
+/// What is kept while the work is done: the state, behind a face that tests can take the place of.
+pub trait Ledger {
+    /// Notes what is about to happen, then switches `live/` to the new generation.
+    fn begin(&mut self, plan: &AssignPlan) -> Result<(), AssignError>;
+    /// Everything is served and proved: record it, journal it, drop the intent.
+    fn done(&mut self, plan: &AssignPlan, standings: &[Standing]) -> Result<(), AssignError>;
+    /// Switches `live/` back, journals the failure, drops the intent.
+    fn undone(
+        &mut self,
+        plan: &AssignPlan,
+        cause: &AssignError,
+        standings: &[Standing],
+        clean: bool,
+    ) -> Result<(), AssignError>;
+    /// The new generation stays although something failed: record and journal that, drop the intent.
+    fn kept(
+        &mut self,
+        plan: &AssignPlan,
+        cause: &AssignError,
+        standings: &[Standing],
+    ) -> Result<(), AssignError>;
+}
+
+/// Where a gateway stands at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Which.
+    pub gateway: Slug,
+    /// What each listener showed last.
+    pub listeners: Vec<(Proof, Seen)>,
+    /// Whether it was proved to serve what it should at the end.
+    pub proved: bool,
+    /// From commit to proof, if it was committed.
+    pub took: Option<Duration>,
+}
+
+/// How an assignment ended.
+#[derive(Debug)]
+pub enum Applied {
+    /// Every gateway serves the new generation, proved.
+    Done {
+        /// Where each stands.
+        standings: Vec<Standing>,
+        /// Listeners that were dark before and still are.
+        dark: Vec<(Slug, Proof, String)>,
+    },
+    /// It failed, and everything is as it was, proved.
+    RolledBack {
+        /// Why.
+        cause: AssignError,
+        /// Where each stands.
+        standings: Vec<Standing>,
+    },
+    /// It failed, and something is not as it was, or could not be proved.
+    Dirty {
+        /// Why.
+        cause: AssignError,
+        /// Where each stands.
+        standings: Vec<Standing>,
+    },
+}
+
+/// The generation to return to.
+#[derive(Debug)]
+pub enum Way<'a> {
+    /// Back to this one.
+    To(&'a Material, Fingerprint),
+    /// Nothing was served before.
+    ToNothing,
+    /// There is a generation before, but it must not be served again: expired or compromised, in words.
+    Barred(String),
+}
+
+/// One assignment.
+pub struct Assigner<'a> {
+    /// What to do.
+    pub plan: &'a AssignPlan,
+    /// The new generation.
+    pub material: &'a Material,
+    /// The way back.
+    pub back: Way<'a>,
+    /// From commit to proof, for each gateway.
+    pub prove_within: Duration,
+    /// What to do when it fails.
+    pub on_failure: OnFailure,
+    /// Names the transaction at the gateways.
+    pub transaction: &'a str,
+    /// Told what happens.
+    pub observe: &'a mut dyn FnMut(Event<'_>),
+    /// Asked between steps whether to stop.
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+impl std::fmt::Debug for Assigner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Assigner({} {:?} -> {})",
+            self.plan.certificate, self.plan.from, self.plan.to
+        )
+    }
+}
+
+impl Assigner<'_> {
+    /// Carries the plan out. An error means that nothing was touched; what failed later is in [`Applied`].
+    pub fn run(mut self, ledger: &mut dyn Ledger) -> Result<Applied, AssignError> {
+        let before = self.prepare()?;
+        if let Err(error) = ledger.begin(self.plan) {
+            self.abort(self.plan.gateways.len());
+            return Err(error);
+        }
+        let mut standings = Vec::new();
+        let mut dark = Vec::new();
+        for (gateway, seen_before) in self.plan.gateways.iter().zip(&before) {
+            match self.commit_and_prove(gateway, seen_before, &mut standings, &mut dark) {
+                Ok(()) => {}
+                Err(cause) => return self.fail(cause, standings, &before, ledger),
+            }
+        }
+        match ledger.done(self.plan, &standings) {
+            Ok(()) => Ok(Applied::Done { standings, dark }),
+            Err(cause) => self.fail(cause, standings, &before, ledger),
+        }
+    }
+
+    /// Pre-checks and prepares every gateway; returns what each listener showed before.
+    fn prepare(&mut self) -> Result<Vec<Vec<Seen>>, AssignError> {
+        self.plan.pre_check(self.interrupted)?;
+        let before = self
+            .plan
+            .gateways
+            .iter()
+            .map(|gateway| gateway.proofs.iter().map(look).collect())
+            .collect();
+        for (number, gateway) in self.plan.gateways.iter().enumerate() {
+            let prepared = if (self.interrupted)() {
+                Err(AssignError::Interrupted)
+            } else {
+                gateway.target.prepare(
+                    self.transaction,
+                    &self.plan.certificate,
+                    Some(self.material),
+                    self.interrupted,
+                )
+            };
+            if let Err(error) = prepared {
+                self.abort(number + 1);
+                return Err(error);
+            }
+        }
+        (self.observe)(Event::Prepared);
+        Ok(before)
+    }
+
+    /// Takes back what the first `count` gateways have prepared.
+    fn abort(&self, count: usize) {
+        for gateway in self.plan.gateways.iter().take(count) {
+            gateway.target.abort(self.transaction);
+        }
+    }
+
+    fn commit_and_prove(
+        &mut self,
+        gateway: &GatewayPlan,
+        before: &[Seen],
+        standings: &mut Vec<Standing>,
+        dark: &mut Vec<(Slug, Proof, String)>,
+    ) -> Result<(), AssignError> {
+        if (self.interrupted)() {
+            return Err(AssignError::Interrupted);
+        }
+        let start = Instant::now();
+        standings.push(Standing {
+            gateway: gateway.gateway.clone(),
+            listeners: Vec::new(),
+            proved: false,
+            took: None,
+        });
+        gateway.target.commit(self.transaction, self.interrupted)?;
+        (self.observe)(Event::Committed {
+            gateway: &gateway.gateway,
+            took: start.elapsed(),
+        });
+        let deadline = start + self.prove_within;
+        let mut failure = None;
+        let mut shown: Vec<(Proof, Proved)> = Vec::new();
+        for (proof, seen_before) in gateway.proofs.iter().zip(before) {
+            let was_dark = matches!(seen_before, Seen::Dark(_));
+            let patience = if was_dark {
+                deadline.min(Instant::now() + DARK_PATIENCE)
+            } else {
+                deadline
+            };
+            let proved = prove(
+                proof,
+                Wanted::Leaf(self.plan.leaf),
+                patience,
+                self.interrupted,
+            );
+            match &proved.last {
+                Seen::Dark(why) if !proved.holds && was_dark => {
+                    dark.push((gateway.gateway.clone(), proof.clone(), why.clone()));
+                }
+                Seen::Dark(_) | Seen::Leaf(..) if !proved.holds => {
+                    failure.get_or_insert_with(|| {
+                        self.not_proved(gateway, proof, seen_before, &proved)
+                    });
+                }
+                Seen::Dark(_) | Seen::Leaf(..) => {}
+            }
+            self.tell_listener(gateway, &mut shown, (proof.clone(), proved), false);
+        }
+        self.tell_last_listener(gateway, &shown, false);
+        let any = shown.iter().any(|(_, proved)| proved.holds) || shown.is_empty();
+        if failure.is_none() && !any {
+            failure = shown
+                .first()
+                .zip(before.first())
+                .map(|((proof, proved), before)| self.not_proved(gateway, proof, before, proved));
+        }
+        if let Some(standing) = standings.last_mut() {
+            standing.proved = failure.is_none();
+            standing.took = Some(start.elapsed());
+            standing.listeners = shown
+                .into_iter()
+                .map(|(proof, proved)| (proof, proved.last))
+                .collect();
+        }
+        match failure {
+            Some(_) if (self.interrupted)() => Err(AssignError::Interrupted),
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps one more proof; when it begins another listener, tells the one before.
+    fn tell_listener(
+        &mut self,
+        gateway: &GatewayPlan,
+        shown: &mut Vec<(Proof, Proved)>,
+        one: (Proof, Proved),
+        restoring: bool,
+    ) {
+        if shown
+            .last()
+            .is_some_and(|(last, _)| !last.same_listener(&one.0))
+        {
+            self.tell_last_listener(gateway, shown, restoring);
+        }
+        shown.push(one);
+    }
+
+    fn tell_last_listener(
+        &mut self,
+        gateway: &GatewayPlan,
+        shown: &[(Proof, Proved)],
+        restoring: bool,
+    ) {
+        if let Some(listener) = shown
+            .chunk_by(|(one, _), (next, _)| one.same_listener(next))
+            .last()
+        {
+            (self.observe)(Event::Proved {
+                gateway: &gateway.gateway,
+                listener,
+                restoring,
+            });
+        }
+    }
+
+    fn fail(
+        mut self,
+        cause: AssignError,
+        touched: Vec<Standing>,
+        before: &[Vec<Seen>],
+        ledger: &mut dyn Ledger,
+    ) -> Result<Applied, AssignError> {
+        // What was prepared and not committed must not stay prepared.
+        for gateway in &self.plan.gateways {
+            gateway.target.abort(self.transaction);
+        }
+        if self.on_failure == OnFailure::Keep || matches!(self.back, Way::Barred(_)) {
+            ledger.kept(self.plan, &cause, &touched)?;
+            return Ok(Applied::Dirty {
+                cause,
+                standings: touched,
+            });
+        }
+        (self.observe)(Event::RollingBack { cause: &cause });
+        let mut standings = Vec::new();
+        let reached = self.plan.gateways.iter().zip(before).take(touched.len());
+        for (gateway, seen_before) in reached.rev() {
+            standings.push(self.restore(gateway, seen_before));
+        }
+        standings.reverse();
+        let clean = standings.iter().all(|standing| standing.proved);
+        match ledger.undone(self.plan, &cause, &standings, clean) {
+            Ok(()) if clean => Ok(Applied::RolledBack { cause, standings }),
+            Ok(()) => Ok(Applied::Dirty { cause, standings }),
+            Err(_) => Ok(Applied::Dirty { cause, standings }),
+        }
+    }
+
+    /// One gateway back to what it served, and proved.
+    fn restore(&mut self, gateway: &GatewayPlan, before: &[Seen]) -> Standing {
+        let material = match &self.back {
+            Way::To(material, _) => Some(*material),
+            Way::ToNothing | Way::Barred(_) => None,
+        };
+        let transaction = format!("{}-back", self.transaction);
+        let start = Instant::now();
+        let told = gateway
+            .target
+            .prepare(&transaction, &self.plan.certificate, material, &|| false)
+            .and_then(|()| gateway.target.commit(&transaction, &|| false));
+        let deadline = start + self.prove_within;
+        let mut failure = told.err();
+        let mut shown: Vec<(Proof, Proved)> = Vec::new();
+        for (proof, seen_before) in gateway.proofs.iter().zip(before) {
+            // A gateway that did not take it back is looked at once, for the report; its state is not waited for.
+            let until = if failure.is_some() {
+                Instant::now()
+            } else if matches!(seen_before, Seen::Dark(_)) {
+                deadline.min(Instant::now() + DARK_PATIENCE)
+            } else {
+                deadline
+            };
+            let proved = prove(proof, self.wanted_back(seen_before), until, &|| false);
+            let dark_as_before =
+                matches!((seen_before, &proved.last), (Seen::Dark(_), Seen::Dark(_)));
+            let proved = Proved {
+                holds: proved.holds || dark_as_before,
+                ..proved
+            };
+            if !proved.holds {
+                failure
+                    .get_or_insert_with(|| self.not_proved(gateway, proof, seen_before, &proved));
+            }
+            self.tell_listener(gateway, &mut shown, (proof.clone(), proved), true);
+        }
+        self.tell_last_listener(gateway, &shown, true);
+        let listeners = shown
+            .into_iter()
+            .map(|(proof, proved)| (proof, proved.last))
+            .collect();
+        (self.observe)(Event::Restored {
+            gateway: &gateway.gateway,
+            failure: failure.as_ref(),
+        });
+        Standing {
+            gateway: gateway.gateway.clone(),
+            listeners,
+            proved: failure.is_none(),
+            took: Some(start.elapsed()),
+        }
+    }
+
+    /// What a listener must show on the way back: what it showed before, or the generation that is brought back.
+    fn wanted_back(&self, before: &Seen) -> Wanted {
+        match (&self.back, before) {
+            // Something else than the gateway answers there: as long as it still does, nothing has changed.
+            (Way::To(_, leaf), Seen::Leaf(foreign, _)) if *foreign != self.plan.leaf => {
+                Wanted::Either(*leaf, *foreign)
+            }
+            (Way::To(_, leaf), Seen::Leaf(..) | Seen::Dark(_)) => Wanted::Leaf(*leaf),
+            (Way::ToNothing | Way::Barred(_), _) => Wanted::Not(self.plan.leaf),
+        }
+    }
+
+    fn not_proved(
+        &self,
+        gateway: &GatewayPlan,
+        proof: &Proof,
+        before: &Seen,
+        proved: &Proved,
+    ) -> AssignError {
+        let seen = match &proved.last {
+            Seen::Leaf(leaf, _) => format!("the leaf {}", leaf.short()),
+            Seen::Dark(why) => format!("no certificate: {why}"),
+        };
+        let own = match &self.back {
+            Way::To(_, own) => Some(own),
+            Way::ToNothing | Way::Barred(_) => None,
+        };
+        let as_before = match (before, &proved.last) {
+            (Seen::Dark(_), Seen::Dark(_)) => Some(AsBefore::Dark),
+            (Seen::Leaf(before, _), Seen::Leaf(now, _)) if before == now && own != Some(now) => {
+                Some(AsBefore::Foreign)
+            }
+            (Seen::Leaf(..) | Seen::Dark(_), Seen::Leaf(..) | Seen::Dark(_)) => None,
+        };
+        AssignError::NotProved {
+            gateway: gateway.gateway.clone(),
+            listener: proof.to_string(),
+            seen,
+            as_before,
+            within_ms: proved.took.as_millis(),
+        }
+    }
+}

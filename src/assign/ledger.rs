@@ -1,0 +1,245 @@
+//! The state as an assignment sees it: intent, `live/`, the record, the journal.
+
+use super::apply::{Ledger, Standing};
+use super::error::AssignError;
+use super::plan::AssignPlan;
+use super::prove::Seen;
+use crate::store::{AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+/// Notes an assignment in the state, under a lease.
+#[derive(Debug)]
+pub struct StoreLedger<'a> {
+    lease: &'a mut Lease,
+    kind: IntentKind,
+    now: OffsetDateTime,
+    transaction: Option<Transaction>,
+    /// The record as it was before, to be written again when everything goes back.
+    before: AssignmentRecord,
+}
+
+impl<'a> StoreLedger<'a> {
+    /// For one assignment at this moment.
+    pub fn new(lease: &'a mut Lease, kind: IntentKind, now: OffsetDateTime) -> Self {
+        Self {
+            lease,
+            kind,
+            now,
+            transaction: None,
+            before: AssignmentRecord::default(),
+        }
+    }
+
+    /// For one that a killed command began.
+    pub fn resumed(
+        lease: &'a mut Lease,
+        kind: IntentKind,
+        now: OffsetDateTime,
+        transaction: Transaction,
+    ) -> Self {
+        Self {
+            lease,
+            kind,
+            now,
+            transaction: Some(transaction),
+            before: AssignmentRecord::default(),
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self.kind {
+            IntentKind::Assign => "assign",
+            IntentKind::Rollback => "rollback",
+        }
+    }
+
+    fn journal(
+        &mut self,
+        action: &str,
+        plan: &AssignPlan,
+        detail: Value,
+    ) -> Result<(), AssignError> {
+        let detail: Map<String, Value> = match detail {
+            Value::Object(map) => map,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Map::new(),
+        };
+        self.lease
+            .journal(action, Some(&plan.certificate), detail)?;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), AssignError> {
+        match self.transaction.take() {
+            Some(transaction) => Ok(transaction.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    /// What is current, and what each gateway was proved to serve.
+    fn record(
+        &self,
+        plan: &AssignPlan,
+        generation: u32,
+        standings: &[Standing],
+    ) -> Result<AssignmentRecord, AssignError> {
+        let mut record = self.lease.assignment(&plan.certificate)?;
+        for standing in standings.iter().filter(|standing| standing.proved) {
+            let leaf = standing.listeners.iter().find_map(|(_, seen)| match seen {
+                Seen::Leaf(leaf, _) => Some(leaf.to_string()),
+                Seen::Dark(_) => None,
+            });
+            match leaf {
+                Some(sha256) => {
+                    let proved = Proved {
+                        generation,
+                        proved: self.now,
+                        sha256,
+                    };
+                    record.gateways.insert(standing.gateway.to_string(), proved);
+                }
+                None => {
+                    record.gateways.remove(standing.gateway.as_str());
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    fn make_current(
+        &mut self,
+        plan: &AssignPlan,
+        standings: &[Standing],
+    ) -> Result<(), AssignError> {
+        let mut record = self.record(plan, plan.to, standings)?;
+        if record.current != Some(plan.to) {
+            record.previous = record
+                .current
+                .or(plan.from)
+                .filter(|previous| *previous != plan.to);
+            record.current = Some(plan.to);
+            record.since = Some(self.now);
+        }
+        if record
+            .staged
+            .as_ref()
+            .is_some_and(|staged| staged.generation == plan.to)
+        {
+            record.staged = None;
+        }
+        Ok(self.lease.put_assignment(&plan.certificate, &record)?)
+    }
+}
+
+impl Ledger for StoreLedger<'_> {
+    fn begin(&mut self, plan: &AssignPlan) -> Result<(), AssignError> {
+        self.before = self.lease.assignment(&plan.certificate)?;
+        if self.transaction.is_none() {
+            let intent = IntentRecord {
+                id: String::new(),
+                certificate: plan.certificate.to_string(),
+                from: plan.from,
+                to: plan.to,
+                started: self.now,
+                gateways: plan
+                    .gateways
+                    .iter()
+                    .map(|gateway| gateway.gateway.to_string())
+                    .collect(),
+                step: "prepared".into(),
+                kind: self.kind,
+            };
+            self.transaction = Some(self.lease.begin(&intent)?);
+        }
+        match self.lease.switch_live(&plan.certificate, Some(plan.to)) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Nothing was switched; an intent that cannot be dropped now is dropped by the next command.
+                let _ = self.finish();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn done(&mut self, plan: &AssignPlan, standings: &[Standing]) -> Result<(), AssignError> {
+        self.make_current(plan, standings)?;
+        let detail = json!({
+            "from": plan.from,
+            "to": plan.to,
+            "sha256": plan.leaf.to_string(),
+            "gateways": names(standings),
+        });
+        self.journal(self.action(), plan, detail)?;
+        self.finish()
+    }
+
+    fn undone(
+        &mut self,
+        plan: &AssignPlan,
+        cause: &AssignError,
+        standings: &[Standing],
+        clean: bool,
+    ) -> Result<(), AssignError> {
+        match &self.transaction {
+            Some(transaction) => self.lease.switch_live_back(transaction)?,
+            None => self.lease.switch_live(&plan.certificate, plan.from)?,
+        }
+        // From here on everything is as it was. What cannot be written now (a full disk) leaves the intent behind,
+        // and the next command drops and journals it.
+        let mut record = self.before.clone();
+        for standing in standings.iter().filter(|standing| !standing.proved) {
+            let known = record.gateways.get(standing.gateway.as_str());
+            // What it was last proved to serve still stands while a listener of it shows that.
+            let shown = known.is_some_and(|known| {
+                standing.listeners.iter().any(
+                    |(_, seen)| matches!(seen, Seen::Leaf(leaf, _) if leaf.to_string() == known.sha256),
+                )
+            });
+            if !shown {
+                record.gateways.remove(standing.gateway.as_str());
+            }
+        }
+        let detail = json!({
+            "from": plan.from,
+            "to": plan.to,
+            "why": cause.to_string(),
+            "as-before": clean,
+            "gateways": names(standings),
+        });
+        let noted = self
+            .lease
+            .put_assignment(&plan.certificate, &record)
+            .map_err(AssignError::from)
+            .and_then(|()| self.journal(&format!("{}-failed", self.action()), plan, detail));
+        if noted.is_ok() { self.finish() } else { Ok(()) }
+    }
+
+    fn kept(
+        &mut self,
+        plan: &AssignPlan,
+        cause: &AssignError,
+        standings: &[Standing],
+    ) -> Result<(), AssignError> {
+        self.make_current(plan, standings)?;
+        let detail = json!({
+            "from": plan.from,
+            "to": plan.to,
+            "why": cause.to_string(),
+            "kept": true,
+            "gateways": names(standings),
+        });
+        self.journal(&format!("{}-incomplete", self.action()), plan, detail)?;
+        self.finish()
+    }
+}
+
+fn names(standings: &[Standing]) -> Value {
+    standings
+        .iter()
+        .map(|standing| standing.gateway.to_string())
+        .collect()
+}

@@ -1,0 +1,18 @@
+//! Give a verified bundle its duties: one transaction over all gateways of a certificate.
+//!
+//! Plan, pre-check, intent, `live/` switched, write, reload, prove, journal; on failure everything that was touched
+//! goes back and that is proved too. [`plan`] is data, [`apply`] does it or puts everything back,
+//! [`prove`] asks the real ports as a stranger would, [`targets`] know one kind of server each. Not here: judging
+//! the certificate (`verify`) and deciding which generation (`cli`).
+
+pub mod apply;
+pub mod error;
+pub mod ledger;
+pub mod plan;
+pub mod prove;
+pub mod targets;
+
+pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
+pub use error::AssignError;
+pub use ledger::StoreLedger;
+pub use plan::{AssignPlan, GatewayPlan, PassedOver, Proof, plan_assignment};

@@ -1,0 +1,126 @@
+//! The proof: fresh handshakes on the real ports, as a stranger makes them, until only the new leaf is seen.
+//!
+//! The gateway is never asked what it serves. One good handshake is not enough, as servers with several workers
+//! serve the old leaf beside the new one for a moment (nginx does for a tenth of a second): `IN_A_ROW` in a row are.
+
+use super::plan::Proof;
+use crate::explain::printable;
+use crate::names::Domain;
+use crate::probe::{Depth, Limits, Observation, Target, probe_blocking};
+use crate::x509::Fingerprint;
+use std::time::{Duration, Instant};
+
+/// Handshakes in a row that must show the wanted leaf.
+const IN_A_ROW: u32 = 3;
+
+/// Between two handshakes on one listener.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// For one handshake.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    total: Duration::from_secs(5),
+};
+
+/// The `from` of the prover's streams; RFC 2606 keeps it from being anybody's.
+const PROVER: &str = "prover.invalid";
+
+/// What a listener shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// This leaf, and the number of intermediates sent with it.
+    Leaf(Fingerprint, usize),
+    /// No certificate, and why not.
+    Dark(String),
+}
+
+/// What must be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// This leaf.
+    Leaf(Fingerprint),
+    /// One of these: the way back of a listener that showed another leaf before.
+    Either(Fingerprint, Fingerprint),
+    /// Any state but this leaf: nothing was served before it.
+    Not(Fingerprint),
+}
+
+impl Wanted {
+    fn holds(self, seen: &Seen) -> bool {
+        match (self, seen) {
+            (Wanted::Leaf(wanted), Seen::Leaf(leaf, _)) => wanted == *leaf,
+            (Wanted::Either(one, other), Seen::Leaf(leaf, _)) => one == *leaf || other == *leaf,
+            (Wanted::Leaf(_) | Wanted::Either(..), Seen::Dark(_)) => false,
+            (Wanted::Not(unwanted), Seen::Leaf(leaf, _)) => unwanted != *leaf,
+            (Wanted::Not(_), Seen::Dark(_)) => true,
+        }
+    }
+}
+
+/// One look at a listener.
+pub fn look(proof: &Proof) -> Seen {
+    let Ok(from) = Domain::parse(PROVER) else {
+        return Seen::Dark("no name to ask with".into());
+    };
+    let observation = probe_blocking(
+        &Target {
+            address: proof.address,
+            protocol: proof.protocol,
+            server_name: proof.name.clone(),
+            domain: proof.name.clone(),
+            from,
+            key_kind: proof.key_kind,
+            depth: Depth::Handshake,
+        },
+        LIMITS,
+    );
+    seen(&observation)
+}
+
+fn seen(observation: &Observation) -> Seen {
+    match (
+        observation.handshake_completed(),
+        observation.chain.first(),
+        &observation.failure,
+    ) {
+        (true, Some(leaf), _) => Seen::Leaf(Fingerprint::of(leaf), observation.chain.len() - 1),
+        (_, _, Some(failure)) => Seen::Dark(printable(&failure.to_string())),
+        (_, _, None) => Seen::Dark("no certificate was sent".into()),
+    }
+}
+
+/// How a proof ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was seen last.
+    pub last: Seen,
+    /// From the start of the proof to its end.
+    pub took: Duration,
+}
+
+/// Looks until what is wanted was seen `IN_A_ROW` times in a row, or the deadline has passed.
+pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -> bool) -> Proved {
+    let start = Instant::now();
+    let mut row = 0;
+    loop {
+        let last = look(proof);
+        row = if wanted.holds(&last) { row + 1 } else { 0 };
+        if row == IN_A_ROW {
+            return Proved {
+                holds: true,
+                last,
+                took: start.elapsed(),
+            };
+        }
+        if Instant::now() >= deadline || stop() {
+            return Proved {
+                holds: false,
+                last,
+                took: start.elapsed(),
+            };
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
