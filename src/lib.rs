@@ -28,3 +28,4 @@ pub mod request;
 pub mod import;
 pub mod verify;
 pub mod assign;
+pub mod check;

@@ -1,0 +1,260 @@
+//! What is held against what: thresholds, names and roots; then the rules of `verify`.
+
+use super::{CertificateForm, TargetReport};
+use crate::deployment::{LifeLeft, Thresholds};
+use crate::explain::span;
+use crate::findings::{Code, Finding, Report, Severity};
+use crate::verify::rules::validity::ends_soon;
+use crate::verify::{Expectation, TrustSet, Wanted, judge};
+use crate::x509::{Certificate, Fingerprint, PrivateKey};
+use std::collections::HashMap;
+use time::{Duration, OffsetDateTime};
+
+/// Names and roots that a certificate is held against.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Whose they are, for reports: `external-edge`, `--roots`.
+    pub name: String,
+    /// Anchors; none: the chain is not judged.
+    pub trust: Option<TrustSet>,
+    /// Names that must hold; none: coverage is not judged.
+    pub wanted: Vec<Wanted>,
+    /// Whether the issuer signs under public roots.
+    pub public: bool,
+}
+
+/// All that one run judges by.
+#[derive(Debug, Clone)]
+pub struct Yardstick {
+    /// The moment of judgement, UTC.
+    pub now: OffsetDateTime,
+    /// Nearness of the end of leaves.
+    pub leaf: Thresholds,
+    /// Nearness of the end of the certificates behind them.
+    pub chain: Thresholds,
+    /// What certificates can be held against.
+    pub holds: Vec<Hold>,
+    /// Which of the holds is for a key: those of the deployment's certificates.
+    pub by_key: HashMap<Fingerprint, usize>,
+    /// The hold for everything, by `--for`, `--name` or `--roots`.
+    pub forced: Option<usize>,
+    /// The hold for what live endpoints serve and no other hold is for: a stranger's view.
+    pub stranger: Option<usize>,
+    /// Findings that are errors in this run, as their names were demanded.
+    pub demanded: Vec<Code>,
+}
+
+impl Yardstick {
+    /// Thresholds alone: 25 % and 10 % of the leaf's life, 60 and 14 days of the others'.
+    pub fn new(now: OffsetDateTime) -> Self {
+        Self {
+            now,
+            leaf: Thresholds {
+                warning: LifeLeft::Share(0.25),
+                critical: LifeLeft::Share(0.10),
+            },
+            chain: Thresholds {
+                warning: LifeLeft::Days(60.0),
+                critical: LifeLeft::Days(14.0),
+            },
+            holds: Vec::new(),
+            by_key: HashMap::new(),
+            forced: None,
+            stranger: None,
+            demanded: Vec::new(),
+        }
+    }
+
+    /// What a leaf is held against: what is forced, else what its key belongs to.
+    pub fn hold_for(&self, leaf: &Certificate) -> Option<&Hold> {
+        let place = self
+            .forced
+            .or_else(|| self.by_key.get(&leaf.facts().spki_sha256).copied())?;
+        self.holds.get(place)
+    }
+
+    /// Judges a chain, leaf first, and fills the report: form, names, findings, and what did not apply.
+    pub(super) fn judge_chain(
+        &self,
+        report: &mut TargetReport,
+        chain: &[Certificate],
+        key: Option<&PrivateKey>,
+        hold: Option<&Hold>,
+        asked: Option<Wanted>,
+    ) {
+        let Some((leaf, others)) = chain.split_first() else {
+            return;
+        };
+        report.certificate = Some(CertificateForm::of(leaf));
+        report.chain = others
+            .iter()
+            .map(|one| (one.display_name(), one.facts().not_after))
+            .collect();
+        report.held_against = hold.map(|hold| hold.name.clone());
+        let wanted = match (asked, hold) {
+            (Some(asked), _) => vec![asked],
+            (None, Some(hold)) => hold.wanted.clone(),
+            (None, None) => Vec::new(),
+        };
+        let names_judged = !wanted.is_empty();
+        let judgement = judge(
+            chain,
+            key,
+            &Expectation {
+                trust: hold.and_then(|hold| hold.trust.as_ref()),
+                wanted,
+                public: hold.is_some_and(|hold| hold.public),
+                // Judged below, by thresholds of its own.
+                warn_below: None,
+                ..Expectation::new(self.now)
+            },
+        );
+        let mut findings = std::mem::take(&mut report.findings);
+        findings.extend(
+            judgement
+                .report
+                .into_iter()
+                .filter_map(|finding| self.adjusted(finding)),
+        );
+        let says =
+            |findings: &[Finding], code| findings.iter().any(|one: &Finding| one.code == code);
+        if leaf.facts().names.as_ref().is_none_or(Vec::is_empty)
+            && !says(&findings, Code::NamesNoSan)
+        {
+            findings.push(no_san(leaf));
+        }
+        findings.extend(self.near_end(leaf, self.leaf, "leaf"));
+        for (number, one) in others.iter().enumerate() {
+            // A root that is sent is not what peers use, and its end is nobody's concern here.
+            if one.facts().subject.der != one.facts().issuer.der {
+                let place = format!("intermediate {}", number + 1);
+                findings.extend(self.near_end(one, self.chain, &place));
+            }
+        }
+        report.findings = Report::new(findings).into_iter().collect();
+        report.not_applicable = judgement
+            .not_applicable
+            .into_iter()
+            .filter(|(part, _)| {
+                // Told below in the words of this room, and a key is not looked for everywhere.
+                !matches!(*part, "chain" | "names" | "key")
+            })
+            .collect();
+        if hold.is_none_or(|hold| hold.trust.is_none()) {
+            report.not_applicable.push((
+                "chain",
+                "its key is no certificate's of the deployment, and no --roots or --for were given"
+                    .to_owned(),
+            ));
+        }
+        if !names_judged {
+            report.not_applicable.push((
+                "names",
+                "its key is no certificate's of the deployment, and no --name or --for was given"
+                    .to_owned(),
+            ));
+        }
+    }
+
+    /// The rules' findings in the eyes of `check`: nearness of the end is judged by thresholds here; that a certificate
+    /// began a moment ago, or that public CAs issue no clientAuth, is no news to whoever watches day by day.
+    fn adjusted(&self, finding: Finding) -> Option<Finding> {
+        if finding.code == Code::ValidityEndsSoon {
+            None
+        } else if self.demanded.contains(&finding.code) {
+            Some(finding.with_severity(Severity::Error))
+        } else if finding.code == Code::ValidityFresh {
+            Some(finding.with_severity(Severity::Note))
+        } else {
+            Some(finding)
+        }
+    }
+
+    fn near_end(
+        &self,
+        certificate: &Certificate,
+        thresholds: Thresholds,
+        place: &str,
+    ) -> Option<Finding> {
+        let finding = ends_soon(certificate, place, self.now, &thresholds)?;
+        Some(match certificate.is_ca() {
+            true => Finding {
+                mend: "ask the CA for the chain with its next intermediate, and import it"
+                    .to_owned(),
+                ..finding
+            },
+            false => finding,
+        })
+    }
+
+    /// Judges CA certificates that stand alone in a file: their dates, and nothing that is asked of a leaf.
+    pub(super) fn judge_authorities(&self, report: &mut TargetReport, all: &[Certificate]) {
+        let Some(first) = all.iter().min_by_key(|one| one.facts().not_after) else {
+            return;
+        };
+        report.certificate = Some(CertificateForm::of(first));
+        let mut findings = std::mem::take(&mut report.findings);
+        for one in all {
+            let place = one.display_name();
+            findings.extend(self.outside_validity(one, &place));
+            findings.extend(self.near_end(one, self.chain, &place));
+        }
+        report.findings = Report::new(findings).into_iter().collect();
+        let why = || "the file holds CA certificates and no leaf".to_owned();
+        for part in ["chain", "names", "usage", "key"] {
+            report.not_applicable.push((part, why()));
+        }
+    }
+
+    fn outside_validity(&self, certificate: &Certificate, place: &str) -> Option<Finding> {
+        let facts = certificate.facts();
+        if self.now > facts.not_after {
+            Some(Finding::new(
+                Code::ValidityExpired,
+                place,
+                format!("ended {} ago", span(self.now - facts.not_after)),
+                format!("notAfter is {}", facts.not_after.date()),
+                "take it out, or put its successor in its place",
+            ))
+        } else if self.now < facts.not_before {
+            Some(Finding::new(
+                Code::ValidityNotYet,
+                place,
+                "is not valid yet",
+                format!("notBefore is {}", facts.not_before.date()),
+                "check this machine's clock; else wait",
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+fn no_san(leaf: &Certificate) -> Finding {
+    Finding::new(
+        Code::NamesNoSan,
+        "leaf, subjectAltName",
+        "has no subjectAltName",
+        format!(
+            "its subject is {}, and no peer reads the common name any more",
+            leaf.facts().subject.text
+        ),
+        "request it again with its names: `edgecert plan` shows them, `edgecert request` asks for them",
+    )
+}
+
+/// A request that waits; `age` in days.
+pub fn waiting(certificate: &str, request: &str, age: f64) -> Finding {
+    Finding::new(
+        Code::RequestWaiting,
+        format!("request {request} of {certificate}"),
+        format!(
+            "has waited {} for the CA's reply",
+            span(Duration::seconds_f64(age * 86_400.0))
+        ),
+        "its key lies in the state, and no certificate for it was imported",
+        format!(
+            "`edgecert import FILE` when the reply is there, else `edgecert request cancel {request}`"
+        ),
+    )
+}

@@ -1,0 +1,328 @@
+//! Where to knock: targets as they are typed, lists of them, and the listeners of a deployment.
+//!
+//! Pure text and values; names are resolved in [`super::live`]. Ports decide the protocol where nobody says (RFC 6120
+//! §3, XEP-0368, RFC 3261 §18). SRV records are not looked up yet.
+
+use super::CheckError;
+use crate::deployment::{Deployment, GatewayKind};
+use crate::names::{Domain, Protocol, Slug};
+use crate::probe::{Depth, KeyKind};
+use crate::x509::{Certificate, Fingerprint};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Most targets of one list.
+pub const MAX_TARGETS: usize = 100_000;
+
+/// Largest list read, in bytes.
+pub const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// One listener to ask, on every address that its host has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As the user knows it.
+    pub target: String,
+    /// Name or address to connect to.
+    pub host: String,
+    /// Port to connect to.
+    pub port: u16,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// SNI; none: not sent.
+    pub server_name: Option<Domain>,
+    /// The domain that is asked for and must be covered: stream `to`, SIP domain, host.
+    pub domain: Option<Domain>,
+    /// Signature types offered.
+    pub key_kind: KeyKind,
+    /// How far to go.
+    pub depth: Depth,
+    /// What should be served there.
+    pub assigned: Option<Assigned>,
+}
+
+/// What an endpoint of the deployment should serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// `external-edge/4`.
+    pub generation: String,
+    /// The gateway of our own making that listens there; none: another server.
+    pub embedded: Option<Slug>,
+    /// Its leaf.
+    pub leaf: Fingerprint,
+    /// Which of the yardstick's holds is this certificate's.
+    pub hold: Option<usize>,
+}
+
+impl Assigned {
+    /// The certificate's name.
+    pub fn certificate(&self) -> &str {
+        self.generation
+            .split_once('/')
+            .map_or(self.generation.as_str(), |(name, _)| name)
+    }
+}
+
+/// Splits `HOST:PORT`, `[IPV6]:PORT`; none for anything else.
+pub fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').filter(|inner| {
+            // A zone may stand behind the address (RFC 6874).
+            let address = inner.split_once('%').map_or(*inner, |(address, _)| address);
+            address.parse::<Ipv6Addr>().is_ok()
+        })?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let sound = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '%');
+    (!host.is_empty() && host.chars().all(sound)).then(|| (host.to_owned(), port))
+}
+
+/// Ends of names that files of certificates have; anything else with a dot in it may be a host.
+const FILE_ENDS: [&str; 12] = [
+    "pem", "crt", "cer", "cert", "der", "key", "csr", "p7b", "p7c", "p12", "pfx", "txt",
+];
+
+/// What a host is told that stands without a port, or with an impossible one; none for what is no host.
+pub fn without_port(text: &str) -> Option<CheckError> {
+    let missing = |host: &str, port: &str| {
+        Some(CheckError::NoPort {
+            target: text.to_owned(),
+            host: host.to_owned(),
+            port: port.to_owned(),
+        })
+    };
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return missing(&format!("[{text}]"), "");
+    }
+    let is_host = |host: &str| {
+        let end = host.rsplit_once('.').map_or("", |(_, end)| end);
+        let named = Domain::parse(host).is_ok() && !FILE_ENDS.contains(&end);
+        named || host == "localhost" || host.parse::<Ipv4Addr>().is_ok()
+    };
+    if let Some(inner) = text.strip_prefix('[') {
+        let (address, port) = inner.split_once(']')?;
+        address.parse::<Ipv6Addr>().ok()?;
+        return missing(&format!("[{address}]"), port.trim_start_matches(':'));
+    }
+    match text.split_once(':') {
+        Some((host, port)) if is_host(host) => missing(host, port),
+        None if is_host(text) => missing(text, ""),
+        Some(_) | None => None,
+    }
+}
+
+/// The scheme of `xmpp:DOMAIN` and `sip:DOMAIN`, which are no `HOST:PORT`.
+pub fn refuse_domains(text: &str) -> Result<(), CheckError> {
+    let by_domain = ["xmpp:", "sip:", "sips:"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| rest.parse::<u16>().is_err())
+    });
+    if by_domain {
+        return Err(CheckError::NeedsResolver {
+            target: text.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The protocol that a word names.
+pub fn protocol(word: &str, line: Option<usize>) -> Result<Protocol, CheckError> {
+    Protocol::ALL
+        .into_iter()
+        .find(|protocol| protocol.word() == word)
+        .ok_or_else(|| CheckError::UnknownProtocol {
+            word: word.to_owned(),
+            line,
+        })
+}
+
+/// A target of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetLine {
+    /// As on the command line.
+    pub target: String,
+    /// `protocol=…`.
+    pub protocol: Option<Protocol>,
+    /// `name=…`.
+    pub name: Option<Domain>,
+}
+
+/// Reads a list: `TARGET [protocol=…] [name=…]` a line; `#` begins a comment, alone or behind a space.
+///
+/// Errors: the first line that makes no sense, or more than [`MAX_TARGETS`].
+pub fn read_list(text: &str) -> Result<Vec<TargetLine>, CheckError> {
+    let mut targets = Vec::new();
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let number = index + 1;
+        let mut words = line
+            .split_whitespace()
+            .take_while(|word| !word.starts_with('#'));
+        let Some(target) = words.next() else { continue };
+        let mut read = TargetLine {
+            target: target.to_owned(),
+            protocol: None,
+            name: None,
+        };
+        for word in words {
+            match word.split_once('=') {
+                Some(("protocol", value)) => read.protocol = Some(protocol(value, Some(number))?),
+                Some(("name", value)) => {
+                    let name = Domain::parse(value).map_err(|source| CheckError::BadName {
+                        line: number,
+                        source,
+                    })?;
+                    read.name = Some(name);
+                }
+                Some(_) | None => {
+                    return Err(CheckError::UnknownOption {
+                        word: word.to_owned(),
+                        line: number,
+                    });
+                }
+            }
+        }
+        targets.push(read);
+        if targets.len() > MAX_TARGETS {
+            return Err(CheckError::TooMany { limit: MAX_TARGETS });
+        }
+    }
+    Ok(targets)
+}
+
+/// The listeners of a certificate's gateways, for each of the names that are proved there, and the gateways whose
+/// listeners are not known.
+pub fn deployed(
+    deployment: &Deployment,
+    certificate: &Slug,
+    leaf: &Certificate,
+    assigned: &Assigned,
+) -> (Vec<Endpoint>, Vec<Slug>) {
+    let names = leaf.facts().names.clone().unwrap_or_default();
+    let key_kind = KeyKind::from(&leaf.facts().public_key);
+    let mut endpoints = Vec::new();
+    let mut silent = Vec::new();
+    let Some(held) = deployment.certificate(certificate) else {
+        return (endpoints, silent);
+    };
+    for gateway in deployment.gateways_of(certificate) {
+        let listeners = gateway.listeners();
+        if listeners.is_empty() {
+            silent.push(gateway.name.clone());
+        }
+        let assigned = Assigned {
+            embedded: match &gateway.kind {
+                GatewayKind::Embedded(_) => Some(gateway.name.clone()),
+                GatewayKind::Prosody(_)
+                | GatewayKind::Ejabberd(_)
+                | GatewayKind::Kamailio(_)
+                | GatewayKind::Haproxy(_)
+                | GatewayKind::Nginx(_)
+                | GatewayKind::Coturn(_)
+                | GatewayKind::Files(_) => None,
+            },
+            ..assigned.clone()
+        };
+        for handshake in deployment.handshakes(held, &names, &listeners) {
+            endpoints.push(Endpoint {
+                target: format!("{} {}", gateway.name, handshake.address),
+                host: handshake.address.ip().to_string(),
+                port: handshake.address.port(),
+                protocol: handshake.protocol,
+                server_name: handshake.name.clone(),
+                domain: handshake.name,
+                key_kind,
+                depth: Depth::Handshake,
+                assigned: Some(assigned.clone()),
+            });
+        }
+    }
+    (endpoints, silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Explain;
+
+    #[test]
+    fn hosts_and_ports_are_told_from_paths() {
+        for (text, expected) in [
+            ("edge.contoso.com:5269", Some(("edge.contoso.com", 5269))),
+            ("localhost:5061", Some(("localhost", 5061))),
+            ("192.0.2.1:443", Some(("192.0.2.1", 443))),
+            ("[2001:db8::1]:5270", Some(("2001:db8::1", 5270))),
+            ("2001:db8::1", None),
+            ("edge.contoso.com", None),
+            ("edge.contoso.com:0", None),
+            ("edge.contoso.com:99999", None),
+            ("a/b:1", None),
+            (":5269", None),
+            ("[edge]:1", None),
+        ] {
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(host_and_port(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_without_a_port_are_told_from_files() {
+        for (text, expected) in [
+            ("127.0.0.1", Some(("127.0.0.1", ""))),
+            ("contoso.com", Some(("contoso.com", ""))),
+            ("localhost", Some(("localhost", ""))),
+            ("127.0.0.1:99999", Some(("127.0.0.1", "99999"))),
+            ("contoso.com:0", Some(("contoso.com", "0"))),
+            ("contoso.com:xmpp", Some(("contoso.com", "xmpp"))),
+            ("2001:db8::1", Some(("[2001:db8::1]", ""))),
+            ("[2001:db8::1]", Some(("[2001:db8::1]", ""))),
+            ("edge.pem", None),
+            ("certs/edge", None),
+            ("external-edge", None),
+        ] {
+            let expected = expected.map(|(host, port)| CheckError::NoPort {
+                target: text.to_owned(),
+                host: host.to_owned(),
+                port: port.to_owned(),
+            });
+            assert_eq!(without_port(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn domains_are_answered_with_the_way_that_works_today() {
+        let error = refuse_domains("xmpp:contoso.com").unwrap_err().explain();
+        assert!(
+            error
+                .mend
+                .contains("HOST:5269 --protocol xmpp-server --xmpphost contoso.com"),
+            "{error:?}"
+        );
+        let error = refuse_domains("sip:contoso.com").unwrap_err().explain();
+        assert!(
+            error.mend.contains("HOST:5061 --protocol sips"),
+            "{error:?}"
+        );
+        assert_eq!(refuse_domains("xmpp:5269"), Ok(()));
+    }
+
+    #[test]
+    fn lists_hold_targets_options_and_comments() {
+        let text = "\u{feff}# ours\r\nedge.contoso.com:5269 name=contoso.com # the main one\n\n  /etc/ssl/edge.pem\n\
+                    192.0.2.1:443 protocol=tls\n";
+        let read = read_list(text).unwrap();
+        assert_eq!(read.len(), 3);
+        assert_eq!(read[0].name, Domain::parse("contoso.com").ok());
+        assert_eq!(read[1].target, "/etc/ssl/edge.pem");
+        assert_eq!(read[2].protocol, Some(Protocol::Tls));
+        for (text, code, place) in [
+            ("\na:1 protocol=xmmp", "check.unknown-protocol", "line 2"),
+            ("a:1 port=3", "check.unknown-option", "line 1"),
+            ("a:1 name=..", "names.", "line 1"),
+        ] {
+            let error = read_list(text).unwrap_err().explain();
+            assert!(error.code.starts_with(code), "{error:?}");
+            assert!(error.place.contains(place), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Why a target cannot be understood.
+
+use crate::explain::{Explain, Explanation, nearest, printable};
+use crate::names::{NameError, Protocol};
+
+/// A target that makes no sense: wrong usage, nothing was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// `xmpp:DOMAIN` or `sip:DOMAIN`, which stand for SRV records.
+    #[error(
+        "{target} would have to be resolved through SRV records, which this version does not do"
+    )]
+    NeedsResolver {
+        /// As written.
+        target: String,
+    },
+    /// Neither a path nor `HOST:PORT`.
+    #[error("{target} is no target")]
+    NotATarget {
+        /// As written.
+        target: String,
+        /// The known certificate whose name is nearest.
+        near: Option<String>,
+    },
+    /// A host or address without a port, or with one that is none.
+    #[error("{target} names no port")]
+    NoPort {
+        /// As written.
+        target: String,
+        /// The host, as it stands before a colon.
+        host: String,
+        /// What was written for the port; empty where nothing was.
+        port: String,
+    },
+    /// A word that is no protocol.
+    #[error("{word} is no protocol")]
+    UnknownProtocol {
+        /// As written.
+        word: String,
+        /// Line of the list, from 1; none on the command line.
+        line: Option<usize>,
+    },
+    /// Something behind a target that is neither `protocol=` nor `name=`.
+    #[error("{word} is no option of a target")]
+    UnknownOption {
+        /// As written.
+        word: String,
+        /// Line of the list, from 1.
+        line: usize,
+    },
+    /// `name=` with something that is no domain.
+    #[error("{source}")]
+    BadName {
+        /// Line of the list, from 1.
+        line: usize,
+        /// Why.
+        source: NameError,
+    },
+    /// More targets than are taken in one run.
+    #[error("the list holds more than {limit} targets")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// `25%` and `30d` that contradict each other.
+    #[error("the warning comes after the critical threshold")]
+    ThresholdsCrossed {
+        /// `-w`.
+        warning: String,
+        /// `-c`.
+        critical: String,
+    },
+}
+
+impl Explain for CheckError {
+    fn explain(&self) -> Explanation {
+        let at = |line: usize| format!("line {line} of the targets");
+        let (code, place, why, mend) = match self {
+            CheckError::NeedsResolver { target } => {
+                let (protocol, port) = match target.split_once(':') {
+                    Some(("sip", _)) => ("sips", 5061),
+                    Some(_) | None => ("xmpp-server", 5269),
+                };
+                let domain = target.split_once(':').map_or("", |(_, domain)| domain);
+                let flag = match protocol {
+                    "sips" => "--servername",
+                    _ => "--xmpphost",
+                };
+                (
+                    "check.needs-resolver",
+                    printable(target),
+                    "targets by domain need a resolver for SRV records, which is not built in yet".to_owned(),
+                    format!(
+                        "name the host itself: `edgecert check HOST:{port} --protocol {protocol} {flag} {}`",
+                        printable(domain)
+                    ),
+                )
+            }
+            CheckError::NotATarget { target, near } => (
+                "check.not-a-target",
+                printable(target),
+                "no file or folder of that name is there, and it is not HOST:PORT either".to_owned(),
+                match near {
+                    Some(near) => format!("did you mean the certificate {near}?"),
+                    None => "name a file, a folder, HOST:PORT, or a certificate of the deployment; `edgecert check` \
+                             alone checks all that is deployed"
+                        .to_owned(),
+                },
+            ),
+            CheckError::NoPort { target, host, port } => (
+                "check.no-port",
+                printable(target),
+                match port.as_str() {
+                    "" => "no file of that name is here, and a host is asked on a port from 1 to 65535".to_owned(),
+                    port => format!("{} is no port: ports are numbers from 1 to 65535", printable(port)),
+                },
+                format!(
+                    "write `edgecert check {0}:5269` for XMPP between servers, `{0}:5061` for SIP, `{0}:443` for TLS \
+                     alone",
+                    printable(host)
+                ),
+            ),
+            CheckError::UnknownProtocol { word, line } => {
+                let words = Protocol::ALL.map(Protocol::word);
+                (
+                    "check.unknown-protocol",
+                    line.map(at).unwrap_or_default(),
+                    format!("the protocols are {}", words.join(", ")),
+                    match nearest(word, words) {
+                        Some(near) => format!("did you mean {near}?"),
+                        None => "take one of these".to_owned(),
+                    },
+                )
+            }
+            CheckError::UnknownOption { word, line } => (
+                "check.unknown-option",
+                at(*line),
+                format!("behind a target stand protocol=… and name=…, not {}", printable(word)),
+                "write it as `HOST:PORT protocol=xmpp-server name=contoso.com`".to_owned(),
+            ),
+            CheckError::BadName { line, source } => {
+                let told = source.explain();
+                return Explanation {
+                    place: at(*line),
+                    ..told
+                };
+            }
+            CheckError::TooMany { limit } => (
+                "check.too-many",
+                String::new(),
+                format!("at most {limit} are taken in one run"),
+                "split the list".to_owned(),
+            ),
+            CheckError::ThresholdsCrossed { warning, critical } => (
+                "check.thresholds-crossed",
+                String::new(),
+                format!("warning is {warning}, critical is {critical}: critical would come first"),
+                "let -w be larger than -c, as in -w 30d -c 10d".to_owned(),
+            ),
+        };
+        Explanation {
+            code,
+            what: printable(&self.to_string()),
+            place,
+            why,
+            mend,
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! Files at rest: each end-entity certificate in a file, with the others of the file as its chain.
+//!
+//! The bytes are handed in by whoever may read files; judging them runs on all cores, and no more is in memory than the
+//! workers hold and [`Kept`] keeps.
+
+use super::keep::Place;
+use super::{Kept, TargetKind, TargetReport, Yardstick};
+use crate::explain::{Explain, Explanation};
+use crate::findings::{Code, Finding};
+use crate::names::{Domain, Presented};
+use crate::verify::{MAX_CERTIFICATES, too_many};
+use crate::x509::container::{self, Contents};
+use crate::x509::error::{Expected, ForeignForm};
+use crate::x509::{Certificate, PrivateKey, X509Error};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use zeroize::Zeroizing;
+
+/// Files that a worker takes at a time: the lock on the list is then taken too seldom to be felt.
+const BATCH: usize = 16;
+
+/// How a file came to be a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was named: it has to be a certificate.
+    Named,
+    /// It lies in a folder that was named: it may be anything.
+    Walked,
+}
+
+/// A file to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileTask {
+    /// Its place among the targets, and within its folder.
+    pub place: (usize, usize),
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How it came here.
+    pub origin: Origin,
+}
+
+/// What reading a file came to.
+#[derive(Debug)]
+pub enum FileRead {
+    /// Its bytes, and what lies beside it.
+    Bytes(Zeroizing<Vec<u8>>, Box<BesideFiles>),
+    /// It is not to be judged.
+    Skip,
+    /// It could not be read.
+    Failed(Explanation),
+}
+
+/// The files that lie beside a certificate file by their usual names, as they were read.
+#[derive(Debug, Default)]
+pub struct BesideFiles {
+    /// The key file.
+    pub key: Option<Zeroizing<Vec<u8>>>,
+    /// `chain.pem`.
+    pub chain: Option<Vec<u8>>,
+    /// `fullchain.pem`.
+    pub fullchain: Option<Vec<u8>>,
+}
+
+/// What lies beside a certificate.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Its key; counts where the file itself holds none.
+    pub key: Option<PrivateKey>,
+    /// Certificates that can stand behind a leaf; those that issued nothing here are passed over.
+    pub issuers: Vec<Certificate>,
+}
+
+/// A file, or what could not be looked at in its stead, with its place among the targets.
+pub type Next = Result<FileTask, Box<((usize, usize), String, Explanation)>>;
+
+/// Judges files on `workers` threads, in bounded memory. `read` is called from all of them.
+pub fn check_files<I>(
+    files: I,
+    read: &(dyn Fn(&FileTask) -> FileRead + Sync),
+    yardstick: &Yardstick,
+    workers: usize,
+) -> Kept
+where
+    I: Iterator<Item = Next> + Send,
+{
+    let files = Mutex::new(files);
+    let work = || {
+        let mut kept = Kept::default();
+        loop {
+            let batch: Vec<Next> = match files.lock() {
+                Ok(mut files) => files.by_ref().take(BATCH).collect(),
+                // Another worker panicked; its panic is told when it is joined.
+                Err(_) => Vec::new(),
+            };
+            if batch.is_empty() {
+                return kept;
+            }
+            for next in batch {
+                check_one(next, read, yardstick, &mut kept);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers.max(1)).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(kept) => all = all.merged(kept),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
+}
+
+fn check_one(
+    next: Next,
+    read: &(dyn Fn(&FileTask) -> FileRead + Sync),
+    yardstick: &Yardstick,
+    kept: &mut Kept,
+) {
+    let task = match next {
+        Ok(task) => task,
+        Err(unseen) => {
+            let ((target, number), path, problem) = *unseen;
+            let row = TargetReport::unknown(path, TargetKind::File, problem);
+            kept.push((target, number, 0), row);
+            return;
+        }
+    };
+    let (target, number) = task.place;
+    let name = crate::explain::printable(&task.path.to_string_lossy());
+    let (bytes, files) = match read(&task) {
+        FileRead::Bytes(bytes, files) => (bytes, files),
+        FileRead::Skip => {
+            kept.counts.skipped += 1;
+            return;
+        }
+        FileRead::Failed(problem) => {
+            let row = TargetReport::unknown(name, TargetKind::File, problem);
+            kept.push((target, number, 0), row);
+            return;
+        }
+    };
+    let full = certificates_in(files.fullchain.as_deref());
+    if task.origin == Origin::Walked && is_part_of(&bytes, &full) {
+        return;
+    }
+    let beside = Beside {
+        key: files
+            .key
+            .as_ref()
+            .and_then(|key| PrivateKey::read(key, None).ok()),
+        issuers: certificates_in(files.chain.as_deref())
+            .into_iter()
+            .chain(full)
+            .collect(),
+    };
+    match check_bytes(
+        &name,
+        TargetKind::File,
+        &bytes,
+        beside,
+        task.origin,
+        yardstick,
+    ) {
+        Some(rows) => {
+            for (nth, row) in rows.into_iter().enumerate() {
+                let place: Place = (target, number, nth);
+                kept.push(place, row);
+            }
+        }
+        None => kept.counts.skipped += 1,
+    }
+}
+
+fn certificates_in(bytes: Option<&[u8]>) -> Vec<Certificate> {
+    bytes
+        .and_then(|bytes| container::read(bytes, None).ok())
+        .map(|contents| contents.certificates)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(_, one)| one)
+        .collect()
+}
+
+/// Whether `fullchain.pem` beside a walked `cert.pem` or `chain.pem` holds all that is in it: then it is judged there,
+/// once.
+fn is_part_of(bytes: &[u8], full: &[Certificate]) -> bool {
+    if full.is_empty() {
+        return false;
+    }
+    container::read(bytes, None).is_ok_and(|contents| {
+        !contents.certificates.is_empty()
+            && contents.problems.is_empty()
+            && contents
+                .certificates
+                .iter()
+                .all(|(_, one)| full.contains(one))
+    })
+}
+
+/// Judges what a file holds: a row for each leaf, one for CA certificates alone, one for what cannot be read.
+///
+/// None for a walked file that is no certificate at all.
+pub fn check_bytes(
+    name: &str,
+    kind: TargetKind,
+    bytes: &[u8],
+    beside: Beside,
+    origin: Origin,
+    yardstick: &Yardstick,
+) -> Option<Vec<TargetReport>> {
+    let contents = match container::read(bytes, None) {
+        Ok(contents) => contents,
+        Err(error)
+            if origin == Origin::Walked
+                && !is_damaged_certificate(&error)
+                && (kind != TargetKind::File
+                    || !is_named_as_certificate(Path::new(name))
+                    || is_something_else(&error)) =>
+        {
+            return None;
+        }
+        Err(error) => return Some(vec![malformed(name, kind, "", &error)]),
+    };
+    let Contents {
+        certificates,
+        mut keys,
+        requests,
+        problems,
+        ..
+    } = contents;
+    let damaged: Vec<&(String, X509Error)> = problems
+        .iter()
+        .filter(|(_, problem)| is_damaged_certificate(problem))
+        .collect();
+    if certificates.is_empty() {
+        return match (damaged.first(), origin) {
+            (Some((block, problem)), _) => Some(vec![malformed(name, kind, block, problem)]),
+            (None, Origin::Walked) => None,
+            (None, Origin::Named) => Some(vec![no_certificate(
+                name, kind, &keys, &requests, &problems,
+            )]),
+        };
+    }
+    if keys.is_empty()
+        && let Some(key) = beside.key
+    {
+        keys.push(("the key beside it".to_owned(), key));
+    }
+    let mut rows = judge_certificates(name, kind, certificates, &keys, &beside.issuers, yardstick);
+    if let Some(first) = rows.first_mut() {
+        for (block, problem) in damaged {
+            first.findings.insert(0, malformed_finding(block, problem));
+        }
+    }
+    Some(rows)
+}
+
+fn judge_certificates(
+    name: &str,
+    kind: TargetKind,
+    certificates: Vec<(String, Certificate)>,
+    keys: &[(String, PrivateKey)],
+    beside: &[Certificate],
+    yardstick: &Yardstick,
+) -> Vec<TargetReport> {
+    let key_of = |one: &Certificate| {
+        keys.iter()
+            .map(|(_, key)| key)
+            .find(|key| key.spki_sha256() == one.facts().spki_sha256)
+    };
+    let mut leaves: Vec<(String, Certificate)> = Vec::new();
+    let mut others: Vec<Certificate> = Vec::new();
+    for (block, one) in certificates {
+        let twice = leaves.iter().any(|(_, known)| *known == one) || others.contains(&one);
+        match (twice, is_meant_as_leaf(&one)) {
+            (true, _) => {}
+            (false, true) => leaves.push((block, one)),
+            (false, false) => others.push(one),
+        }
+    }
+    if others.len() > MAX_CERTIFICATES {
+        // A bundle of roots: some have a common name that could be a host's.
+        if leaves.iter().all(|(_, one)| one.is_ca()) {
+            others.extend(leaves.drain(..).map(|(_, one)| one));
+        } else {
+            let finding = too_many(others.len() + 1);
+            return vec![TargetReport::new(name, kind).with_finding(finding)];
+        }
+    }
+    if leaves.is_empty() {
+        let mut row = TargetReport::new(name, kind);
+        yardstick.judge_authorities(&mut row, &others);
+        return vec![row];
+    }
+    let alone = leaves.len() == 1;
+    leaves
+        .into_iter()
+        .map(|(block, leaf)| {
+            let target = match alone {
+                true => name.to_owned(),
+                false => format!("{name}, {block}"),
+            };
+            let mut row = TargetReport::new(target, kind);
+            let key = match key_of(&leaf) {
+                Some(key) => Some(key),
+                None if alone => keys.first().map(|(_, key)| key),
+                None => None,
+            };
+            if key.is_none() {
+                row.not_applicable.push((
+                    "key",
+                    "no key lies in the file or beside it, or it is encrypted".to_owned(),
+                ));
+            }
+            let hold = yardstick.hold_for(&leaf);
+            let not_applicable = std::mem::take(&mut row.not_applicable);
+            let (chain, borrowed) = in_order(leaf, &others, beside, alone);
+            if borrowed > 0 {
+                let plural = if borrowed == 1 { "" } else { "s" };
+                row.seen.push(format!(
+                    "{borrowed} intermediate{plural} from the file beside it"
+                ));
+            }
+            yardstick.judge_chain(&mut row, &chain, key, hold, None);
+            row.not_applicable.extend(not_applicable);
+            row
+        })
+        .collect()
+}
+
+/// Server certificates made by hand are often CA certificates too (`openssl req -x509` sets cA): one that speaks of a
+/// host is judged as a leaf, and told that it must not be a CA.
+fn is_meant_as_leaf(one: &Certificate) -> bool {
+    let facts = one.facts();
+    let names_a_host = facts
+        .names
+        .iter()
+        .flatten()
+        .any(|name| matches!(name, Presented::Dns(_) | Presented::Ip(_)))
+        || facts
+            .subject
+            .common_names
+            .iter()
+            .any(|name| Domain::parse(name).is_ok());
+    !one.is_ca() || names_a_host
+}
+
+/// The leaf, then each issuer of the one before it; what belongs to nothing stays behind them where it can only have
+/// been meant for this leaf. Where the file lacks an issuer, one that lies beside it counts; how many did is told.
+fn in_order(
+    leaf: Certificate,
+    others: &[Certificate],
+    beside: &[Certificate],
+    keep_strangers: bool,
+) -> (Vec<Certificate>, usize) {
+    let mut rest: Vec<&Certificate> = others.iter().collect();
+    let mut chain = vec![leaf];
+    let mut borrowed = 0;
+    while let Some(last) = chain.last() {
+        let issued = |one: &Certificate| {
+            one.facts().subject.der == last.facts().issuer.der && last.is_signed_by(one)
+        };
+        let next = match rest.iter().position(|one| issued(one)) {
+            Some(own) => rest.remove(own).clone(),
+            None => {
+                let found = beside
+                    .iter()
+                    .find(|one| !chain.contains(one) && issued(one));
+                let Some(found) = found else { break };
+                borrowed += 1;
+                found.clone()
+            }
+        };
+        chain.push(next);
+    }
+    if keep_strangers {
+        chain.extend(rest.into_iter().cloned());
+    }
+    (chain, borrowed)
+}
+
+/// Whether a file's name says that a certificate is in it: `.pem`, `.crt`, `.cer`, `.der`.
+pub fn is_named_as_certificate(path: &Path) -> bool {
+    path.extension().is_some_and(|end| {
+        ["pem", "crt", "cer", "der"]
+            .iter()
+            .any(|word| end.eq_ignore_ascii_case(word))
+    })
+}
+
+/// Whether the bytes are known to be a thing of another kind: a key, a request, a list of revoked certificates.
+fn is_something_else(error: &X509Error) -> bool {
+    match error {
+        X509Error::Unreadable { expected, .. } => {
+            matches!(expected, Expected::Key | Expected::Request)
+        }
+        X509Error::TrailingBytes { after, .. } => {
+            matches!(after, Expected::Key | Expected::Request)
+        }
+        X509Error::ForeignForm { form, .. } => {
+            matches!(form, ForeignForm::Crl | ForeignForm::PublicKey)
+        }
+        X509Error::PassphraseMissing
+        | X509Error::WrongPassphrase
+        | X509Error::LegacyEncryption { .. }
+        | X509Error::UnsupportedEncryption { .. }
+        | X509Error::KdfTooCostly { .. }
+        | X509Error::TooManyEncryptedKeys { .. }
+        | X509Error::RsaTooShort { .. }
+        | X509Error::UnknownKeyAlgorithm { .. }
+        | X509Error::BadKey { .. }
+        | X509Error::KeyNotExportable => true,
+        X509Error::Truncated { .. }
+        | X509Error::BadBlock { .. }
+        | X509Error::TooLarge { .. }
+        | X509Error::TooManyBlocks { .. }
+        | X509Error::NothingRecognised { .. }
+        | X509Error::Utf16
+        | X509Error::Unwritable { .. }
+        | X509Error::GenerationFailed { .. }
+        | X509Error::SigningFailed { .. } => false,
+    }
+}
+
+/// Whether the bytes were meant to be a certificate.
+fn is_damaged_certificate(error: &X509Error) -> bool {
+    match error {
+        X509Error::Unreadable { expected, .. } => *expected == Expected::Certificate,
+        X509Error::TrailingBytes { after, .. } => *after == Expected::Certificate,
+        X509Error::Truncated { .. } => true,
+        X509Error::BadBlock { label, .. } => {
+            label.contains("CERTIFICATE") && !label.contains("REQUEST")
+        }
+        X509Error::TooLarge { .. }
+        | X509Error::TooManyBlocks { .. }
+        | X509Error::TooManyEncryptedKeys { .. }
+        | X509Error::NothingRecognised { .. }
+        | X509Error::Utf16
+        | X509Error::ForeignForm { .. }
+        | X509Error::PassphraseMissing
+        | X509Error::WrongPassphrase
+        | X509Error::LegacyEncryption { .. }
+        | X509Error::UnsupportedEncryption { .. }
+        | X509Error::KdfTooCostly { .. }
+        | X509Error::RsaTooShort { .. }
+        | X509Error::UnknownKeyAlgorithm { .. }
+        | X509Error::BadKey { .. }
+        | X509Error::Unwritable { .. }
+        | X509Error::GenerationFailed { .. }
+        | X509Error::SigningFailed { .. }
+        | X509Error::KeyNotExportable => false,
+    }
+}
+
+fn malformed(name: &str, kind: TargetKind, block: &str, error: &X509Error) -> TargetReport {
+    TargetReport::new(name, kind).with_finding(malformed_finding(block, error))
+}
+
+fn malformed_finding(block: &str, error: &X509Error) -> Finding {
+    let told = error.explain();
+    Finding::new(Code::FormMalformed, block, told.what, told.why, told.mend)
+}
+
+fn no_certificate(
+    name: &str,
+    kind: TargetKind,
+    keys: &[(String, PrivateKey)],
+    requests: &[(String, crate::x509::Csr)],
+    problems: &[(String, X509Error)],
+) -> TargetReport {
+    let holds = match (keys.first(), requests.first(), problems.first()) {
+        (Some(_), _, _) => "it holds a private key".to_owned(),
+        (None, Some(_), _) => "it holds a certificate request".to_owned(),
+        (None, None, Some((block, problem))) => format!("{block}: {}", problem.explain().why),
+        (None, None, None) => "its blocks hold other things".to_owned(),
+    };
+    TargetReport::new(name, kind).with_finding(Finding::new(
+        Code::FormMalformed,
+        "",
+        "no certificate stands in the file",
+        holds,
+        "name the file with the certificate",
+    ))
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,378 @@
+//! Ask the living server, and the files at rest: expectations in, report out.
+//!
+//! Targets are files, folders, `HOST:PORT`, and all that is deployed. Judging is the rules of `verify`; what is added
+//! here is nearness of the end by thresholds, served against assigned, and requests that wait. Many targets run at
+//! once within bounds, and the order of the report is that of the targets. Not here: reading files (their bytes are
+//! handed in) and SRV records. RFC 6120 §13, RFC 5922 §7.
+
+pub mod compare;
+pub mod endpoint;
+mod error;
+pub mod file;
+pub mod group;
+mod keep;
+pub mod live;
+mod observed;
+
+pub use compare::{Hold, Yardstick};
+pub use endpoint::{Endpoint, TargetLine};
+pub use error::CheckError;
+pub use keep::Kept;
+
+use crate::explain::Explanation;
+use crate::findings::{Code, Finding, Severity};
+use crate::names::{Domain, Presented, Protocol};
+use crate::x509::{Certificate, Fingerprint, Window};
+use std::net::SocketAddr;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// How a target stands; the order is from good to bad, and that of the whole is its worst.
+///
+/// UNKNOWN stands above WARNING, as what could not be looked at may be worse than what was seen, and below CRITICAL,
+/// as what was seen to be broken needs somebody now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Nothing to do.
+    Ok,
+    /// Soon.
+    Warning,
+    /// It could not be looked at.
+    Unknown,
+    /// Now.
+    Critical,
+}
+
+impl Status {
+    /// All, from good to bad.
+    pub const ALL: [Status; 4] = [
+        Status::Ok,
+        Status::Warning,
+        Status::Unknown,
+        Status::Critical,
+    ];
+
+    /// The word of the machine contract: `ok`, `warning`, `unknown`, `critical`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Warning => "warning",
+            Status::Unknown => "unknown",
+            Status::Critical => "critical",
+        }
+    }
+
+    /// The word of monitoring: `OK`, `WARNING`, `UNKNOWN`, `CRITICAL`.
+    pub fn nagios(self) -> &'static str {
+        match self {
+            Status::Ok => "OK",
+            Status::Warning => "WARNING",
+            Status::Unknown => "UNKNOWN",
+            Status::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// What a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A file.
+    File,
+    /// A live endpoint, one of its addresses.
+    Endpoint,
+    /// A generation in the state.
+    Generation,
+    /// A request that waits for its reply.
+    Request,
+    /// A certificate or gateway of the deployment.
+    Deployment,
+}
+
+impl TargetKind {
+    /// The word of the machine contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            TargetKind::File => "file",
+            TargetKind::Endpoint => "endpoint",
+            TargetKind::Generation => "generation",
+            TargetKind::Request => "request",
+            TargetKind::Deployment => "deployment",
+        }
+    }
+}
+
+/// A certificate as reports show it: small, so that very many can be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateForm {
+    /// For people: the first common name, else the first DNS name.
+    pub name: String,
+    /// Subject.
+    pub subject: String,
+    /// Issuer.
+    pub issuer: String,
+    /// subjectAltName entries, typed.
+    pub sans: Vec<String>,
+    /// First second.
+    pub not_before: OffsetDateTime,
+    /// Last second, included.
+    pub not_after: OffsetDateTime,
+    /// SHA-256 of the DER.
+    pub sha256: Fingerprint,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub spki_sha256: Fingerprint,
+    /// Hex with colons.
+    pub serial: String,
+}
+
+impl CertificateForm {
+    /// The form of a certificate.
+    pub fn of(certificate: &Certificate) -> Self {
+        let facts = certificate.facts();
+        Self {
+            name: certificate.display_name(),
+            subject: facts.subject.text.clone(),
+            issuer: facts.issuer.text.clone(),
+            sans: facts
+                .names
+                .iter()
+                .flatten()
+                .map(Presented::to_typed)
+                .collect(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            sha256: facts.sha256,
+            spki_sha256: facts.spki_sha256,
+            serial: certificate.serial_hex(),
+        }
+    }
+
+    /// When it is valid.
+    pub fn window(&self) -> Window {
+        Window {
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
+    }
+}
+
+/// What one target came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetReport {
+    /// As the user knows it: a path, `edge.contoso.com:5269`, `external-edge/4`.
+    pub target: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// The address that was asked.
+    pub address: Option<SocketAddr>,
+    /// What was spoken.
+    pub protocol: Option<Protocol>,
+    /// The domain that was asked for (SNI, stream `to`).
+    pub asked: Option<Domain>,
+    /// The leaf, or the certificate of a file without one.
+    pub certificate: Option<CertificateForm>,
+    /// The certificates behind the leaf: name and last second.
+    pub chain: Vec<(String, OffsetDateTime)>,
+    /// What names and chain were held against; none: against nothing.
+    pub held_against: Option<String>,
+    /// Parts that were not judged, and why: (`chain`, `no roots given`).
+    pub not_applicable: Vec<(&'static str, String)>,
+    /// What else was seen: `TLSv1.3`, `EXTERNAL offered`.
+    pub seen: Vec<String>,
+    /// What is wrong, nearest cause first.
+    pub findings: Vec<Finding>,
+    /// Why it could not be looked at.
+    pub problem: Option<Box<Explanation>>,
+    /// How long it took; files are not timed.
+    pub took: Option<Duration>,
+}
+
+impl TargetReport {
+    /// A report with nothing in it yet.
+    pub fn new(target: impl Into<String>, kind: TargetKind) -> Self {
+        Self {
+            target: target.into(),
+            kind,
+            address: None,
+            protocol: None,
+            asked: None,
+            certificate: None,
+            chain: Vec::new(),
+            held_against: None,
+            not_applicable: Vec::new(),
+            seen: Vec::new(),
+            findings: Vec::new(),
+            problem: None,
+            took: None,
+        }
+    }
+
+    /// Of a target that could not be looked at.
+    pub fn unknown(target: impl Into<String>, kind: TargetKind, problem: Explanation) -> Self {
+        Self {
+            problem: Some(Box::new(problem)),
+            ..Self::new(target, kind)
+        }
+    }
+
+    /// With one finding.
+    #[must_use]
+    pub fn with_finding(mut self, finding: Finding) -> Self {
+        self.findings.push(finding);
+        self
+    }
+
+    /// The findings, and for what could not be looked at one that says so: where the status is not OK there is one.
+    pub fn told_findings(&self) -> Vec<Finding> {
+        let unread = self.problem.as_ref().map(|problem| {
+            Finding::new(
+                Code::CheckUnreadable,
+                problem.place.clone(),
+                problem.what.clone(),
+                problem.why.clone(),
+                problem.mend.clone(),
+            )
+        });
+        unread
+            .into_iter()
+            .chain(self.findings.iter().cloned())
+            .collect()
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        let worst = self.findings.iter().map(|finding| finding.severity).max();
+        let judged = match worst {
+            Some(Severity::Error) => Status::Critical,
+            Some(Severity::Warning) => Status::Warning,
+            Some(Severity::Note) | None => Status::Ok,
+        };
+        match self.problem {
+            Some(_) => judged.max(Status::Unknown),
+            None => judged,
+        }
+    }
+}
+
+/// How many targets stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// OK.
+    pub ok: usize,
+    /// WARNING.
+    pub warning: usize,
+    /// UNKNOWN.
+    pub unknown: usize,
+    /// CRITICAL.
+    pub critical: usize,
+    /// Files of folders that hold no certificate.
+    pub skipped: usize,
+}
+
+impl Counts {
+    /// Counts a target in.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Ok => self.ok += 1,
+            Status::Warning => self.warning += 1,
+            Status::Unknown => self.unknown += 1,
+            Status::Critical => self.critical += 1,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn merged(self, other: Counts) -> Counts {
+        Counts {
+            ok: self.ok + other.ok,
+            warning: self.warning + other.warning,
+            unknown: self.unknown + other.unknown,
+            critical: self.critical + other.critical,
+            skipped: self.skipped + other.skipped,
+        }
+    }
+
+    /// Targets judged, skipped files not among them.
+    pub fn total(&self) -> usize {
+        self.ok + self.warning + self.unknown + self.critical
+    }
+
+    /// The worst there is.
+    pub fn status(&self) -> Status {
+        match self {
+            Counts { critical: 1.., .. } => Status::Critical,
+            Counts { unknown: 1.., .. } => Status::Unknown,
+            Counts { warning: 1.., .. } => Status::Warning,
+            Counts { .. } => Status::Ok,
+        }
+    }
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CheckReport {
+    /// In the order of the targets; of very many the worst and those that end first.
+    pub targets: Vec<TargetReport>,
+    /// All that were judged, those without a row included.
+    pub counts: Counts,
+    /// Targets that have no row, as there were too many.
+    pub without_row: usize,
+}
+
+impl CheckReport {
+    /// Adds a row.
+    pub fn push(&mut self, target: TargetReport) {
+        self.counts.add(target.status());
+        self.targets.push(target);
+    }
+
+    /// The status of the whole: the worst.
+    pub fn status(&self) -> Status {
+        self.counts.status()
+    }
+
+    /// The row that should be read first.
+    pub fn worst(&self) -> Option<&TargetReport> {
+        // The first of equals, as the order is that of the targets.
+        self.targets.iter().rev().max_by_key(|row| row.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_target_counts_and_unknown_stands_above_warning() {
+        let finding = |severity| {
+            Finding::new(Code::ValidityEndsSoon, "leaf", "what", "why", "mend")
+                .with_severity(severity)
+        };
+        let row =
+            |severity| TargetReport::new("x", TargetKind::File).with_finding(finding(severity));
+        let unknown = TargetReport::unknown(
+            "x",
+            TargetKind::File,
+            Explanation {
+                code: "x",
+                what: String::new(),
+                place: String::new(),
+                why: String::new(),
+                mend: String::new(),
+            },
+        );
+        let mut report = CheckReport::default();
+        assert_eq!(report.status(), Status::Ok);
+        for (next, status) in [
+            (row(Severity::Note), Status::Ok),
+            (row(Severity::Warning), Status::Warning),
+            (unknown, Status::Unknown),
+            (row(Severity::Error), Status::Critical),
+        ] {
+            assert_eq!(next.status(), status);
+            report.push(next);
+            assert_eq!(report.status(), status);
+            assert_eq!(report.worst().map(TargetReport::status), Some(status));
+        }
+        assert_eq!(report.counts.total(), 4);
+    }
+}
