@@ -29,3 +29,4 @@ pub mod import;
 pub mod verify;
 pub mod assign;
 pub mod check;
+pub mod gateway;

@@ -1,0 +1,464 @@
+//! One connection from its first byte to its relay: what is said before TLS, the handshake, the stream header.
+//!
+//! Each stage has its own time limit, and what a peer may send before it is relayed is bounded by
+//! [`xmpp::MAX_BYTES`]. Inside TLS the gateway says nothing itself: it reads the header, judges, and hands the bytes
+//! to the backend, which answers with its own stream id. Only the answer before TLS, and refusals, are its own words.
+
+use super::before_tls::BeforeTls;
+use super::choose::Alpn;
+use super::event::{Event, Stage};
+use super::listen::tune;
+use super::peer::{Refusal, Rules};
+use super::proxy::{TlsFacts, Told, encode_header};
+use super::relay::relay;
+use super::{Shared, Tuning};
+use crate::deployment::EmbeddedListener;
+use crate::explain::printable;
+use crate::names::{Domain, Protocol};
+use crate::wire::xmpp::{self, ServerStream, StreamHeader, StreamKind, XmppError};
+use rustls::pki_types::CertificateDer;
+use rustls::{HandshakeKind, ProtocolVersion};
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Bytes read at once before a relay.
+pub(super) const CHUNK: usize = 2048;
+/// How long a refused peer may take to read why.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection that did not come to its relay.
+pub(super) enum Failure {
+    /// It said nothing and went away (a port check).
+    Silent,
+    /// It did something else.
+    Broken(Stage, String),
+    /// Turned away by rule; it has been told.
+    Refused(Option<String>, Refusal),
+    /// The backend is not there.
+    Backend(String),
+}
+
+/// Serves one accepted connection to its end.
+pub(super) async fn serve(shared: Arc<Shared>, at: usize, tcp: TcpStream, peer: SocketAddr) {
+    let Some(listener) = shared.settings.embedded.listeners.get(at) else {
+        return;
+    };
+    tune(&tcp);
+    let connection = Connection {
+        shared: &shared,
+        at,
+        listener,
+        peer,
+        local: tcp.local_addr().unwrap_or(listener.listen),
+    };
+    let outcome = match listener.protocol {
+        Protocol::Xmpp | Protocol::XmppServer => connection.starttls(tcp).await,
+        Protocol::XmppsClient | Protocol::XmppsServer => connection.direct_xmpp(tcp).await,
+        Protocol::Sips | Protocol::Tls => connection.plain(tcp).await,
+    };
+    let listen = listener.listen;
+    let event = match outcome {
+        Ok(()) | Err(Failure::Silent) => return,
+        Err(Failure::Broken(stage, why)) => Event::HandshakeFailed {
+            listen,
+            peer,
+            stage,
+            why,
+        },
+        Err(Failure::Refused(domain, refusal)) => Event::Refused {
+            listen,
+            peer,
+            domain: domain.as_deref().map(printable),
+            condition: refusal.condition,
+            why: refusal.text,
+        },
+        Err(Failure::Backend(why)) => {
+            let gone = shared.counters.get(at).map(|one| &one.backend_gone);
+            if gone.is_some_and(|gone| gone.swap(true, Ordering::Relaxed)) {
+                return;
+            }
+            Event::BackendUnreachable {
+                listen,
+                backend: listener.backend,
+                why,
+            }
+        }
+    };
+    shared.observer.event(event);
+}
+
+pub(super) struct Connection<'a> {
+    pub shared: &'a Shared,
+    at: usize,
+    listener: &'a EmbeddedListener,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Connection<'_> {
+    pub(super) fn tuning(&self) -> &Tuning {
+        &self.shared.settings.tuning
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+
+    /// STARTTLS (RFC 6120 §5), then the stream inside.
+    async fn starttls(&self, mut tcp: TcpStream) -> Result<(), Failure> {
+        let talked = timeout(self.tuning().header, self.talk_before_tls(&mut tcp)).await;
+        let to = match talked {
+            Err(_) => return Err(too_slow(Stage::BeforeTls)),
+            Ok(Err(failure)) => return Err(failure),
+            Ok(Ok(BeforeTls::Clear(backend))) => {
+                let _place = backend.admission.place;
+                return self.relay(tcp, backend.tcp).await;
+            }
+            Ok(Ok(BeforeTls::Start(to))) => to,
+        };
+        let tls = self.handshake(tcp, Alpn::Any, to.as_deref()).await?;
+        self.stream_inside(tls).await
+    }
+
+    /// Direct TLS (XEP-0368), then the stream inside.
+    async fn direct_xmpp(&self, tcp: TcpStream) -> Result<(), Failure> {
+        let tls = self.handshake(tcp, Alpn::XmppServer, None).await?;
+        self.stream_inside(tls).await
+    }
+
+    /// TLS and nothing else: every byte inside is the backend's.
+    async fn plain(&self, tcp: TcpStream) -> Result<(), Failure> {
+        let tls = self.handshake(tcp, Alpn::Any, None).await?;
+        let believed = self.listener.proxy_protocol
+            && self
+                .rules()
+                .anchors()
+                .trust(chain_of(&tls), self.shared.now())
+                .is_ok();
+        let sni = tls.get_ref().1.server_name().map(str::to_owned);
+        let facts = tls_facts(&tls, believed);
+        let alpn = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let backend = self
+            .connect(sni.as_deref(), alpn.as_deref(), Some(facts), None)
+            .await?;
+        self.relay(tls, backend).await
+    }
+
+    /// Refuses a stream of another kind, and a `to` that none of the certificates is for. While nothing is served, the
+    /// handshake refuses instead.
+    pub(super) fn check_header(&self, header: &StreamHeader) -> Result<(), Refusal> {
+        if header.namespace != StreamKind::Server.namespace() {
+            return Err(Refusal::new(
+                "invalid-namespace",
+                "this port is for streams between servers",
+            ));
+        }
+        let served = self.shared.served.load();
+        let Some(to) = header.to.as_deref().filter(|_| !served.is_empty()) else {
+            return Ok(());
+        };
+        if Domain::parse(to).is_ok_and(|domain| served.covers(domain.as_str())) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "host-unknown",
+            format!("no certificate here is for {}", printable(to)),
+        ))
+    }
+
+    /// The TLS handshake, with the configuration of this moment.
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        alpn: Alpn,
+        to: Option<&str>,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let counters = self.shared.counters.get(self.at);
+        let shaken = timeout(self.tuning().handshake, async {
+            let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp).await?;
+            let config = {
+                let to = to.and_then(|to| Domain::parse(to).ok());
+                let hello = start.client_hello();
+                let served = self.shared.served.load();
+                served.config(alpn, hello.server_name(), to.as_ref().map(Domain::as_str))
+            };
+            start.into_stream(config).await
+        })
+        .await;
+        let failure = match shaken {
+            Ok(Ok(tls)) => {
+                if let Some(counters) = counters {
+                    counters.handshakes.fetch_add(1, Ordering::Relaxed);
+                }
+                return Ok(tls);
+            }
+            Ok(Err(error)) if self.shared.served.load().is_empty() => {
+                let why = printable(&error.to_string());
+                Failure::Broken(
+                    Stage::Handshake,
+                    format!("nothing is assigned to this gateway yet ({why})"),
+                )
+            }
+            Ok(Err(error)) => Failure::Broken(Stage::Handshake, printable(&error.to_string())),
+            Err(_) => too_slow(Stage::Handshake),
+        };
+        if let Some(counters) = counters {
+            counters.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(failure)
+    }
+
+    /// Reads the stream header inside TLS, judges the peer, and hands the stream to the backend.
+    async fn stream_inside(&self, mut tls: TlsStream<TcpStream>) -> Result<(), Failure> {
+        let mut heard = Vec::new();
+        let read = timeout(self.tuning().header, read_inside(&mut tls, &mut heard)).await;
+        let mut stream = ServerStream::new(StreamKind::Server);
+        let id = self.shared.stream_id();
+        let header = match read {
+            Err(_) => return Err(too_slow(Stage::Header)),
+            Ok(Ok(header)) => header,
+            Ok(Err(Unread::Hangup)) => {
+                // A prober that wanted the certificate alone is no failure worth telling.
+                return Err(match heard.is_empty() {
+                    true => Failure::Silent,
+                    false => Failure::Broken(Stage::Header, "the peer hung up".to_owned()),
+                });
+            }
+            Ok(Err(Unread::Io(error))) => {
+                return Err(Failure::Broken(
+                    Stage::Header,
+                    printable(&error.to_string()),
+                ));
+            }
+            Ok(Err(Unread::Xmpp(error))) => {
+                let condition = error.answer_condition().unwrap_or("bad-format");
+                let refusal = Refusal::new(condition, printable(&error.to_string()));
+                return self.refuse(&mut tls, &mut stream, &id, None, refusal).await;
+            }
+        };
+        // So that a refusal answers with a header to this one.
+        let _ = stream.feed(&heard);
+        let judged = self.check_header(&header).and_then(|()| {
+            self.rules()
+                .admit_tls(header.from.as_deref(), chain_of(&tls), self.shared.now())
+        });
+        let admission = match judged {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                return self
+                    .refuse(&mut tls, &mut stream, &id, header.from, refusal)
+                    .await;
+            }
+        };
+        let facts = tls_facts(&tls, admission.verified.is_some());
+        let authority = tls
+            .get_ref()
+            .1
+            .server_name()
+            .map(str::to_owned)
+            .or(header.to);
+        let alpn = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let verified = admission.verified.as_ref().map(Domain::as_str);
+        let connected = self
+            .connect(authority.as_deref(), alpn.as_deref(), Some(facts), verified)
+            .await;
+        let mut backend = match connected {
+            Ok(backend) => backend,
+            Err(failure) => {
+                self.tell_backend_gone(&mut tls, &mut stream, &id).await;
+                return Err(failure);
+            }
+        };
+        hand(&mut backend, &heard).await?;
+        drop(heard);
+        let _place = admission.place;
+        self.relay(tls, backend).await
+    }
+
+    /// Connects the backend and says who comes.
+    pub(super) async fn connect(
+        &self,
+        authority: Option<&str>,
+        alpn: Option<&[u8]>,
+        tls: Option<TlsFacts>,
+        verified_domain: Option<&str>,
+    ) -> Result<TcpStream, Failure> {
+        let mut tcp = timeout(
+            self.tuning().backend,
+            TcpStream::connect(self.listener.backend),
+        )
+        .await
+        .map_err(|_| Failure::Backend("no connection in time".to_owned()))?
+        .map_err(|error| Failure::Backend(error.to_string()))?;
+        tune(&tcp);
+        let gone = self
+            .shared
+            .counters
+            .get(self.at)
+            .map(|one| &one.backend_gone);
+        // Read first: a write for every connection would be shared between all cores.
+        if gone
+            .is_some_and(|gone| gone.load(Ordering::Relaxed) && gone.swap(false, Ordering::Relaxed))
+        {
+            self.shared.observer.event(Event::BackendReachable {
+                listen: self.listener.listen,
+                backend: self.listener.backend,
+            });
+        }
+        if self.listener.proxy_protocol {
+            let header = encode_header(&Told {
+                source: self.peer,
+                destination: self.local,
+                authority,
+                alpn,
+                tls,
+                verified_domain,
+            });
+            hand(&mut tcp, &header).await?;
+        }
+        Ok(tcp)
+    }
+
+    async fn relay<S>(&self, peer: S, backend: TcpStream) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        // How a relay ends is between peer and backend.
+        let _ = relay(peer, backend, self.tuning().idle, self.tuning().half_closed).await;
+        Ok(())
+    }
+
+    /// Tells the peer why, and makes the failure of it.
+    pub(super) async fn refuse<S, T>(
+        &self,
+        peer: &mut S,
+        stream: &mut ServerStream,
+        id: &str,
+        domain: Option<String>,
+        refusal: Refusal,
+    ) -> Result<T, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let words = stream.refuse(id, refusal.condition, &refusal.text);
+        farewell(peer, &words).await;
+        Err(Failure::Refused(domain, refusal))
+    }
+
+    pub(super) async fn tell_backend_gone<S>(
+        &self,
+        peer: &mut S,
+        stream: &mut ServerStream,
+        id: &str,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let words = stream.refuse(
+            id,
+            "remote-connection-failed",
+            "the server behind this gateway does not answer; try again later",
+        );
+        farewell(peer, &words).await;
+    }
+}
+
+/// Writes the last words and waits a little for the peer to close, so that a reset does not overtake them.
+pub(super) async fn farewell<S>(peer: &mut S, words: &[u8])
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = timeout(FAREWELL, async {
+        peer.write_all(words).await?;
+        peer.flush().await?;
+        peer.shutdown().await?;
+        let mut chunk = [0; CHUNK];
+        let mut left = 64 * CHUNK;
+        while left > 0 {
+            match peer.read(&mut chunk).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        io::Result::Ok(())
+    })
+    .await;
+}
+
+enum Unread {
+    Hangup,
+    Io(io::Error),
+    Xmpp(XmppError),
+}
+
+/// Reads until the header is whole; everything read stays in `heard`.
+async fn read_inside(
+    tls: &mut TlsStream<TcpStream>,
+    heard: &mut Vec<u8>,
+) -> Result<StreamHeader, Unread> {
+    let mut chunk = [0; CHUNK];
+    loop {
+        let read = match tls.read(&mut chunk).await {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            Err(error) => return Err(Unread::Io(error)),
+        };
+        if read == 0 {
+            return Err(Unread::Hangup);
+        }
+        heard.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        if let Some((header, _)) = xmpp::read_header(heard).map_err(Unread::Xmpp)? {
+            return Ok(header);
+        }
+        if heard.len() > xmpp::MAX_BYTES {
+            return Err(Unread::Xmpp(XmppError::TooLarge));
+        }
+    }
+}
+
+fn too_slow(stage: Stage) -> Failure {
+    Failure::Broken(stage, "the peer was too slow".to_owned())
+}
+
+/// Writes to the backend.
+pub(super) async fn hand(to: &mut TcpStream, bytes: &[u8]) -> Result<(), Failure> {
+    to.write_all(bytes)
+        .await
+        .map_err(|error| Failure::Backend(error.to_string()))
+}
+
+/// What the peer presented, leaf first; empty when nothing.
+fn chain_of(tls: &TlsStream<TcpStream>) -> &[CertificateDer<'static>] {
+    tls.get_ref().1.peer_certificates().unwrap_or_default()
+}
+
+fn tls_facts(tls: &TlsStream<TcpStream>, believed: bool) -> TlsFacts {
+    let session = tls.get_ref().1;
+    TlsFacts {
+        version: if session.protocol_version() == Some(ProtocolVersion::TLSv1_2) {
+            "TLSv1.2"
+        } else {
+            "TLSv1.3"
+        },
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        presented: !chain_of(tls).is_empty(),
+        believed,
+    }
+}
+
+/// Sixteen random bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
