@@ -30,3 +30,4 @@ pub mod verify;
 pub mod assign;
 pub mod check;
 pub mod gateway;
+pub mod lab;
