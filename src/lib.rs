@@ -31,3 +31,4 @@ pub mod assign;
 pub mod check;
 pub mod gateway;
 pub mod lab;
+pub mod cli;

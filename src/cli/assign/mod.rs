@@ -1,0 +1,352 @@
+//! `assign` and `rollback`: one transaction over the gateways, told as it goes.
+
+mod generation;
+mod staging;
+mod told;
+mod transaction;
+mod unfinished;
+
+use super::exit::FailureKind;
+use super::options::{Lineage, lineage, moment, slug};
+use super::output::{self, Failure, Outcome};
+use super::{Context, expectation};
+use crate::deployment::{Certificate, Deployment};
+use crate::explain::{Explain, Explanation};
+use crate::findings::Code;
+use crate::names::Slug;
+use crate::store::{IntentKind, Lease, Store, StoreError};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use time::OffsetDateTime;
+use transaction::Task;
+
+/// `assign`.
+#[derive(Debug, Args)]
+pub struct AssignArgs {
+    /// The certificate, perhaps with a generation [default: the only one, its newest generation]
+    #[arg(value_name = "CERT[/N]", value_parser = lineage)]
+    certificate: Option<Lineage>,
+    /// Only this gateway (repeatable) [default: all that serve the certificate]
+    #[arg(long, value_name = "NAME", value_parser = slug)]
+    gateway: Vec<Slug>,
+    /// Stage it: become current at this time, by `assign --due`
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    effective_date: Option<OffsetDateTime>,
+    /// Take away what is staged; what is live stays
+    #[arg(long, conflicts_with_all = ["effective_date", "gateway"])]
+    unstage: bool,
+    /// Activate every certificate whose staged time has come
+    #[arg(long, conflicts_with_all = ["certificate", "effective_date", "unstage"])]
+    due: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The certificate [default: the only one]
+    #[arg(value_name = "CERT", value_parser = slug)]
+    certificate: Option<Slug>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What both take.
+#[derive(Debug, Clone, Args)]
+struct How {
+    /// Show the plan and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// What to do when a gateway cannot be proved
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "rollback")]
+    on_failure: OnFailureWord,
+    /// Let a finding through knowingly (repeatable); needs --reason
+    #[arg(long, value_name = "CODE", value_parser = expectation::code, requires = "reason")]
+    accept: Vec<Code>,
+    /// Why; it is journalled
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Whether this is the end of a renewal.
+    #[arg(skip)]
+    renewing: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnFailureWord {
+    /// Put everything back
+    Rollback,
+    /// Leave it as it stands
+    Keep,
+}
+
+/// Runs `assign`.
+pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let deployment = context.deployment()?;
+    if args.due && !context.has_state(Some(&deployment)) {
+        // A timer may run before the first request.
+        return Ok(Outcome::show("nothing is due\n", json!({ "assigned": [] })));
+    }
+    let store = open(context, &deployment)?;
+    let mut lease = lease(
+        context,
+        &deployment,
+        &store,
+        "edgecert assign",
+        args.how.dry_run,
+    )?;
+    let mut outcome = Outcome::default();
+    if let Some(lease) = lease.as_mut() {
+        unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
+    }
+    if args.due {
+        return assign_due(context, &deployment, &store, lease.as_mut(), &args, outcome);
+    }
+    let name = args
+        .certificate
+        .as_ref()
+        .map(|lineage| &lineage.certificate);
+    let certificate = context.certificate(&deployment, name)?;
+    let named = args
+        .certificate
+        .as_ref()
+        .and_then(|lineage| lineage.generation);
+    if args.unstage {
+        let name = &certificate.name;
+        return staging::unstage(&store, lease.as_mut(), name, named, &args.how, outcome);
+    }
+    let number = match named {
+        Some(number) => {
+            known(&store, certificate, number)?;
+            number
+        }
+        None => newest(&store, certificate)?,
+    };
+    let task = Task {
+        deployment: &deployment,
+        store: &store,
+        certificate,
+        number,
+        kind: IntentKind::Assign,
+        again: false,
+    };
+    if let Some(effective) = args
+        .effective_date
+        .filter(|effective| *effective > context.now)
+    {
+        return staging::stage(
+            context,
+            &task,
+            lease.as_mut(),
+            effective,
+            &args.how,
+            outcome,
+        );
+    }
+    outcome = task.carry_out(context, lease.as_mut(), &args.gateway, &args.how, outcome)?;
+    Ok(outcome)
+}
+
+/// Assigns the newest generation of a certificate to all its gateways, as `assign CERT` does: for `renew`.
+pub fn assign_newest(context: &mut Context, certificate: &Slug) -> Result<Outcome, Failure> {
+    let args = AssignArgs {
+        certificate: Some(Lineage {
+            certificate: certificate.clone(),
+            generation: None,
+        }),
+        gateway: Vec::new(),
+        effective_date: None,
+        unstage: false,
+        due: false,
+        how: How {
+            dry_run: false,
+            on_failure: OnFailureWord::Rollback,
+            accept: Vec::new(),
+            reason: None,
+            renewing: true,
+        },
+    };
+    run(args, context)
+}
+
+/// Runs `rollback`.
+pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let deployment = context.deployment()?;
+    let certificate = context.certificate(&deployment, args.certificate.as_ref())?;
+    let store = open(context, &deployment)?;
+    let mut lease = lease(
+        context,
+        &deployment,
+        &store,
+        "edgecert rollback",
+        args.how.dry_run,
+    )?;
+    let mut outcome = Outcome::default();
+    if let Some(lease) = lease.as_mut() {
+        unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
+    }
+    let record = store
+        .assignment(&certificate.name)
+        .map_err(|error| failed(&error))?;
+    let Some(previous) = record.previous else {
+        return Err(Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                code: "rollback.no-previous",
+                what: format!(
+                    "{} has no previous generation to go back to",
+                    certificate.name
+                ),
+                place: store.folder().display().to_string(),
+                why: match record.current {
+                    Some(current) => format!("generation {current} is the first that was assigned"),
+                    None => "nothing was ever assigned".into(),
+                },
+                mend: format!(
+                    "assign a generation by its number: `edgecert list`, then `edgecert assign {}/N`",
+                    certificate.name
+                ),
+            },
+        ));
+    };
+    let task = Task {
+        deployment: &deployment,
+        store: &store,
+        certificate,
+        number: previous,
+        kind: IntentKind::Rollback,
+        again: left_by_rollback(&store, &certificate.name, previous),
+    };
+    task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
+}
+
+/// The state of a deployment; none there is an error.
+fn open(context: &Context, deployment: &Deployment) -> Result<Store, Failure> {
+    Store::open(&context.state_directory(Some(deployment))).map_err(|error| failed(&error))
+}
+
+fn lease(
+    context: &Context,
+    deployment: &Deployment,
+    store: &Store,
+    command: &str,
+    dry_run: bool,
+) -> Result<Option<Lease>, Failure> {
+    if dry_run {
+        return Ok(None);
+    }
+    context.lease(store, Some(deployment), command).map(Some)
+}
+
+/// Whether the last thing done to a certificate was a rollback that left this generation.
+fn left_by_rollback(store: &Store, certificate: &Slug, generation: u32) -> bool {
+    let mut left = None;
+    // A journal that cannot be read is told by `log`; here it only costs the words.
+    let _ = store.journal_each(|entry| {
+        if entry.certificate.as_deref() == Some(certificate.as_str()) {
+            match entry.action.as_str() {
+                "rollback" => left = entry.detail.get("from").and_then(serde_json::Value::as_u64),
+                "assign" => left = None,
+                _ => {}
+            }
+        }
+        true
+    });
+    left == Some(u64::from(generation))
+}
+
+/// A generation that was named and does not exist is wrong usage, as a certificate is.
+fn known(store: &Store, certificate: &Certificate, number: u32) -> Result<(), Failure> {
+    store
+        .generation(&certificate.name, number)
+        .map(|_| ())
+        .map_err(|error| {
+            let kind = if matches!(error, StoreError::NoSuchGeneration { .. }) {
+                FailureKind::Usage
+            } else {
+                FailureKind::Failed
+            };
+            Failure::from_error(kind, &error)
+        })
+}
+
+fn newest(store: &Store, certificate: &Certificate) -> Result<u32, Failure> {
+    let generations = store
+        .generations(&certificate.name)
+        .map_err(|error| failed(&error))?;
+    generations.iter().map(|record| record.number).max().ok_or_else(|| {
+        Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                code: "assign.no-generation",
+                what: format!("{} has no generation to assign", certificate.name),
+                place: store.folder().display().to_string(),
+                why: "no reply was imported yet".into(),
+                mend: "`edgecert import FILE` takes the CA's reply in; `edgecert request` makes the request first".into(),
+            },
+        )
+    })
+}
+
+fn assign_due(
+    context: &mut Context,
+    deployment: &Deployment,
+    store: &Store,
+    mut lease: Option<&mut Lease>,
+    args: &AssignArgs,
+    mut outcome: Outcome,
+) -> Result<Outcome, Failure> {
+    let mut done = Vec::new();
+    for certificate in &deployment.certificates {
+        let record = store
+            .assignment(&certificate.name)
+            .map_err(|error| failed(&error))?;
+        let Some(staged) = record
+            .staged
+            .filter(|staged| staged.effective <= context.now)
+        else {
+            continue;
+        };
+        let task = Task {
+            deployment,
+            store,
+            certificate,
+            number: staged.generation,
+            kind: IntentKind::Assign,
+            again: false,
+        };
+        let one = task.carry_out(
+            context,
+            lease.as_deref_mut(),
+            &args.gateway,
+            &args.how,
+            Outcome::default(),
+        )?;
+        if !one.findings_shown {
+            output::findings(context, &one.findings);
+        }
+        context.say(one.text.trim_end());
+        outcome.changed |= one.changed;
+        outcome.findings.extend(one.findings);
+        outcome.findings_shown = true;
+        done.push(json!({"certificate": certificate.name.as_str(), "result": one.result}));
+    }
+    let text = if done.is_empty() {
+        "nothing is due\n".to_owned()
+    } else {
+        String::new()
+    };
+    Ok(Outcome {
+        text,
+        result: json!({ "assigned": done }),
+        ..outcome
+    })
+}
+
+fn failed(error: &dyn Explain) -> Failure {
+    Failure::from_error(FailureKind::Failed, error)
+}
+
+fn refused(error: &dyn Explain) -> Failure {
+    Failure::from_error(FailureKind::Refused, error)
+}

@@ -1,0 +1,308 @@
+//! What an assignment says: its plan, what happens, where each listener stands.
+
+use crate::assign::apply::Event;
+use crate::assign::plan::{GatewayPlan, Proof};
+use crate::assign::prove::{Proved, Seen};
+use crate::assign::{AssignPlan, Standing};
+use crate::cli::Context;
+use crate::explain::Explain;
+use crate::findings::{Code, Finding, Severity};
+use crate::names::Slug;
+use crate::store::Store;
+use console::style;
+use serde_json::{Value, json};
+
+/// The plan as a person reads it; `again`: the last rollback left this generation.
+pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
+    let mut text = match plan.from {
+        Some(from) if from == plan.to => {
+            format!("{}: generation {} again", plan.certificate, plan.to)
+        }
+        Some(from) if again => format!(
+            "{}: generation {from} → {} again, which the last rollback left",
+            plan.certificate, plan.to
+        ),
+        Some(from) => format!("{}: generation {from} → {}", plan.certificate, plan.to),
+        None => format!("{}: generation {}, the first", plan.certificate, plan.to),
+    };
+    text.push_str(&on_gateways(plan.gateways.len()));
+    text.push('\n');
+    for gateway in &plan.gateways {
+        text.push_str(&format!(
+            "  {:<10} {} · {} to prove\n",
+            gateway.gateway.as_str(),
+            gateway.actions.join(" · "),
+            plural(gateway.proofs.len(), "handshake"),
+        ));
+    }
+    for other in &plan.passed_over {
+        text.push_str(&format!(
+            "  {:<10} {}: not driven yet, reads live/ · reload it yourself\n",
+            other.gateway.as_str(),
+            other.kind,
+        ));
+    }
+    if plan.gateways.is_empty() && plan.passed_over.is_empty() {
+        text.push_str("  no gateway serves it: live/ is switched, and nothing can be proved\n");
+    }
+    text
+}
+
+/// Paths below the folder one stands in, without that folder.
+fn near(text: &str) -> String {
+    match std::env::current_dir() {
+        Ok(here) if here.parent().is_some() => text.replace(&format!("{}/", here.display()), ""),
+        Ok(_) | Err(_) => text.to_owned(),
+    }
+}
+
+/// Where `live/` of a certificate lies.
+pub(super) fn live_place(store: &Store, certificate: &Slug) -> String {
+    let path = store.folder().join("live").join(certificate.as_str());
+    near(&path.display().to_string())
+}
+
+/// One for each gateway whose server somebody must reload.
+pub(super) fn passed_over_findings(store: &Store, plan: &AssignPlan) -> Vec<Finding> {
+    let live = live_place(store, &plan.certificate);
+    plan.passed_over
+        .iter()
+        .map(|other| {
+            Finding::new(
+                Code::LiveNotDriven,
+                format!("[gateway.{}.{}]", other.kind, other.gateway),
+                format!(
+                    "{} ({}): reload it yourself from {live}",
+                    other.gateway, other.kind
+                ),
+                "this version drives embedded gateways; this one is passed over, and nothing is proved there",
+                format!("let the server read {live}/fullchain.pem and privkey.pem, and reload it after each assign"),
+            )
+        })
+        .collect()
+}
+
+/// What comes after an assignment.
+pub(super) fn next_words(store: &Store, plan: &AssignPlan) -> String {
+    if !plan.passed_over.is_empty() {
+        let names: Vec<&str> = plan
+            .passed_over
+            .iter()
+            .map(|other| other.gateway.as_str())
+            .collect();
+        return format!("reload {}, then edgecert check", names.join(", "));
+    }
+    if plan.gateways.is_empty() {
+        return format!(
+            "let a server read {}/, or add a [gateway.embedded.NAME] table",
+            live_place(store, &plan.certificate)
+        );
+    }
+    "edgecert check".into()
+}
+
+pub(super) fn on_gateways(count: usize) -> String {
+    if count == 0 {
+        String::new()
+    } else {
+        format!(" on {}", plural(count, "gateway"))
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {
+    let line = match event {
+        Event::Prepared => {
+            let (right, taken) = match plan.gateways.len() {
+                0 => ("the pair, its chain and its names are right", ""),
+                1 => (
+                    "the pair, its chain and its names are right",
+                    "; the gateway takes it",
+                ),
+                _ => (
+                    "the pair, its chain and its names are right",
+                    "; every gateway takes it",
+                ),
+            };
+            format!("  {} {right}{taken}", style("✓").green())
+        }
+        Event::Committed { gateway, took } => {
+            format!(
+                "  {:<10} {} committed in {} ms",
+                gateway.as_str(),
+                style("✓").green(),
+                took.as_millis()
+            )
+        }
+        Event::Proved {
+            gateway,
+            listener,
+            restoring,
+        } => listener_line(gateway, listener, *restoring),
+        // The watcher of signals has said so already.
+        Event::RollingBack { cause } if cause.is_interrupted() => "  rolling back".to_owned(),
+        Event::RollingBack { cause } => {
+            format!(
+                "  {} {}\n  rolling back",
+                style("✗").red(),
+                cause.explain().what
+            )
+        }
+        Event::Restored {
+            gateway,
+            failure: None,
+        } => {
+            format!(
+                "  {:<10} {} as before",
+                gateway.as_str(),
+                style("✓").green()
+            )
+        }
+        Event::Restored {
+            gateway,
+            failure: Some(error),
+        } => {
+            format!(
+                "  {:<10} {} not as before: {}",
+                gateway.as_str(),
+                style("✗").red(),
+                error.explain().why
+            )
+        }
+    };
+    context.say(&line);
+}
+
+/// `front  ✓ xmpp-server 127.0.0.1:5269  contoso.com conference.contoso.com  after 46 ms`.
+fn listener_line(gateway: &Slug, listener: &[(Proof, Proved)], restoring: bool) -> String {
+    let Some((first, _)) = listener.first() else {
+        return String::new();
+    };
+    let holds = listener.iter().all(|(_, proved)| proved.holds);
+    let mark = if holds {
+        style("✓").green()
+    } else {
+        style("✗").red()
+    };
+    let names: Vec<String> = listener
+        .iter()
+        .map(|(proof, proved)| {
+            let name = proof.name.as_ref().map_or("no name", |name| name.as_str());
+            let wrong = match (&proved.last, proved.holds) {
+                (_, true) => return name.to_owned(),
+                (Seen::Leaf(leaf, _), false) => format!("still serves {}", leaf.short()),
+                (Seen::Dark(_), false) => "shows no certificate".to_owned(),
+            };
+            format!("{name} {} ({wrong})", style("✗").red())
+        })
+        .collect();
+    let took: std::time::Duration = listener.iter().map(|(_, proved)| proved.took).sum();
+    let end = if restoring {
+        "as before".to_owned()
+    } else {
+        format!("{} ms", took.as_millis())
+    };
+    format!(
+        "  {:<10} {mark} {:<12} {}  {} · {end}",
+        gateway.as_str(),
+        first.protocol.word(),
+        first.address,
+        names.join(" "),
+    )
+}
+
+pub(super) fn dark_finding((gateway, proof, why): &(Slug, Proof, String)) -> Finding {
+    Finding::new(
+        Code::LiveUnreachable,
+        format!("gateway \"{gateway}\", listener {proof}"),
+        "a listener was dark before, and still is",
+        why.clone(),
+        "start what should listen there, or take the listener out of the deployment",
+    )
+    .with_severity(Severity::Warning)
+}
+
+pub(super) fn before_words(plan: &AssignPlan) -> String {
+    match plan.from {
+        Some(from) if plan.gateways.is_empty() => format!("generation {from} is live as before"),
+        Some(from) => format!("every gateway serves generation {from} as before"),
+        None => "no gateway serves it, as before".into(),
+    }
+}
+
+pub(super) fn standing_words(standing: &Standing) -> String {
+    let listeners: Vec<String> = standing
+        .listeners
+        .iter()
+        .map(|(proof, seen)| match seen {
+            Seen::Leaf(leaf, _) => format!("{proof} serves {}", leaf.short()),
+            Seen::Dark(why) => format!("{proof} is dark ({why})"),
+        })
+        .collect();
+    let how = if standing.proved {
+        "as before"
+    } else {
+        "not proved"
+    };
+    format!("{}: {how}; {}", standing.gateway, listeners.join(", "))
+}
+
+pub(super) fn plan_json(plan: &AssignPlan) -> Value {
+    let gateway = |gateway: &GatewayPlan| {
+        json!({
+            "gateway": gateway.gateway.as_str(),
+            "kind": gateway.kind,
+            "actions": gateway.actions,
+            "proofs": gateway.proofs.iter().map(proof_json).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "certificate": plan.certificate.as_str(),
+        "from": plan.from,
+        "to": plan.to,
+        "sha256": plan.leaf.to_string(),
+        "gateways": plan.gateways.iter().map(gateway).collect::<Vec<_>>(),
+        "passed_over": plan
+            .passed_over
+            .iter()
+            .map(|other| json!({"gateway": other.gateway.as_str(), "kind": other.kind}))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn proof_json(proof: &Proof) -> Value {
+    json!({
+        "protocol": proof.protocol.word(),
+        "address": proof.address.to_string(),
+        "name": proof.name.as_ref().map(ToString::to_string),
+    })
+}
+
+pub(super) fn standings_json(standings: &[Standing]) -> Value {
+    let listener = |(proof, seen): &(Proof, Seen)| {
+        let (sha256, dark) = match seen {
+            Seen::Leaf(leaf, _) => (Some(leaf.to_string()), None),
+            Seen::Dark(why) => (None, Some(why.clone())),
+        };
+        let mut object = proof_json(proof);
+        if let Value::Object(map) = &mut object {
+            map.insert("sha256".into(), sha256.into());
+            map.insert("dark".into(), dark.into());
+        }
+        object
+    };
+    standings
+        .iter()
+        .map(|standing| {
+            json!({
+                "gateway": standing.gateway.as_str(),
+                "proved": standing.proved,
+                "took_ms": standing.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                "listeners": standing.listeners.iter().map(listener).collect::<Vec<_>>(),
+            })
+        })
+        .collect()
+}

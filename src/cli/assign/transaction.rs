@@ -1,0 +1,477 @@
+//! One generation on its way to the gateways: judged, applied, told.
+
+use super::generation::{Loaded, load, refuse_compromised, way_back};
+use super::told::{
+    before_words, dark_finding, describe, next_words, on_gateways, passed_over_findings, plan_json,
+    standing_words, standings_json, tell,
+};
+use super::{How, OnFailureWord, failed, refused};
+use crate::assign::prove::{Seen, look};
+use crate::assign::targets::Material;
+use crate::assign::{
+    Applied, AssignError, AssignPlan, Assigner, Event, OnFailure, StoreLedger, plan_assignment,
+};
+use crate::cli::exit::FailureKind;
+use crate::cli::output::{self, Failure, Outcome};
+use crate::cli::{Context, expectation, remove, render};
+use crate::deployment::{Certificate, Deployment};
+use crate::explain::Explanation;
+use crate::findings::{Code, Finding, Severity};
+use crate::names::Slug;
+use crate::store::{GenerationRecord, IntentKind, Lease, Store};
+use crate::verify::{Override, VerifiedBundle};
+use crate::x509::Bundle;
+use console::style;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// How often it is looked for a signal.
+const LOOK_FOR_SIGNALS: Duration = Duration::from_millis(50);
+
+/// A generation on its way to the gateways.
+pub(super) struct Task<'a> {
+    pub deployment: &'a Deployment,
+    pub store: &'a Store,
+    pub certificate: &'a Certificate,
+    pub number: u32,
+    pub kind: IntentKind,
+    /// The last rollback left this generation, and this one goes forward to it again.
+    pub again: bool,
+}
+
+impl Task<'_> {
+    pub fn carry_out(
+        &self,
+        context: &mut Context,
+        lease: Option<&mut Lease>,
+        only: &[Slug],
+        how: &How,
+        outcome: Outcome,
+    ) -> Result<Outcome, Failure> {
+        let loaded = load(self.deployment, self.store, self.certificate, self.number)?;
+        let Loaded {
+            record,
+            mut material,
+            bundle,
+        } = loaded;
+        refuse_compromised(&record)?;
+        let chain = bundle.chain().clone();
+        let verified = self.verified(context, &record, bundle, how, context.now)?;
+        material.accepted = verified
+            .overrides()
+            .iter()
+            .map(|one| one.code.as_str().to_owned())
+            .collect();
+        let from = self
+            .store
+            .live(&self.certificate.name)
+            .map_err(|error| failed(&error))?;
+        let plan = plan_assignment(
+            self.deployment,
+            &self.certificate.name,
+            only,
+            from,
+            self.number,
+            &chain,
+        )
+        .map_err(|error| refused(&error))?;
+        let assigned = self
+            .store
+            .assignment(&self.certificate.name)
+            .map_err(|error| failed(&error))?;
+        let mut findings: Vec<Finding> = verified.report().findings().to_vec();
+        if how.renewing {
+            // A renewal that is under way is not mended by another one.
+            findings.retain(|one| one.code != Code::ValidityEndsSoon);
+        }
+        let outcome = Outcome {
+            findings: outcome.findings.into_iter().chain(findings).collect(),
+            ..outcome
+        };
+        let covers_all = plan.gateways.iter().all(|gateway| {
+            assigned
+                .gateways
+                .get(gateway.gateway.as_str())
+                .is_some_and(|there| there.generation == self.number)
+        });
+        if from == Some(self.number) && assigned.current == from && covers_all && serves_it(&plan) {
+            return Ok(nothing_to_do(context, &plan, outcome));
+        }
+        let outcome = Outcome {
+            findings: outcome
+                .findings
+                .into_iter()
+                .chain(passed_over_findings(self.store, &plan))
+                .collect(),
+            ..outcome
+        };
+        output::findings(context, &outcome.findings);
+        context.say(describe(&plan, self.again).trim_end());
+        let Some(lease) = lease else {
+            return self.rehearse(context, &plan, only, outcome);
+        };
+        let ledger = StoreLedger::new(lease, self.kind, context.now);
+        let ended = self.apply(context, &plan, &material, from, how, ledger)?;
+        let pruned = if matches!(ended, Applied::Done { .. }) {
+            self.prune(lease)
+        } else {
+            Vec::new()
+        };
+        self.told(context, &plan, ended, pruned, outcome)
+    }
+
+    /// Judges the generation as it would be served at a time.
+    pub fn verified(
+        &self,
+        context: &Context,
+        record: &GenerationRecord,
+        bundle: Bundle,
+        how: &How,
+        at: OffsetDateTime,
+    ) -> Result<VerifiedBundle, Failure> {
+        let expected =
+            expectation::for_certificate(context, self.deployment, self.certificate, at)?;
+        let overrides = overrides(record, how);
+        VerifiedBundle::verify(bundle, &expected.expectation(), overrides).map_err(|refusal| {
+            let first = refusal.standing.first();
+            Failure::new(
+                FailureKind::Refused,
+                Explanation {
+                    code: "assign.refused",
+                    what: format!("{}/{} must not go live", self.certificate.name, self.number),
+                    place: self.store.folder().display().to_string(),
+                    why: first.map(|finding| finding.what.clone()).unwrap_or_default(),
+                    mend: format!(
+                        "mend what is named above; or, knowing what breaks, `--accept {} --reason TEXT`",
+                        first.map_or("CODE", |finding| finding.code.as_str())
+                    ),
+                },
+            )
+            .with_findings(refusal.report)
+        })
+    }
+
+    pub fn apply(
+        &self,
+        context: &Context,
+        plan: &AssignPlan,
+        material: &Material,
+        from: Option<u32>,
+        how: &How,
+        mut ledger: StoreLedger<'_>,
+    ) -> Result<Applied, Failure> {
+        let old = match from.filter(|from| *from != self.number) {
+            Some(from) => Some(load(self.deployment, self.store, self.certificate, from)?),
+            // Live already and not served everywhere: the way back is the same generation.
+            None if from.is_some() => Some(load(
+                self.deployment,
+                self.store,
+                self.certificate,
+                self.number,
+            )?),
+            None => None,
+        };
+        let watch = Watch::begin(!context.json() && !context.quiet());
+        let transaction = format!(
+            "{}-{}-{}",
+            plan.certificate,
+            plan.to,
+            context.now.unix_timestamp_nanos()
+        );
+        let mut observe = |event: Event<'_>| tell(context, plan, &event);
+        let stop = || watch.interrupted();
+        let assigner = Assigner {
+            plan,
+            material,
+            back: way_back(old.as_ref(), context.now),
+            prove_within: self.deployment.assign.prove_within,
+            on_failure: match how.on_failure {
+                OnFailureWord::Rollback => OnFailure::Rollback,
+                OnFailureWord::Keep => OnFailure::Keep,
+            },
+            transaction: &transaction,
+            observe: &mut observe,
+            interrupted: &stop,
+        };
+        let ended = assigner.run(&mut ledger);
+        watch.end();
+        ended.map_err(|error| self.untouched(plan, &error))
+    }
+
+    /// A plan that is not carried out: it is looked whether it could be, and nothing is touched.
+    fn rehearse(
+        &self,
+        context: &Context,
+        plan: &AssignPlan,
+        only: &[Slug],
+        outcome: Outcome,
+    ) -> Result<Outcome, Failure> {
+        let result = json!({"plan": plan_json(plan), "dry_run": true});
+        if let Err(error) = plan.pre_check(&|| false) {
+            let mut failure = self.untouched(plan, &error);
+            failure.result = result;
+            // People have seen the findings above.
+            if context.json() {
+                failure.findings = outcome.findings;
+            }
+            return Err(failure);
+        }
+        let (verb, mut command) = match self.kind {
+            IntentKind::Assign => (
+                "assigned",
+                format!("edgecert assign {}/{}", plan.certificate, plan.to),
+            ),
+            IntentKind::Rollback => (
+                "rolled back",
+                format!("edgecert rollback {}", plan.certificate),
+            ),
+        };
+        for gateway in only {
+            command.push_str(&format!(" --gateway {gateway}"));
+        }
+        Ok(Outcome {
+            text: format!("would be {verb} (nothing was touched)\n"),
+            next: Some(command),
+            result,
+            findings_shown: true,
+            ..outcome
+        })
+    }
+
+    /// A failure before anything was touched, with what stays.
+    fn untouched(&self, plan: &AssignPlan, error: &AssignError) -> Failure {
+        let live = self.store.live(&plan.certificate).ok().flatten();
+        let kind = if error.is_interrupted() {
+            FailureKind::Interrupted
+        } else if error.is_of_a_gateway() && live == plan.from {
+            FailureKind::Refused
+        } else {
+            FailureKind::Failed
+        };
+        let stays = match live {
+            Some(live) if plan.from == Some(live) => {
+                format!(
+                    "nothing was changed; {}/{live} stays live",
+                    plan.certificate
+                )
+            }
+            None => "nothing was changed; nothing is live yet".into(),
+            Some(live) => format!(
+                "nothing was changed; live/ points to {}/{live} since a command was killed, and the next `edgecert assign` finishes that",
+                plan.certificate
+            ),
+        };
+        let mut failure = Failure::from_error(kind, error);
+        failure.explanation.why = format!("{}\n{stays}", failure.explanation.why);
+        failure.result = json!({"plan": plan_json(plan)});
+        failure
+    }
+
+    /// Old generations beyond what the deployment keeps go at the commit.
+    fn prune(&self, lease: &mut Lease) -> Vec<u32> {
+        remove::prune_certificate(
+            lease,
+            &self.certificate.name,
+            self.deployment.store.keep_generations,
+        )
+        // The assignment stands; `edgecert prune` will say what was wrong.
+        .unwrap_or_default()
+    }
+
+    pub fn told(
+        &self,
+        context: &Context,
+        plan: &AssignPlan,
+        ended: Applied,
+        pruned: Vec<u32>,
+        outcome: Outcome,
+    ) -> Result<Outcome, Failure> {
+        match ended {
+            Applied::Done { standings, dark } => {
+                let dark: Vec<Finding> = dark.iter().map(dark_finding).collect();
+                output::findings(context, &dark);
+                let findings = outcome.findings.into_iter().chain(dark).collect();
+                let verb = match self.kind {
+                    IntentKind::Assign => "assigned",
+                    IntentKind::Rollback => "rolled back",
+                };
+                let text = format!(
+                    "{}  {verb}: {}/{} is live{}{}\n",
+                    style("ok").green().bold(),
+                    plan.certificate,
+                    plan.to,
+                    on_gateways(plan.gateways.len()),
+                    if pruned.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" · {} old removed", pruned.len())
+                    },
+                );
+                Ok(Outcome {
+                    changed: true,
+                    findings,
+                    findings_shown: true,
+                    text,
+                    next: Some(next_words(self.store, plan)),
+                    result: json!({
+                        "plan": plan_json(plan),
+                        "standings": standings_json(&standings),
+                        "pruned": pruned,
+                    }),
+                    ..outcome
+                })
+            }
+            Applied::RolledBack { cause, standings } => {
+                let mut failure = Failure::from_error(unfinished(&cause), &cause);
+                failure.explanation.what = format!(
+                    "not assigned; {}: {}",
+                    before_words(plan),
+                    failure.explanation.what
+                );
+                failure.result =
+                    json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
+                Err(failure)
+            }
+            Applied::Dirty { cause, standings } => {
+                let mut failure = Failure::from_error(FailureKind::Dirty, &cause);
+                failure.changed = true;
+                failure.explanation.what =
+                    format!("not everything is as it was: {}", failure.explanation.what);
+                let stand: Vec<String> = standings.iter().map(standing_words).collect();
+                failure.explanation.why =
+                    format!("{}\n{}", failure.explanation.why, stand.join("\n"));
+                failure.result =
+                    json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// What a failure is called when everything is as it was.
+fn unfinished(cause: &AssignError) -> FailureKind {
+    if cause.is_interrupted() {
+        FailureKind::Interrupted
+    } else {
+        FailureKind::Failed
+    }
+}
+
+fn overrides(record: &GenerationRecord, how: &How) -> Vec<Override> {
+    let earlier = record.accepted.iter().filter_map(|accepted| {
+        let code = Code::ALL
+            .iter()
+            .find(|code| code.as_str() == accepted.code)?;
+        Some(Override {
+            code: *code,
+            reason: accepted.reason.clone(),
+        })
+    });
+    let now = how.accept.iter().map(|code| Override {
+        code: *code,
+        reason: how.reason.clone().unwrap_or_default(),
+    });
+    earlier.chain(now).collect()
+}
+
+/// Whether every listener shows the leaf of the plan now.
+fn serves_it(plan: &AssignPlan) -> bool {
+    plan.gateways
+        .iter()
+        .flat_map(|gateway| &gateway.proofs)
+        .all(|proof| matches!(look(proof), Seen::Leaf(leaf, _) if leaf == plan.leaf))
+}
+
+/// The first Ctrl-C asks to go back, and is answered at once; the second one ends the program.
+struct Watch {
+    interrupted: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+    signals: Vec<signal_hook::SigId>,
+    teller: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    fn begin(tells: bool) -> Self {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]
+            .into_iter()
+            .flat_map(|signal| {
+                [
+                    signal_hook::flag::register_conditional_shutdown(
+                        signal,
+                        130,
+                        Arc::clone(&interrupted),
+                    ),
+                    signal_hook::flag::register(signal, Arc::clone(&interrupted)),
+                ]
+            })
+            .filter_map(Result::ok)
+            .collect();
+        let over = Arc::new(AtomicBool::new(false));
+        let teller = tells.then(|| {
+            let (interrupted, over) = (Arc::clone(&interrupted), Arc::clone(&over));
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    if interrupted.load(Ordering::Relaxed) {
+                        render::write_err(
+                            "stopping; putting things back (once more: stop at once)\n",
+                        );
+                        return;
+                    }
+                    std::thread::park_timeout(LOOK_FOR_SIGNALS);
+                }
+            })
+        });
+        Self {
+            interrupted,
+            over,
+            signals,
+            teller,
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn end(self) {
+        for id in self.signals {
+            signal_hook::low_level::unregister(id);
+        }
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(teller) = self.teller {
+            teller.thread().unpark();
+            // It prints and nothing else.
+            let _ = teller.join();
+        }
+    }
+}
+
+/// Nothing is new; what is worth knowing was told when it went live.
+fn nothing_to_do(context: &Context, plan: &AssignPlan, outcome: Outcome) -> Outcome {
+    let urgent: Vec<Finding> = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note || context.verbose())
+        .cloned()
+        .collect();
+    output::findings(context, &urgent);
+    let proved = if plan.gateways.is_empty() {
+        ""
+    } else {
+        ", proved on every listener"
+    };
+    Outcome {
+        text: format!(
+            "{}/{} is live already{proved}: nothing to do\n",
+            plan.certificate, plan.to
+        ),
+        findings_shown: true,
+        result: json!({"plan": plan_json(plan), "standings": []}),
+        ..outcome
+    }
+}

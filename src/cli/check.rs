@@ -1,0 +1,453 @@
+//! `check`: targets from words, lists and the deployment; one run over all of them; one report in three formats.
+
+mod deployed;
+mod table;
+mod targets;
+
+use super::exit::{Exit, FailureKind};
+use super::expectation;
+use super::options::{slug, told};
+use super::output::{Failure, Outcome};
+use super::render::json::check_json;
+use super::render::nagios;
+use super::{Context, render};
+use crate::check::live::{LiveLimits, check_endpoints};
+use crate::check::{
+    CheckReport, Endpoint, Hold, Status, TargetKind, TargetReport, Yardstick, file,
+};
+use crate::deployment::{Deployment, LifeLeft, RootsSource};
+use crate::explain::{Explanation, printable};
+use crate::findings::{Code, Finding};
+use crate::names::{Domain, Identifier, Protocol, Slug};
+use crate::store::{Store, StoreError};
+use crate::x509::Fingerprint;
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For one endpoint, where no deployment says it.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Endpoints in flight, where no deployment says it.
+const DEFAULT_JOBS: usize = 256;
+
+/// Shown below the flags.
+const EXAMPLES: &str = "\
+Examples:
+  edgecert check                                   all that is deployed, live and at rest
+  edgecert check /etc/ssl/edge                     every certificate below a folder
+  edgecert check edge.pem --name dns:edge.contoso.com -w 30d -c 10d
+  edgecert check edge.contoso.com:5269 --xmpphost contoso.com
+  edgecert check 192.0.2.10:5061 --servername contoso.com --roots ca.pem
+  edgecert check --targets list.txt --format nagios
+
+Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Of several the worst counts: CRITICAL, then UNKNOWN, then WARNING.";
+
+/// `check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// A file, a folder, HOST:PORT, or a certificate of the deployment [default: everything deployed]
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Targets from a file (or - for standard input): TARGET [protocol=…] [name=…] a line, # comments
+    #[arg(long = "targets", value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// What the endpoint speaks: xmpp, xmpp-server, xmpps-client, xmpps-server, sips, tls [default: by port]
+    #[arg(long, value_name = "WORD", value_parser = protocol)]
+    protocol: Option<Protocol>,
+    /// The name sent as SNI, and asked for [default: --xmpphost, else the host]
+    #[arg(long, value_name = "NAME", value_parser = domain)]
+    servername: Option<Domain>,
+    /// The XMPP domain asked for: the stream's `to` [default: --servername, else the host]
+    #[arg(long, value_name = "NAME", value_parser = domain)]
+    xmpphost: Option<Domain>,
+    /// Connect there instead of the target's own host and port
+    #[arg(long, value_name = "HOST:PORT", value_parser = connect)]
+    connect: Option<(String, u16)>,
+    /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
+    #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
+    name: Vec<Identifier>,
+    /// Roots that judge the chain: a file, a folder, or system (repeatable)
+    #[arg(long, value_name = "FILE|DIR|system", value_parser = expectation::roots)]
+    roots: Vec<RootsSource>,
+    /// Hold every target against this certificate of the deployment
+    #[arg(long = "for", value_name = "CERT", value_parser = slug)]
+    certificate: Option<Slug>,
+    /// Warn when less than this is left of a leaf's life: 30d or 25%
+    #[arg(short, long, value_name = "LIFE", value_parser = life)]
+    warning: Option<LifeLeft>,
+    /// Critical when less than this is left of a leaf's life: 10d or 10%
+    #[arg(short, long, value_name = "LIFE", value_parser = life)]
+    critical: Option<LifeLeft>,
+    /// How to report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+/// Reports of the judging commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One document
+    Json,
+    /// One line with performance data, then long output
+    Nagios,
+}
+
+fn protocol(word: &str) -> Result<Protocol, String> {
+    crate::check::endpoint::protocol(word, None).map_err(|error| told(&error))
+}
+
+fn domain(text: &str) -> Result<Domain, String> {
+    Domain::parse(text).map_err(|error| told(&error))
+}
+
+fn connect(text: &str) -> Result<(String, u16), String> {
+    crate::check::endpoint::host_and_port(text)
+        .ok_or_else(|| "write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT".to_owned())
+}
+
+fn life(text: &str) -> Result<LifeLeft, String> {
+    LifeLeft::parse(text)
+        .ok_or_else(|| "write it as 30d (days) or 25% (of the whole life)".to_owned())
+}
+
+/// Runs `check`.
+pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    if args.format == Format::Json {
+        context.set_json();
+    }
+    let format = args.format;
+    match check(&args, context) {
+        Err(failure) if format == Format::Nagios && !context.json() => {
+            let told = &failure.explanation;
+            let text = nagios::unknown("CERTIFICATES", &told.what, &told.why, &told.mend);
+            Ok(Outcome::show(text, failure.result).with_exit(Exit::Failed))
+        }
+        ended => ended,
+    }
+}
+
+/// What is at hand besides the targets.
+struct Surroundings {
+    deployment: Option<Deployment>,
+    store: Option<Store>,
+}
+
+fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let deployment = context.find_deployment()?;
+    let explicit = !args.targets.is_empty() || args.list.is_some();
+    let store = open(context, deployment.as_ref(), explicit)?;
+    let around = Surroundings { deployment, store };
+    let mut yardstick = yardstick(args, context, &around, explicit)?;
+    let items = targets::gather(args, context, &around, &yardstick)?;
+    if items.iter().any(|item| matches!(item, Item::Endpoint(_))) {
+        stranger(context, &around, &mut yardstick);
+    }
+    let report = carry_out(items, &yardstick, limits(&around));
+    Ok(told_report(args, context, report))
+}
+
+fn open(
+    context: &Context,
+    deployment: Option<&Deployment>,
+    explicit: bool,
+) -> Result<Option<Store>, Failure> {
+    match Store::open(&context.state_directory(deployment)) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => {
+            let failure = Failure::from_error(FailureKind::Failed, &error);
+            if explicit {
+                // What was named can be judged without the state, only not against it.
+                context.note(&render::explanation(&failure.explanation));
+                return Ok(None);
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn limits(around: &Surroundings) -> LiveLimits {
+    match &around.deployment {
+        Some(deployment) => LiveLimits {
+            jobs: deployment.check.jobs as usize,
+            timeout: deployment.check.timeout,
+        },
+        None => LiveLimits {
+            jobs: DEFAULT_JOBS,
+            timeout: DEFAULT_TIMEOUT,
+        },
+    }
+}
+
+fn yardstick(
+    args: &CheckArgs,
+    context: &Context,
+    around: &Surroundings,
+    explicit: bool,
+) -> Result<Yardstick, Failure> {
+    let mut yardstick = Yardstick::new(context.now);
+    if let Some(deployment) = &around.deployment {
+        yardstick.leaf = deployment.check.leaf;
+        yardstick.chain = deployment.check.chain;
+    }
+    yardstick.leaf.warning = args.warning.unwrap_or(yardstick.leaf.warning);
+    yardstick.leaf.critical = args.critical.unwrap_or(yardstick.leaf.critical);
+    if (args.warning.is_some() || args.critical.is_some())
+        && yardstick.leaf.warning.is_less_than(yardstick.leaf.critical) == Some(true)
+    {
+        if args.warning.is_some() && args.critical.is_some() {
+            let error = crate::check::CheckError::ThresholdsCrossed {
+                warning: yardstick.leaf.warning.to_string(),
+                critical: yardstick.leaf.critical.to_string(),
+            };
+            return Err(Failure::from_error(FailureKind::Usage, &error));
+        }
+        // Only one was given, beyond the other's default: the one that was given counts for both.
+        match args.warning {
+            Some(warning) => yardstick.leaf.critical = warning,
+            None => yardstick.leaf.warning = yardstick.leaf.critical,
+        }
+    }
+    hold_deployed(context, around, explicit, &mut yardstick)?;
+    force(args, context, around, &mut yardstick)?;
+    Ok(yardstick)
+}
+
+/// Every certificate of the deployment with something in the state, by the keys that are its.
+fn hold_deployed(
+    context: &Context,
+    around: &Surroundings,
+    explicit: bool,
+    yardstick: &mut Yardstick,
+) -> Result<(), Failure> {
+    let (Some(deployment), Some(store)) = (&around.deployment, &around.store) else {
+        return Ok(());
+    };
+    for certificate in &deployment.certificates {
+        let keys = keys_of(store, &certificate.name)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+        if keys.is_empty() {
+            continue;
+        }
+        match expectation::for_certificate(context, deployment, certificate, context.now) {
+            Ok(expected) => {
+                let place = yardstick.holds.len();
+                yardstick
+                    .holds
+                    .push(hold(certificate.name.as_str(), expected));
+                for key in keys {
+                    yardstick.by_key.entry(key).or_insert(place);
+                }
+            }
+            Err(failure) if explicit => context.note(&render::explanation(&failure.explanation)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+fn hold(name: &str, expected: expectation::ForCertificate) -> Hold {
+    Hold {
+        name: name.to_owned(),
+        public: expected.profile.public,
+        trust: Some(expected.trust),
+        wanted: expected.wanted,
+    }
+}
+
+/// The keys of a lineage: those of its generations and of its requests.
+fn keys_of(store: &Store, certificate: &Slug) -> Result<Vec<Fingerprint>, StoreError> {
+    let generations = store.generations(certificate)?;
+    let requests = store.requests(Some(certificate))?;
+    Ok(generations
+        .iter()
+        .map(|record| &record.leaf.spki_sha256)
+        .chain(requests.iter().map(|record| &record.spki_sha256))
+        .filter_map(|text| Fingerprint::parse(text))
+        .collect())
+}
+
+/// `--for`, `--name` and `--roots` hold for every target.
+fn force(
+    args: &CheckArgs,
+    context: &Context,
+    around: &Surroundings,
+    yardstick: &mut Yardstick,
+) -> Result<(), Failure> {
+    let mut forced: Option<Hold> = None;
+    if let Some(name) = &args.certificate {
+        let deployment = match &around.deployment {
+            Some(deployment) => deployment,
+            None => &context.deployment()?,
+        };
+        let certificate = context.certificate(deployment, Some(name))?;
+        let expected = expectation::for_certificate(context, deployment, certificate, context.now)?;
+        forced = Some(hold(name.as_str(), expected));
+    }
+    if !args.name.is_empty() || !args.roots.is_empty() {
+        let hold = forced.get_or_insert_with(|| Hold {
+            name: "the command line".to_owned(),
+            trust: None,
+            wanted: Vec::new(),
+            public: false,
+        });
+        if !args.name.is_empty() {
+            hold.wanted = args.name.iter().map(expectation::wanted_of).collect();
+        }
+        if !args.roots.is_empty() {
+            hold.trust = Some(context.trust(&args.roots, Path::new(""))?);
+        }
+        yardstick.demanded = [Code::NamesSrvIdMissing, Code::NamesXmppAddrMissing]
+            .into_iter()
+            .filter(|code| expectation::is_demanded(*code, &args.name))
+            .collect();
+    }
+    if let Some(hold) = forced {
+        yardstick.forced = Some(yardstick.holds.len());
+        yardstick.holds.push(hold);
+    }
+    Ok(())
+}
+
+/// Live endpoints whose leaf is none of ours are judged as a stranger would: by the roots of the deployment's issuers,
+/// else by the system's.
+fn stranger(context: &Context, around: &Surroundings, yardstick: &mut Yardstick) {
+    let trust = match &around.deployment {
+        Some(deployment) => {
+            let sources: std::collections::BTreeSet<RootsSource> = deployment
+                .issuers
+                .values()
+                .flat_map(|issuer| issuer.roots.iter().cloned())
+                .collect();
+            let sources: Vec<RootsSource> = sources.into_iter().collect();
+            context.trust(&sources, &deployment.base)
+        }
+        None => context.trust(&[RootsSource::System], Path::new("")),
+    };
+    match trust {
+        Ok(trust) => {
+            yardstick.stranger = Some(yardstick.holds.len());
+            yardstick.holds.push(Hold {
+                name: trust.name.clone(),
+                trust: Some(trust),
+                wanted: Vec::new(),
+                public: false,
+            });
+        }
+        Err(failure) => context.note(&render::explanation(&failure.explanation)),
+    }
+}
+
+/// A target on its way to be judged.
+enum Item {
+    /// A file or folder.
+    Path(PathBuf),
+    /// A listener.
+    Endpoint(Endpoint),
+    /// Judged already.
+    Row(Box<TargetReport>),
+}
+
+/// Judges everything; rows come in the order of the items.
+fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> CheckReport {
+    let mut rows: Vec<((usize, usize, usize), TargetReport)> = Vec::new();
+    let mut paths = Vec::new();
+    let mut endpoints = Vec::new();
+    let mut report = CheckReport::default();
+    for (place, item) in items.into_iter().enumerate() {
+        match item {
+            Item::Path(path) => paths.push((place, path)),
+            Item::Endpoint(endpoint) => endpoints.push((place, endpoint)),
+            Item::Row(row) => {
+                report.counts.add(row.status());
+                rows.push(((place, 0, 0), *row));
+            }
+        }
+    }
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    if !paths.is_empty() {
+        let files = targets::Files::new(paths.clone());
+        let kept = file::check_files(files, &targets::read, yardstick, workers);
+        report.counts = report.counts.merged(kept.counts);
+        report.without_row = kept.without_row;
+        for (place, path) in &paths {
+            if !kept.seen.contains(place) {
+                let row = nothing_in(path);
+                report.counts.add(row.status());
+                rows.push(((*place, 0, 0), row));
+            }
+        }
+        let kept = {
+            let before = kept.without_row;
+            let all = kept.counts.total();
+            let kept = kept.into_rows();
+            report.without_row = before.max(all.saturating_sub(kept.len()));
+            kept
+        };
+        rows.extend(kept);
+    }
+    let (places, endpoints): (Vec<usize>, Vec<Endpoint>) = endpoints.into_iter().unzip();
+    let asked = check_endpoints(&endpoints, yardstick, limits);
+    for (place, answers) in places.into_iter().zip(asked) {
+        for (number, row) in answers.into_iter().enumerate() {
+            report.counts.add(row.status());
+            rows.push(((place, number, 0), row));
+        }
+    }
+    rows.sort_by_key(|(place, _)| *place);
+    report.targets = rows.into_iter().map(|(_, row)| row).collect();
+    report
+}
+
+/// A folder in which nothing was judged: silence would look like health.
+fn nothing_in(path: &Path) -> TargetReport {
+    let path = printable(&path.to_string_lossy());
+    let problem = Explanation {
+        code: "check.nothing",
+        what: format!("there is nothing to check in {path}"),
+        place: path.clone(),
+        why: "no file below it holds a certificate".to_owned(),
+        mend: "name the folder in which the certificates lie".to_owned(),
+    };
+    TargetReport::unknown(path, TargetKind::File, problem)
+}
+
+fn told_report(args: &CheckArgs, context: &Context, report: CheckReport) -> Outcome {
+    let exit = match report.status() {
+        Status::Ok => Exit::Done,
+        Status::Warning => Exit::Warning,
+        Status::Critical => Exit::Critical,
+        Status::Unknown => Exit::Failed,
+    };
+    if context.json() {
+        let findings: Vec<Finding> = report.targets.iter().flat_map(placed).collect();
+        return Outcome::show("", check_json(&report, context.now))
+            .with_findings(findings)
+            .with_exit(exit);
+    }
+    let text = match args.format {
+        Format::Nagios => nagios::check(&report, context.now),
+        Format::Table | Format::Json => table::render(&report, context.now, context.verbose()),
+    };
+    Outcome {
+        text,
+        findings_shown: true,
+        exit: Some(exit),
+        ..Outcome::default()
+    }
+}
+
+/// The findings of a target, with the target in their place.
+fn placed(row: &TargetReport) -> impl Iterator<Item = Finding> {
+    row.told_findings().into_iter().map(|finding| Finding {
+        place: match finding.place.is_empty() || finding.place == row.target {
+            true => row.target.clone(),
+            false => format!("{}, {}", row.target, finding.place),
+        },
+        ..finding
+    })
+}

@@ -1,0 +1,279 @@
+//! Everything deployed: each certificate's generation at rest, its listeners live, and requests that wait.
+
+use super::{Context, Failure, FailureKind, Item, Surroundings};
+use crate::check::compare::waiting;
+use crate::check::endpoint::{self, Assigned};
+use crate::check::file::{Beside, Origin, check_bytes};
+use crate::check::{TargetKind, TargetReport, Yardstick};
+use crate::cli::passphrase;
+use crate::deployment::Deployment;
+use crate::explain::{Explain, printable};
+use crate::findings::{Code, Finding, Severity};
+use crate::names::Slug;
+use crate::store::{RequestState, Store, StoreError};
+use crate::x509::{Certificate, Fingerprint, container};
+use std::path::{Path, PathBuf};
+use time::Duration;
+
+/// How long a request may wait for its reply; public CAs answer within minutes, a CA's clerk within days.
+const PATIENCE: Duration = Duration::days(7);
+
+/// All of it, or what belongs to one certificate.
+pub(super) fn everything(
+    context: &Context,
+    around: &Surroundings,
+    yardstick: &Yardstick,
+    only: Option<&Slug>,
+) -> Result<Vec<Item>, Failure> {
+    let names = names(around, only)?;
+    if names.is_empty() {
+        return Err(Failure::usage(
+            "there is nothing to check",
+            "no target was named, and neither a deployment file nor a state is here",
+            "name a file, a folder or HOST:PORT; or say where the deployment is with --config FILE",
+        ));
+    }
+    let mut items = Vec::new();
+    for name in names {
+        let looked = Lineage {
+            context,
+            around,
+            yardstick,
+            name: &name,
+        }
+        .look(&mut items);
+        if let Err(error) = looked {
+            items.push(unknown(name.as_str(), &error));
+        }
+    }
+    Ok(items)
+}
+
+fn names(around: &Surroundings, only: Option<&Slug>) -> Result<Vec<Slug>, Failure> {
+    match (only, &around.deployment, &around.store) {
+        (Some(only), _, _) => Ok(vec![only.clone()]),
+        (None, Some(deployment), _) => Ok(deployment
+            .certificates
+            .iter()
+            .map(|certificate| certificate.name.clone())
+            .collect()),
+        (None, None, Some(store)) => store
+            .certificates()
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error)),
+        (None, None, None) => Ok(Vec::new()),
+    }
+}
+
+fn unknown(target: &str, error: &StoreError) -> Item {
+    Item::Row(Box::new(TargetReport::unknown(
+        target,
+        TargetKind::Generation,
+        error.explain(),
+    )))
+}
+
+fn row(report: TargetReport) -> Item {
+    Item::Row(Box::new(report))
+}
+
+struct Lineage<'a> {
+    context: &'a Context,
+    around: &'a Surroundings,
+    yardstick: &'a Yardstick,
+    name: &'a Slug,
+}
+
+impl Lineage<'_> {
+    fn look(&self, items: &mut Vec<Item>) -> Result<(), StoreError> {
+        let Some(store) = &self.around.store else {
+            items.push(row(self.nothing_yet(None)));
+            return Ok(());
+        };
+        let requests = store.requests(Some(self.name))?;
+        let pending = requests
+            .iter()
+            .rfind(|request| request.state == RequestState::Pending);
+        let newest = store
+            .generations(self.name)?
+            .iter()
+            .map(|record| record.number)
+            .max();
+        let current = store.assignment(self.name)?.current;
+        match store.live(self.name) {
+            Ok(live) if live == current => {}
+            // A killed or running assignment is between the two; the next one puts it in order.
+            Ok(_) if store.is_assignment_unfinished(self.name) => {}
+            Ok(None) => items.push(self.link("it is missing", current, None)),
+            Ok(Some(live)) => {
+                // `assign` replaces a link to a generation that is there, and nothing else.
+                let there = store.generation(self.name, live).is_ok();
+                let path = (!there).then(|| store.live_path(self.name));
+                let found = format!("it leads to generation {live}");
+                items.push(self.link(&found, current, path));
+            }
+            Err(StoreError::WrongKind { found, .. }) => {
+                let path = store.live_path(self.name);
+                items.push(self.link(&format!("it is {found}"), current, Some(path)));
+            }
+            Err(error) => items.push(unknown(&format!("live/{}", self.name), &error)),
+        }
+        match current.or(newest) {
+            Some(number) => self.generation(store, number, current, items)?,
+            None => items.push(row(
+                self.nothing_yet(pending.map(|request| request.id.as_str()))
+            )),
+        }
+        for request in &requests {
+            let age = self.context.now - request.submitted.unwrap_or(request.created);
+            if request.state == RequestState::Pending && age > PATIENCE {
+                let days = age.whole_seconds() as f64 / 86_400.0;
+                items.push(row(TargetReport::new(
+                    format!("request {}", request.id),
+                    TargetKind::Request,
+                )
+                .with_finding(waiting(self.name.as_str(), &request.id, days))));
+            }
+        }
+        Ok(())
+    }
+
+    /// `live/CERT` is not what was assigned; `in_the_way` has to go before another link can be set.
+    fn link(&self, found: &str, current: Option<u32>, in_the_way: Option<PathBuf>) -> Item {
+        let place = format!("live/{}", self.name);
+        let wanted = match current {
+            Some(number) => format!("generation {number} is assigned"),
+            None => "nothing is assigned".to_owned(),
+        };
+        let finding = Finding::new(
+            Code::LiveLink,
+            place.as_str(),
+            "does not lead to the generation that is assigned",
+            format!("{found}, and {wanted}"),
+            match in_the_way {
+                Some(path) => format!(
+                    "move {} away, then `edgecert assign {}`",
+                    printable(&path.to_string_lossy()),
+                    self.name
+                ),
+                None => format!("`edgecert assign {}`", self.name),
+            },
+        );
+        row(TargetReport::new(place, TargetKind::Deployment).with_finding(finding))
+    }
+
+    fn nothing_yet(&self, pending: Option<&str>) -> TargetReport {
+        let (why, mend) = match pending {
+            Some(id) => (
+                format!("request {id} waits for the CA's reply"),
+                "`edgecert import FILE` when it is there".to_owned(),
+            ),
+            None => (
+                "no request was made and nothing was imported".to_owned(),
+                format!("`edgecert request {}`", self.name),
+            ),
+        };
+        TargetReport::new(self.name.as_str(), TargetKind::Deployment).with_finding(Finding::new(
+            Code::LiveNothingAssigned,
+            format!("certificate {}", self.name),
+            "has no generation yet",
+            why,
+            mend,
+        ))
+    }
+
+    fn generation(
+        &self,
+        store: &Store,
+        number: u32,
+        current: Option<u32>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), StoreError> {
+        let generation = format!("{}/{number}", self.name);
+        let files = store.generation_files(self.name, number)?;
+        let deployment = self.around.deployment.as_ref();
+        let (source, base) = match deployment.and_then(|found| {
+            let certificate = found.certificate(self.name)?;
+            Some((certificate.key.passphrase.as_ref(), found.base.as_path()))
+        }) {
+            Some(known) => known,
+            None => (None, Path::new("")),
+        };
+        let (key, closed) = match passphrase::open_stored(&files.key, source, base, &generation) {
+            Ok(key) => (Some(key), None),
+            Err(finding) => (None, Some(finding)),
+        };
+        let rows = check_bytes(
+            &generation,
+            TargetKind::Generation,
+            &files.fullchain,
+            Beside {
+                key,
+                issuers: Vec::new(),
+            },
+            Origin::Named,
+            self.yardstick,
+        );
+        let mut rows = rows.unwrap_or_default();
+        if let (Some(first), Some(closed)) = (rows.first_mut(), closed) {
+            // Whoever watches needs no passphrase: what is served is judged all the same.
+            match closed.severity {
+                Severity::Error => first.findings.push(*closed),
+                Severity::Warning | Severity::Note => {
+                    first.not_applicable.retain(|(part, _)| *part != "key");
+                    first.not_applicable.push(("key", closed.why));
+                }
+            }
+        }
+        let served = deployment.is_some_and(|found| !found.gateways_of(self.name).is_empty());
+        if let (Some(first), None, true) = (rows.first_mut(), current, served) {
+            first.findings.push(Finding::new(
+                Code::LiveNothingAssigned,
+                format!("certificate {}", self.name),
+                "was imported and never assigned",
+                format!("{generation} is the newest generation, and no gateway was given any"),
+                format!("`edgecert assign {}`", self.name),
+            ));
+        }
+        let leaf = container::read(&files.cert, None)
+            .ok()
+            .and_then(|contents| contents.certificates.into_iter().next())
+            .map(|(_, leaf)| leaf);
+        let live = match (deployment, current, &leaf) {
+            (Some(deployment), Some(_), Some(leaf)) => {
+                self.listeners(deployment, &generation, leaf, &mut rows)
+            }
+            _ => Vec::new(),
+        };
+        items.extend(rows.into_iter().map(row));
+        items.extend(live);
+        Ok(())
+    }
+
+    fn listeners(
+        &self,
+        deployment: &Deployment,
+        generation: &str,
+        leaf: &Certificate,
+        rows: &mut [TargetReport],
+    ) -> Vec<Item> {
+        let key: Fingerprint = leaf.facts().spki_sha256;
+        let assigned = Assigned {
+            generation: generation.to_owned(),
+            embedded: None,
+            leaf: leaf.facts().sha256,
+            hold: self.yardstick.by_key.get(&key).copied(),
+        };
+        let (endpoints, silent) = endpoint::deployed(deployment, self.name, leaf, &assigned);
+        if let Some(first) = rows.first_mut() {
+            for gateway in silent {
+                first.not_applicable.push((
+                    "live",
+                    format!(
+                        "the listeners of gateway {gateway} are not known: name them with `prove`"
+                    ),
+                ));
+            }
+        }
+        endpoints.into_iter().map(Item::Endpoint).collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! The command tree: every command, its family of exit codes, its schema, and where it is run.
+
+use super::exit::Family;
+use super::{Context, Failure, Outcome};
+use super::{
+    assign, check, doctor, gateway, import, init, lab, list, log, manual, plan, remove, renew,
+    request, verify,
+};
+use clap::Subcommand;
+
+/// Printed below the list of commands.
+pub const AFTER_HELP: &str = "\
+The life of a certificate:
+  edgecert init                    write an annotated edgecert.toml
+  edgecert plan                    the names, each with its reason
+  edgecert request                 key and CSR; send the CSR to your CA
+  edgecert import reply.pem        the CA's answer, compared with what was asked
+  edgecert assign                  live on the gateways and proved, or all as before
+  edgecert check                   what is served, and for how long
+
+Try it all on this machine, with a throw-away CA: edgecert lab demo";
+
+/// All commands, in the order of a certificate's life. One exists in a run, so their sizes do not matter.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write an annotated edgecert.toml
+    Init(init::InitArgs),
+    /// Show the SAN plan: every wanted name with its reason; nothing is written
+    Plan(plan::PlanArgs),
+    /// Make a key and a CSR, or look after those that wait for their reply
+    Request(request::RequestArgs),
+    /// Take in what the CA issued, and compare it with what was asked
+    Import(import::ImportArgs),
+    /// Judge a certificate: chain, names, usage, key, lifetime
+    Verify(verify::VerifyArgs),
+    /// Make a generation live on its gateways, proved, or put everything back
+    #[command(after_help = "\
+Examples:
+  edgecert assign                        the newest generation of the only certificate
+  edgecert assign external-edge/4 --dry-run
+  edgecert assign --effective-date 2026-12-01T04:00:00Z
+  edgecert assign --due                  what was staged and whose time has come (for a timer)")]
+    Assign(assign::AssignArgs),
+    /// Make the previous generation live again, proved
+    #[command(after_help = "\
+Examples:
+  edgecert rollback
+  edgecert rollback external-edge --dry-run")]
+    Rollback(assign::RollbackArgs),
+    /// Check expiry and SAN correctness: files, folders, live endpoints, everything deployed
+    Check(check::CheckArgs),
+    /// List certificates: generations, from when to when, where they are live
+    List(list::ListArgs),
+    /// Show a certificate or one of its generations in full
+    Show(list::ShowArgs),
+    /// Say by exit code whether a certificate is due for renewal (0 it is, 1 it is not)
+    NeedsRenewal(renew::NeedsRenewalArgs),
+    /// Make the next request from what the last one asked; with a `submit` program, the whole renewal
+    Renew(renew::RenewArgs),
+    /// Remove old generations
+    Prune(remove::PruneArgs),
+    /// Remove a whole lineage: its generations, keys and requests
+    Remove(remove::RemoveArgs),
+    /// Run or look at the embedded gateway
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
+    /// A throw-away CA, and the whole life of a certificate on this machine
+    #[command(subcommand)]
+    Lab(lab::LabCommand),
+    /// The journal of everything done, verified
+    Log(log::LogArgs),
+    /// Look for what will go wrong: rights, sockets, clock, limits, the state
+    Doctor(doctor::DoctorArgs),
+    /// Print the JSON Schema of a command's document
+    Schema(manual::SchemaArgs),
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Write the manual pages into a folder
+    Man(manual::ManArgs),
+}
+
+/// Every command's word with its family, for errors found before the command line could be parsed. Two words mean a
+/// command below another.
+const FAMILIES: &[(&str, Family)] = &[
+    ("init", Family::Acting),
+    ("plan", Family::Showing),
+    ("request", Family::Acting),
+    ("request list", Family::Showing),
+    ("request show", Family::Showing),
+    ("request cancel", Family::Acting),
+    ("import", Family::Acting),
+    ("verify", Family::Judging),
+    ("assign", Family::Acting),
+    ("rollback", Family::Acting),
+    ("check", Family::Judging),
+    ("list", Family::Showing),
+    ("show", Family::Showing),
+    ("needs-renewal", Family::Condition),
+    ("renew", Family::Acting),
+    ("prune", Family::Acting),
+    ("remove", Family::Acting),
+    ("gateway", Family::Acting),
+    ("gateway run", Family::Acting),
+    ("gateway status", Family::Judging),
+    ("lab", Family::Acting),
+    ("lab ca", Family::Acting),
+    ("lab sign", Family::Acting),
+    ("lab demo", Family::Acting),
+    ("log", Family::Judging),
+    ("doctor", Family::Judging),
+    ("schema", Family::Showing),
+    ("completions", Family::Showing),
+    ("man", Family::Showing),
+];
+
+impl Command {
+    /// The words that lead here: `request list`.
+    fn words(&self) -> &'static str {
+        match self {
+            Command::Init(_) => "init",
+            Command::Plan(_) => "plan",
+            Command::Request(args) => args.words(),
+            Command::Import(_) => "import",
+            Command::Verify(_) => "verify",
+            Command::Assign(_) => "assign",
+            Command::Rollback(_) => "rollback",
+            Command::Check(_) => "check",
+            Command::List(_) => "list",
+            Command::Show(_) => "show",
+            Command::NeedsRenewal(_) => "needs-renewal",
+            Command::Renew(_) => "renew",
+            Command::Prune(_) => "prune",
+            Command::Remove(_) => "remove",
+            Command::Gateway(gateway::GatewayCommand::Run(_)) => "gateway run",
+            Command::Gateway(gateway::GatewayCommand::Status(_)) => "gateway status",
+            Command::Lab(lab::LabCommand::Ca(_)) => "lab ca",
+            Command::Lab(lab::LabCommand::Sign(_)) => "lab sign",
+            Command::Lab(lab::LabCommand::Demo(_)) => "lab demo",
+            Command::Log(_) => "log",
+            Command::Doctor(_) => "doctor",
+            Command::Schema(_) => "schema",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
+        }
+    }
+
+    /// Which exit codes it has.
+    pub fn family(&self) -> Family {
+        let words = self.words();
+        FAMILIES
+            .iter()
+            .find(|(known, _)| *known == words)
+            .map_or(Family::Acting, |(_, family)| *family)
+    }
+
+    /// The `schema` of its JSON document: `edgecert.request-list/1`.
+    pub fn schema(&self) -> String {
+        schema_of(self.words())
+    }
+}
+
+/// The words of every command that prints a JSON document.
+#[cfg(test)]
+pub fn all_words() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|(words, _)| *words)
+}
+
+/// The word of the document of a command line that means no command: `edgecert --json`, `edgecert gateway --json`.
+pub const USAGE: &str = "usage";
+
+/// The `schema` of a command's JSON document.
+pub fn schema_of(words: &str) -> String {
+    let words = if ["gateway", "lab"].contains(&words) {
+        USAGE
+    } else {
+        words
+    };
+    format!("edgecert.{}/1", words.replace(' ', "-"))
+}
+
+/// The command that a command line means, as far as its words tell.
+pub fn named(arguments: &[&str]) -> Option<(&'static str, Family)> {
+    let first = arguments
+        .iter()
+        .position(|word| FAMILIES.iter().any(|(known, _)| known == word))?;
+    let one = arguments.get(first)?;
+    let two = arguments.get(first + 1).map(|next| format!("{one} {next}"));
+    FAMILIES
+        .iter()
+        .find(|(known, _)| two.as_deref() == Some(*known))
+        .or_else(|| FAMILIES.iter().find(|(known, _)| known == one))
+        .copied()
+}
+
+/// Runs a command.
+pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Failure> {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Plan(args) => plan::run(args, context),
+        Command::Request(args) => request::run(args, context),
+        Command::Import(args) => import::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Assign(args) => assign::run(args, context),
+        Command::Rollback(args) => assign::rollback(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::List(args) => list::run(args, context),
+        Command::Show(args) => list::show(args, context),
+        Command::NeedsRenewal(args) => renew::needs_renewal(args, context),
+        Command::Renew(args) => renew::run(args, context),
+        Command::Prune(args) => remove::prune(args, context),
+        Command::Remove(args) => remove::run(args, context),
+        Command::Gateway(command) => gateway::run(command, context),
+        Command::Lab(command) => lab::run(command, context),
+        Command::Log(args) => log::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
+        Command::Schema(args) => manual::schema(args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
+    }
+}

@@ -1,0 +1,318 @@
+//! What every command needs: the flags for all, the clock read once, the deployment, the state, roots and profiles,
+//! and how to speak while working.
+
+use super::exit::FailureKind;
+use super::options::{Color, Global};
+use super::output::Failure;
+use super::render;
+use crate::deployment::{Certificate, Deployment, RootsSource};
+use crate::explain::Explanation;
+use crate::names::Slug;
+use crate::store::anchors::{self, AnchorsError};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use time::OffsetDateTime;
+
+/// Where the system's own deployment lies.
+const SYSTEM_CONFIG: &str = "/etc/edgecert/edgecert.toml";
+
+/// How long a second writer waits where no deployment says it.
+const DEFAULT_LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// The name that a deployment file without a suffix is to have.
+fn with_suffix(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(_) => path.to_path_buf(),
+        None => path.with_extension("toml"),
+    }
+}
+
+/// The surroundings of one run.
+#[derive(Debug)]
+pub struct Context {
+    global: Global,
+    /// Set by commands whose `--format json` was given.
+    force_json: bool,
+    /// The moment of this run, UTC: what every judgement of the run counts from. Read once, and again after waiting for
+    /// an issuer.
+    pub now: OffsetDateTime,
+    /// What has passed since goes into the journal: a `submit` program may take minutes.
+    started: Instant,
+    /// The system's trust anchors, once they were asked for.
+    system: std::cell::OnceCell<Vec<crate::x509::Certificate>>,
+}
+
+impl Context {
+    /// Reads the clock and settles colours.
+    pub fn new(global: Global) -> Self {
+        match global.color {
+            Color::Auto => {}
+            Color::Always => {
+                console::set_colors_enabled(true);
+                console::set_colors_enabled_stderr(true);
+            }
+            Color::Never => {
+                console::set_colors_enabled(false);
+                console::set_colors_enabled_stderr(false);
+            }
+        }
+        Self {
+            global,
+            force_json: false,
+            now: OffsetDateTime::now_utc(),
+            started: Instant::now(),
+            system: std::cell::OnceCell::new(),
+        }
+    }
+
+    /// Reads the clock again, where a run waited for somebody else: what an issuer signs meanwhile begins after the
+    /// moment at which the run began.
+    pub fn read_clock_again(&mut self) {
+        self.now = OffsetDateTime::now_utc();
+        self.started = Instant::now();
+    }
+
+    /// Whether one JSON document is to be printed and nothing beside it.
+    pub fn json(&self) -> bool {
+        self.global.json || self.force_json
+    }
+
+    /// `--format json` of a command's own.
+    pub fn set_json(&mut self) {
+        self.force_json = true;
+    }
+
+    /// Whether to say nothing but the result.
+    pub fn quiet(&self) -> bool {
+        self.global.quiet
+    }
+
+    /// Whether to say more.
+    pub fn verbose(&self) -> bool {
+        self.global.verbose
+    }
+
+    /// Whether a person can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.global.non_interactive
+            && !self.json()
+            && console::user_attended_stderr()
+            && std::io::IsTerminal::is_terminal(&std::io::stdin())
+    }
+
+    /// A line of the result while the work goes on: standard output, for people only.
+    pub fn say(&self, line: &str) {
+        if !self.json() && !self.quiet() {
+            render::write_out(&format!("{line}\n"));
+        }
+    }
+
+    /// Something beside the result: standard error, for people only.
+    pub fn note(&self, text: &str) {
+        if !self.json() && !self.quiet() {
+            render::write_err(text);
+        }
+    }
+
+    /// An error: standard error, even when quiet.
+    pub fn error(&self, text: &str) {
+        render::write_err(text);
+    }
+
+    /// The result: standard output.
+    pub fn print(&self, text: &str) {
+        render::write_out(text);
+    }
+
+    /// The one document of the machine contract.
+    pub fn print_json(&self, document: &Value) {
+        render::write_out(&format!("{document:#}\n"));
+    }
+
+    /// The deployment file that counts, if there is one: `--config`, `./edgecert.toml`, the system's.
+    pub fn config_path(&self) -> Option<PathBuf> {
+        if let Some(path) = self.global.config() {
+            return Some(path.to_path_buf());
+        }
+        [Path::new("edgecert.toml"), Path::new(SYSTEM_CONFIG)]
+            .into_iter()
+            .find(|path| path.exists())
+            .map(Path::to_path_buf)
+    }
+
+    /// The deployment file that `init` writes: `--config`, else `./edgecert.toml`.
+    pub fn new_config_path(&self) -> PathBuf {
+        self.global
+            .config()
+            .unwrap_or(Path::new("edgecert.toml"))
+            .to_path_buf()
+    }
+
+    /// The deployment, parsed; none where there is no file and none was named.
+    pub fn find_deployment(&self) -> Result<Option<Deployment>, Failure> {
+        let Some(path) = self.config_path() else {
+            return Ok(None);
+        };
+        let bytes = crate::store::atomic::read_limited(&path, Deployment::MAX_BYTES as u64)
+            .map_err(|error| {
+                let mut failure = Failure::from_error(FailureKind::Usage, &error);
+                if error.is_not_found() {
+                    failure.explanation.mend = format!(
+                        "name the deployment file that is there, or write one: `edgecert init --config {}`",
+                        with_suffix(&path).display()
+                    );
+                }
+                failure
+            })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            Failure::usage(
+                format!("{} is not a text", path.display()),
+                format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1),
+                "save the file as UTF-8, or write a new one with `edgecert init`",
+            )
+        })?;
+        let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        Deployment::parse(&text, &whole)
+            .map(Some)
+            .map_err(|error| Failure::from_error(FailureKind::Usage, &error))
+    }
+
+    /// The deployment; its absence is wrong usage.
+    pub fn deployment(&self) -> Result<Deployment, Failure> {
+        self.find_deployment()?.ok_or_else(|| {
+            Failure::usage(
+                "there is no deployment file",
+                format!(
+                    "neither ./edgecert.toml nor {SYSTEM_CONFIG} exists, and --config names none"
+                ),
+                "write one with `edgecert init`, or name one with --config FILE",
+            )
+        })
+    }
+
+    /// The certificate that a command means: the one named, or the only one.
+    pub fn certificate<'a>(
+        &self,
+        deployment: &'a Deployment,
+        name: Option<&Slug>,
+    ) -> Result<&'a Certificate, Failure> {
+        let known: Vec<&str> = deployment
+            .certificates
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
+        match (name, deployment.certificates.as_slice()) {
+            (Some(name), _) => deployment.certificate(name).ok_or_else(|| {
+                let near = crate::explain::nearest(name.as_str(), known.iter().copied());
+                Failure::new(
+                    FailureKind::NoSuchCertificate,
+                    Explanation {
+                        code: "usage.no-such-certificate",
+                        what: format!("there is no certificate named \"{name}\""),
+                        place: self.config_path().map(|p| p.display().to_string()).unwrap_or_default(),
+                        why: format!("the deployment has {}", known.join(", ")),
+                        mend: match near {
+                            Some(near) => format!("did you mean {near}?"),
+                            None => "name one of these, or add [certificate.NAME]; a file is written ./NAME".into(),
+                        },
+                    },
+                )
+            }),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Failure::usage(
+                "which certificate is meant is not clear",
+                format!("the deployment has {}", known.join(", ")),
+                "name one of them",
+            )),
+        }
+    }
+
+    /// The state folder: `--state`, else the deployment's, else `./edgecert.state`.
+    pub fn state_directory(&self, deployment: Option<&Deployment>) -> PathBuf {
+        match (self.global.state(), deployment) {
+            (Some(path), _) => path.to_path_buf(),
+            (None, Some(deployment)) => deployment.store.directory.clone(),
+            (None, None) => PathBuf::from("edgecert.state"),
+        }
+    }
+
+    /// Whether there is a state folder, ours or not.
+    pub fn has_state(&self, deployment: Option<&Deployment>) -> bool {
+        self.state_directory(deployment).symlink_metadata().is_ok()
+    }
+
+    /// The right to write, with what killed writers left told; waiting is told too.
+    pub fn lease(
+        &self,
+        store: &crate::store::Store,
+        deployment: Option<&Deployment>,
+        command: &str,
+    ) -> Result<crate::store::Lease, Failure> {
+        let timeout = deployment.map_or(DEFAULT_LOCK_TIMEOUT, |found| found.store.lock_timeout);
+        let lease = store
+            .lock(timeout, command, self.now + self.started.elapsed())
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+        for tidied in lease.tidied() {
+            self.note(&format!("{tidied}\n"));
+        }
+        // `assign` and `rollback` finish it themselves, and say so.
+        let finishes = matches!(command, "edgecert assign" | "edgecert rollback");
+        for intent in store
+            .intents()
+            .unwrap_or_default()
+            .iter()
+            .filter(|_| !finishes)
+        {
+            self.note(&format!(
+                "an assignment of {}/{} was begun by a command that was killed; the next `edgecert assign` finishes it\n",
+                intent.certificate, intent.to
+            ));
+        }
+        Ok(lease)
+    }
+
+    /// Trust anchors from several sources, relative paths against `base`; what cannot be read beside them is told.
+    pub fn trust(
+        &self,
+        sources: &[RootsSource],
+        base: &Path,
+    ) -> Result<crate::verify::TrustSet, Failure> {
+        let mut certificates = Vec::new();
+        let mut names = Vec::new();
+        for source in sources {
+            let (name, anchors) = match source {
+                RootsSource::System => ("system".to_owned(), self.system_anchors()),
+                RootsSource::Mozilla => ("mozilla".to_owned(), Err(AnchorsError::Mozilla)),
+                RootsSource::Path(path) => (
+                    path.display().to_string(),
+                    self.file_anchors(&base.join(path)),
+                ),
+            };
+            names.push(name);
+            certificates
+                .extend(anchors.map_err(|error| Failure::from_error(FailureKind::Failed, &error))?);
+        }
+        Ok(crate::verify::TrustSet::new(names.join(", "), certificates))
+    }
+
+    /// The system's store, read once in a run.
+    fn system_anchors(&self) -> Result<Vec<crate::x509::Certificate>, AnchorsError> {
+        if let Some(known) = self.system.get() {
+            return Ok(known.clone());
+        }
+        let found = self.told_anchors(anchors::system_anchors()?);
+        Ok(self.system.get_or_init(|| found).clone())
+    }
+
+    fn file_anchors(&self, path: &Path) -> Result<Vec<crate::x509::Certificate>, AnchorsError> {
+        Ok(self.told_anchors(anchors::read_anchors(path)?))
+    }
+
+    fn told_anchors(&self, found: anchors::Anchors) -> Vec<crate::x509::Certificate> {
+        for (place, why) in &found.problems {
+            self.note(&format!("note: a root was passed over: {place}: {why}\n"));
+        }
+        found.certificates
+    }
+}

@@ -1,0 +1,209 @@
+//! The state folder: ours, whole, private, with space around it, and a clock that goes on from its journal.
+
+use super::{Looks, finding_of};
+use crate::cli::log::chain_finding;
+use crate::cli::render;
+use crate::explain::Explain;
+use crate::findings::{Code, Finding, Severity};
+use crate::store::journal::CLOCK_TOLERANCE_SECONDS;
+use crate::store::{Problem, Store, StoreError};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use time::OffsetDateTime;
+
+/// Less free space than this is a warning: a chain and a key take kilobytes, a journal of years some megabytes.
+const LITTLE_SPACE: u64 = 100 * 1024 * 1024;
+
+/// Looks at the state; gives it back where it can be read.
+pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Option<Store> {
+    let shown = folder.display().to_string();
+    let store = match Store::open(folder) {
+        Ok(store) => Some(store),
+        Err(StoreError::Missing { .. }) => {
+            let finding = Finding::new(
+                Code::DoctorNoState,
+                shown.clone(),
+                "there is no state folder yet",
+                "",
+                "nothing to do: the first `edgecert request` or `edgecert import` makes it",
+            );
+            looks.add("state", &*shown, vec![finding]);
+            None
+        }
+        Err(error) => {
+            looks.add(
+                "state",
+                &*shown,
+                vec![finding_of(Code::DoctorState, &error.explain())],
+            );
+            None
+        }
+    };
+    if let Some(store) = &store {
+        let mut findings: Vec<Finding> = owner_finding(folder).into_iter().collect();
+        match store.problems() {
+            Ok(problems) => findings.extend(problems.iter().filter_map(finding)),
+            Err(error) => findings.push(finding_of(Code::DoctorState, &error.explain())),
+        }
+        looks.add("state", &*shown, findings);
+        look_at_journal(store, folder, now, looks);
+    }
+    look_at_space(folder, looks);
+    store
+}
+
+/// A problem of the store as a finding; those of the journal are told by [`look_at_journal`].
+fn finding(problem: &Problem) -> Option<Finding> {
+    let (code, severity) = match problem.code {
+        "store.journal-torn" | "store.journal-broken" => return None,
+        "store.mode" => (Code::DoctorStateMode, None),
+        "store.leftover" | "store.key-twice" | "store.stranger" => {
+            (Code::DoctorStateLeftover, None)
+        }
+        "store.unfinished" => (Code::DoctorUnfinished, None),
+        "store.live-nowhere" => (Code::DoctorLive, None),
+        "store.live-differs" => (Code::DoctorLive, Some(Severity::Warning)),
+        "store.folder-missing" => (Code::DoctorStateDamaged, Some(Severity::Note)),
+        _ => (Code::DoctorStateDamaged, None),
+    };
+    let finding = Finding::new(
+        code,
+        problem.path.display().to_string(),
+        problem.what.clone(),
+        "",
+        problem.mend.clone(),
+    );
+    Some(match severity {
+        Some(severity) => finding.with_severity(severity),
+        None => finding,
+    })
+}
+
+fn owner_finding(folder: &Path) -> Option<Finding> {
+    let owner = std::fs::metadata(folder).ok()?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    (owner != own).then(|| {
+        Finding::new(
+            Code::DoctorState,
+            folder.display().to_string(),
+            "the state belongs to another user",
+            format!("it belongs to uid {owner}, and this command runs as uid {own}"),
+            "run edgecert as one user always: what one writes, the other cannot read (modes 0700 and 0600)",
+        )
+        .with_severity(Severity::Warning)
+    })
+}
+
+fn look_at_journal(store: &Store, folder: &Path, now: OffsetDateTime, looks: &mut Looks) {
+    let reading = match store.journal() {
+        Ok(reading) => reading,
+        Err(error) => {
+            looks.add(
+                "journal",
+                "cannot be read",
+                vec![finding_of(Code::DoctorState, &error.explain())],
+            );
+            return;
+        }
+    };
+    let chain: Vec<Finding> = chain_finding(&reading, folder).into_iter().collect();
+    looks.add(
+        "journal",
+        crate::cli::render::count(reading.entries.len(), "line"),
+        chain,
+    );
+    let last = reading.entries.last().map(|entry| entry.time);
+    let behind = last
+        .map(|last| (last - now).whole_seconds())
+        .filter(|seconds| *seconds > CLOCK_TOLERANCE_SECONDS)
+        .map(|seconds| {
+            Finding::new(
+                Code::DoctorClockStep,
+                folder.join("journal.jsonl").display().to_string(),
+                format!("the clock is {seconds} seconds behind the last line of the journal"),
+                format!(
+                    "it is {} now, and the last line is of {}",
+                    render::moment(now),
+                    last.map(render::moment).unwrap_or_default()
+                ),
+                "set the clock, and keep it by NTP (`timedatectl status`)",
+            )
+        });
+    looks.add("clock", render::moment(now), behind.into_iter().collect());
+}
+
+fn look_at_space(folder: &Path, looks: &mut Looks) {
+    // Where the state will be made, if it is not there.
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let Some(there) = whole.ancestors().find(|path| path.exists()) else {
+        return;
+    };
+    let Ok(system) = rustix::fs::statvfs(there) else {
+        return;
+    };
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    let mebibytes = free / (1024 * 1024);
+    let finding = (free < LITTLE_SPACE).then(|| {
+        Finding::new(
+            Code::DoctorSpace,
+            there.display().to_string(),
+            "little space is left where the state lies",
+            format!(
+                "{mebibytes} MiB are free, {} MiB are wished",
+                LITTLE_SPACE / (1024 * 1024)
+            ),
+            "make room; `edgecert prune` removes old generations, which are small",
+        )
+    });
+    looks.add(
+        "space",
+        format!("{mebibytes} MiB free"),
+        finding.into_iter().collect(),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_of_the_store_become_findings_by_what_they_break() {
+        for (code, wanted) in [
+            ("store.mode", Some((Code::DoctorStateMode, Severity::Error))),
+            (
+                "store.leftover",
+                Some((Code::DoctorStateLeftover, Severity::Note)),
+            ),
+            (
+                "store.unfinished",
+                Some((Code::DoctorUnfinished, Severity::Warning)),
+            ),
+            (
+                "store.live-nowhere",
+                Some((Code::DoctorLive, Severity::Error)),
+            ),
+            (
+                "store.live-differs",
+                Some((Code::DoctorLive, Severity::Warning)),
+            ),
+            (
+                "store.key-missing",
+                Some((Code::DoctorStateDamaged, Severity::Error)),
+            ),
+            (
+                "store.corrupt",
+                Some((Code::DoctorStateDamaged, Severity::Error)),
+            ),
+            ("store.journal-torn", None),
+        ] {
+            let problem = Problem {
+                code,
+                path: "state".into(),
+                what: "what".into(),
+                mend: "mend".into(),
+            };
+            let found = finding(&problem).map(|finding| (finding.code, finding.severity));
+            assert_eq!(found, wanted, "{code}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! `gateway run` and `gateway status`.
+
+use super::exit::FailureKind;
+use super::output::{Failure, Outcome};
+use super::render::{self, Table};
+use super::{Context, Exit};
+use crate::assign::targets::embedded::EmbeddedTarget;
+use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind, RootsSource};
+use crate::explain::nearest;
+use crate::gateway::{self as edge, Event, Level, Observer, Settings, Tuning};
+use crate::names::Slug;
+use crate::wire::control::Status;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// The gateway's commands.
+#[derive(Debug, Subcommand)]
+pub enum GatewayCommand {
+    /// Run an embedded gateway until it is told to stop
+    #[command(after_help = "\
+Examples:
+  edgecert gateway run                   the only embedded gateway of the deployment
+  edgecert gateway run front --config /etc/edgecert/edgecert.toml")]
+    Run(RunArgs),
+    /// What a running gateway serves, where, and since when
+    #[command(after_help = "\
+Examples:
+  edgecert gateway status
+  edgecert gateway status front --json")]
+    Status(StatusArgs),
+}
+
+/// `gateway run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The gateway [default: the only embedded one]
+    #[arg(value_name = "NAME", value_parser = super::options::slug)]
+    name: Option<Slug>,
+}
+
+/// `gateway status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The gateway [default: every embedded one]
+    #[arg(value_name = "NAME", value_parser = super::options::slug)]
+    name: Option<Slug>,
+}
+
+/// Runs one of them.
+pub fn run(command: GatewayCommand, context: &mut Context) -> Result<Outcome, Failure> {
+    match command {
+        GatewayCommand::Run(args) => serve(args, context),
+        GatewayCommand::Status(args) => status(args, context),
+    }
+}
+
+/// The embedded gateways of a deployment, or the one that was named.
+fn embedded<'a>(
+    deployment: &'a Deployment,
+    name: Option<&Slug>,
+) -> Result<Vec<(&'a Gateway, &'a Embedded)>, Failure> {
+    let all: Vec<(&Gateway, &Embedded)> = deployment
+        .gateways
+        .iter()
+        .filter_map(|gateway| match &gateway.kind {
+            GatewayKind::Embedded(embedded) => Some((gateway, embedded)),
+            GatewayKind::Prosody(_)
+            | GatewayKind::Ejabberd(_)
+            | GatewayKind::Kamailio(_)
+            | GatewayKind::Haproxy(_)
+            | GatewayKind::Nginx(_)
+            | GatewayKind::Coturn(_)
+            | GatewayKind::Files(_) => None,
+        })
+        .collect();
+    let known: Vec<String> = all
+        .iter()
+        .map(|(gateway, _)| gateway.name.to_string())
+        .collect();
+    let Some(name) = name else {
+        return if all.is_empty() {
+            Err(Failure::usage(
+                "the deployment has no embedded gateway",
+                "there is no [gateway.embedded.NAME] table",
+                "add [gateway.embedded.front]; `edgecert init` writes an example as a comment",
+            ))
+        } else {
+            Ok(all)
+        };
+    };
+    let named: Vec<_> = all
+        .into_iter()
+        .filter(|(gateway, _)| gateway.name == *name)
+        .collect();
+    if named.is_empty() {
+        return Err(no_such_gateway(deployment, name, &known));
+    }
+    Ok(named)
+}
+
+fn no_such_gateway(deployment: &Deployment, name: &Slug, known: &[String]) -> Failure {
+    let what = format!("there is no embedded gateway named \"{name}\"");
+    let other = deployment
+        .gateways
+        .iter()
+        .find(|gateway| gateway.name == *name);
+    if let Some(other) = other {
+        let word = other.kind.word();
+        return Failure::usage(
+            what,
+            format!("[gateway.{word}.{name}] is of the kind {word}, which runs by itself"),
+            "`gateway` commands are for [gateway.embedded.NAME]",
+        );
+    }
+    if known.is_empty() {
+        return Failure::usage(
+            what,
+            "the deployment has no embedded gateway",
+            format!(
+                "add [gateway.embedded.{name}]; `edgecert init` writes an example as a comment"
+            ),
+        );
+    }
+    let near = nearest(name.as_str(), known.iter().map(String::as_str));
+    Failure::usage(
+        what,
+        format!("the deployment has {}", known.join(", ")),
+        match near {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("name one of these, or add [gateway.embedded.{name}]"),
+        },
+    )
+}
+
+fn serve(args: RunArgs, context: &Context) -> Result<Outcome, Failure> {
+    let deployment = context.deployment()?;
+    let found = embedded(&deployment, args.name.as_ref())?;
+    let [(gateway, table)] = found.as_slice() else {
+        return Err(Failure::usage(
+            "which gateway is meant is not clear",
+            format!("the deployment has {} embedded ones", found.len()),
+            "name one: `edgecert gateway run NAME`",
+        ));
+    };
+    let settings = settings(context, &deployment, gateway, table)?;
+    let observer = Arc::new(Log {
+        json: context.json(),
+        verbose: context.verbose(),
+        quiet: context.quiet(),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                FailureKind::Failed,
+                crate::explain::Explanation {
+                    code: "gateway.runtime",
+                    what: "the gateway's threads cannot be started".into(),
+                    place: String::new(),
+                    why: error.to_string(),
+                    mend: "look at the limits of this user (`ulimit -a`)".into(),
+                },
+            )
+        })?;
+    runtime
+        .block_on(edge::run(
+            settings,
+            observer,
+            OffsetDateTime::now_utc,
+            told_to_stop(),
+        ))
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    Ok(Outcome::default())
+}
+
+/// SIGTERM, or Ctrl-C.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn settings(
+    context: &Context,
+    deployment: &Deployment,
+    gateway: &Gateway,
+    table: &Embedded,
+) -> Result<Settings, Failure> {
+    let anchors = |sources: &[RootsSource], base: &Path| -> Result<Vec<Vec<u8>>, Failure> {
+        let trust = context.trust(sources, base)?;
+        Ok(trust
+            .anchors()
+            .iter()
+            .map(|anchor| anchor.der().to_vec())
+            .collect())
+    };
+    let mut partner_anchors = BTreeMap::new();
+    for partner in deployment
+        .partners
+        .iter()
+        .filter(|partner| !partner.roots.is_empty())
+    {
+        let sources: Vec<RootsSource> = partner
+            .roots
+            .iter()
+            .map(|path| RootsSource::Path(path.clone()))
+            .collect();
+        partner_anchors.insert(partner.domain.clone(), anchors(&sources, &deployment.base)?);
+    }
+    Ok(Settings {
+        name: gateway.name.clone(),
+        embedded: table.clone(),
+        partners: deployment.partners.clone(),
+        certificates: gateway.certificates.clone(),
+        anchors: anchors(&table.roots, &deployment.base)?,
+        partner_anchors,
+        tuning: Tuning::default(),
+    })
+}
+
+/// Events as log lines on standard error, or as one JSON object a line on standard output.
+struct Log {
+    json: bool,
+    verbose: bool,
+    quiet: bool,
+}
+
+impl Observer for Log {
+    fn event(&self, event: Event) {
+        let level = event.level();
+        let wanted = match level {
+            Level::Info => !self.quiet,
+            Level::Warning | Level::Error => self.verbose || !is_chatter(&event),
+        };
+        if !wanted {
+            return;
+        }
+        let now = OffsetDateTime::now_utc();
+        if self.json {
+            let line = json!({
+                "time": render::rfc3339(now),
+                "level": word(level),
+                "event": event.name(),
+                "what": event.to_string(),
+            });
+            render::write_out(&format!("{line}\n"));
+        } else {
+            render::write_err(&format!(
+                "{} {:<7} {event}\n",
+                render::moment(now),
+                word(level)
+            ));
+        }
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Info => "info",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    }
+}
+
+/// What a scanner on the open network can cause a thousand times a minute: told with --verbose alone.
+fn is_chatter(event: &Event) -> bool {
+    matches!(event, Event::HandshakeFailed { .. })
+}
+
+fn status(args: StatusArgs, context: &Context) -> Result<Outcome, Failure> {
+    let deployment = context.deployment()?;
+    let mut text = String::new();
+    let mut results = Vec::new();
+    let mut exit = Exit::Done;
+    for (gateway, table) in embedded(&deployment, args.name.as_ref())? {
+        let answer = EmbeddedTarget::new(gateway.name.clone(), table.clone()).status();
+        match answer {
+            Ok(status) => {
+                text.push_str(&describe(&status, context.now));
+                if status.certificates.is_empty() && exit == Exit::Done {
+                    exit = Exit::Warning;
+                }
+                results.push(
+                    json!({"gateway": gateway.name.as_str(), "running": true, "status": status}),
+                );
+            }
+            Err(error) => {
+                let explanation = crate::explain::Explain::explain(&error);
+                text.push_str(&render::explanation(&explanation));
+                exit = Exit::Critical;
+                results.push(json!({
+                    "gateway": gateway.name.as_str(),
+                    "running": false,
+                    "why": explanation.why,
+                }));
+            }
+        }
+    }
+    Ok(Outcome::show(text, json!({ "gateways": results })).with_exit(exit))
+}
+
+fn describe(status: &Status, now: OffsetDateTime) -> String {
+    let mut text = format!(
+        "{} · pid {} · since {} · {} of {} connections\n\n",
+        status.gateway,
+        status.pid,
+        render::moment(status.started),
+        status.connections,
+        status.connection_limit,
+    );
+    let mut served = Table::new(["certificate", "serves", "ends", "since"]);
+    for certificate in &status.certificates {
+        served.row([
+            format!("{}/{}", certificate.certificate, certificate.generation),
+            certificate.sha256.chars().take(15).collect::<String>() + "…",
+            render::age(certificate.not_after, now),
+            render::moment(certificate.since),
+        ]);
+    }
+    if status.certificates.is_empty() {
+        text.push_str("  serves nothing yet: every handshake is refused until `edgecert assign`\n");
+    } else {
+        text.push_str(&served.render());
+    }
+    text.push('\n');
+    let mut listeners = Table::new([
+        "listener",
+        "address",
+        "backend",
+        "accepted",
+        "handshakes",
+        "failed",
+    ]);
+    for listener in &status.listeners {
+        listeners.row([
+            listener.protocol.clone(),
+            listener.listen.clone(),
+            listener.backend.clone(),
+            listener.accepted.to_string(),
+            listener.handshakes.to_string(),
+            listener.failed.to_string(),
+        ]);
+    }
+    text.push_str(&listeners.render());
+    if let Some(prepared) = &status.prepared {
+        text.push_str(&format!(
+            "\n  transaction {prepared} is prepared and not committed\n"
+        ));
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! The verdict over a reply: granted against asked, against the generation before, and against what must hold.
+
+use super::take::Intake;
+use crate::cli::exit::FailureKind;
+use crate::cli::expectation::ForCertificate;
+use crate::cli::output::Failure;
+use crate::explain::Explanation;
+use crate::findings::{Code, Finding, Report, Severity};
+use crate::import::{Asked, Imported, compare_with_previous};
+use crate::store::Accepted;
+use crate::verify::rules::validity::outside;
+use crate::verify::{Expectation, Override, TrustSet, VerifiedBundle};
+use crate::x509::{Certificate, Chain};
+use std::collections::BTreeSet;
+use time::OffsetDateTime;
+
+/// What the verdict leaves of an imported reply.
+pub(super) struct Judged {
+    pub(super) bundle: VerifiedBundle,
+    pub(super) report: Report,
+    pub(super) accepted: Vec<Accepted>,
+    pub(super) not_judged: Vec<&'static str>,
+    pub(super) answers: Option<Asked>,
+    pub(super) roots: Vec<String>,
+}
+
+/// Judges a reply; `held` is what the deployment wants, `trust` the roots by which the chain is judged.
+///
+/// Errors: refused where a finding of level error stands that nobody let through.
+pub(super) fn judge(
+    now: OffsetDateTime,
+    held: Option<&ForCertificate>,
+    trust: Option<&TrustSet>,
+    intake: &Intake<'_>,
+    imported: Imported,
+    previous: Option<&Chain>,
+) -> Result<Judged, Failure> {
+    let mut not_judged = Vec::new();
+    let mut expected = match held {
+        Some(held) => held.expectation(),
+        None => {
+            not_judged.push("the names of a plan (no deployment)");
+            Expectation::new(now)
+        }
+    };
+    expected.trust = trust;
+    if trust.is_none() {
+        not_judged.push("the chain (no roots: give --roots)");
+    }
+    let leaf = &imported.bundle.chain().leaf;
+    let place = leaf.display_name();
+    let mut compared = imported.report;
+    // It can be staged, so it is taken in, and judged as of the moment from which it is valid. `assign` judges it as
+    // of its own moment, and refuses it until then.
+    let early = outside(leaf, now, "leaf").filter(|one| one.code == Code::ValidityNotYet);
+    let is_early = early.is_some();
+    if let Some(early) = early {
+        expected.at = leaf.facts().not_before;
+        let early = early.with_severity(Severity::Warning);
+        compared = compared.merged(Report::new(vec![early]));
+    }
+    if let Some(previous) = previous {
+        compared = compared.merged(compare_with_previous(imported.bundle.chain(), previous));
+    }
+    let overrides: Vec<Override> = intake
+        .accept
+        .iter()
+        .map(|code| Override {
+            code: *code,
+            reason: intake.reason.to_owned(),
+        })
+        .collect();
+    let stands = |finding: &Finding| {
+        finding.severity == Severity::Error && !intake.accept.contains(&finding.code)
+    };
+    match VerifiedBundle::verify(imported.bundle, &expected, overrides) {
+        Ok(bundle) => {
+            let verdict = bundle.report().clone().into_iter();
+            let verdict = verdict.filter(|one| !(is_early && one.code == Code::ValidityFresh));
+            let report = compared.merged(Report::new(verdict.collect()));
+            if let Some(first) = report.findings().iter().find(|finding| stands(finding)) {
+                return Err(refusal(&place, first).with_findings(report));
+            }
+            let accepted = accepted(&report, intake);
+            Ok(Judged {
+                bundle,
+                report,
+                accepted,
+                not_judged,
+                answers: imported.answers,
+                roots: imported
+                    .roots
+                    .iter()
+                    .map(Certificate::display_name)
+                    .collect(),
+            })
+        }
+        Err(refused) => {
+            let report = without_doubles(refused.report, compared);
+            match report.findings().iter().find(|finding| stands(finding)) {
+                Some(first) => Err(refusal(&place, first).with_findings(report.clone())),
+                None => Err(Failure::new(
+                    FailureKind::Refused,
+                    Explanation {
+                        code: "import.refused",
+                        what: format!("the certificate {place} was not imported"),
+                        place: String::new(),
+                        why: "it was refused by the path library".into(),
+                        mend: "`edgecert verify FILE` shows the verdict in full".into(),
+                    },
+                )
+                .with_findings(report)),
+            }
+        }
+    }
+}
+
+/// A name that was not granted is missing in the plan too: one fault, one finding.
+fn without_doubles(verdict: Report, compared: Report) -> Report {
+    let missing = verdict
+        .errors()
+        .any(|one| one.code == Code::NamesMissing || one.code == Code::NamesNoSan);
+    let compared = compared
+        .into_iter()
+        .filter(|one| !(missing && one.code == Code::GrantedNameLost))
+        .collect();
+    verdict.merged(Report::new(compared))
+}
+
+fn accepted(report: &Report, intake: &Intake<'_>) -> Vec<Accepted> {
+    let codes: BTreeSet<&str> = report
+        .errors()
+        .map(|finding| finding.code)
+        .filter(|code| intake.accept.contains(code))
+        .map(|code| code.as_str())
+        .collect();
+    codes
+        .into_iter()
+        .map(|code| Accepted {
+            code: code.to_owned(),
+            reason: intake.reason.to_owned(),
+        })
+        .collect()
+}
+
+fn refusal(leaf: &str, first: &Finding) -> Failure {
+    Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "import.refused",
+            what: format!("the certificate {leaf} was not imported"),
+            place: first.place.clone(),
+            why: first.what.clone(),
+            mend: format!(
+                "mend what is named above; or, knowing what breaks, `--accept {} --reason TEXT`",
+                first.code.as_str()
+            ),
+        },
+    )
+}

@@ -1,0 +1,387 @@
+//! The whole passage of a reply: whose it is, its key, the verdict, the next generation.
+//!
+//! What was found is told before it is judged, so that a person sees what was refused. Nothing is written before the
+//! verdict; the generation then appears whole.
+
+use super::judge::{Judged, judge};
+use super::sources::{
+    asked_of, brought_key, given_roots, held_against, load_key, passphrase_of, previous_chain,
+    read_record,
+};
+use super::tell;
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::expectation;
+use crate::cli::output::Failure;
+use crate::cli::request::{flags, open_if_there, store_failure, wanted};
+use crate::deployment::{Deployment, RootsSource};
+use crate::findings::{Code, Report};
+use crate::import::{Asked, ImportError, KeySource, Passage, ReplyFile, import_reply, sort_reply};
+use crate::names::Slug;
+use crate::store::{
+    self, Accepted, CertificateSummary, GenerationRecord, Lease, RequestRecord, RequestState,
+    Source, Store,
+};
+use crate::verify::TrustSet;
+use crate::x509::{Certificate, Chain, Fingerprint};
+use std::path::PathBuf;
+
+/// Where the key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyGiven {
+    /// From the request in the ledger that the leaf answers.
+    Ledger,
+    /// From the folder of a request made with `--out`.
+    Folder(PathBuf),
+    /// From a file.
+    File(PathBuf),
+    /// It stands in the files beside the leaf: `--adopt`.
+    Beside,
+}
+
+/// What is to be taken in, and how.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    /// The files, read.
+    pub files: &'a [ReplyFile],
+    /// Under which certificate; none: that of the request it answers.
+    pub certificate: Option<&'a Slug>,
+    /// The key.
+    pub key: KeyGiven,
+    /// Roots instead of the issuer's.
+    pub roots: &'a [RootsSource],
+    /// Findings let through knowingly.
+    pub accept: &'a [Code],
+    /// Why.
+    pub reason: &'a str,
+    /// Judge, and write nothing.
+    pub dry_run: bool,
+    /// What other writers are told that wait.
+    pub command: &'a str,
+}
+
+/// What has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is a new generation.
+    New,
+    /// This very chain is a generation already.
+    Known,
+    /// It would be one: a dry run.
+    WouldBe,
+}
+
+/// A reply that was taken in.
+#[derive(Debug)]
+pub struct Taken {
+    /// The lineage.
+    pub certificate: Slug,
+    /// The generation.
+    pub number: u32,
+    /// Whether it is new.
+    pub fate: Fate,
+    /// Leaf and intermediates.
+    pub chain: Chain,
+    /// The request it answers.
+    pub answers: Option<Asked>,
+    /// How it came in.
+    pub source: Source,
+    /// Granted against asked, and the verdict.
+    pub report: Report,
+    /// What was let through.
+    pub accepted: Vec<Accepted>,
+    /// What could not be judged, and why.
+    pub not_judged: Vec<&'static str>,
+    /// Roots in the files, not kept.
+    pub roots: Vec<String>,
+}
+
+/// What is known of the surroundings before the reply is looked at.
+struct Scene<'a> {
+    deployment: Option<&'a Deployment>,
+    /// Requests by key, those of a folder included.
+    asked: Vec<Asked>,
+    records: Vec<RequestRecord>,
+}
+
+/// Takes a reply in, or an existing pair.
+///
+/// Errors: refused when it answers nothing, cannot be read, or a finding of level error stands. Effects: reads roots,
+/// takes the lease of the state, writes one generation.
+pub fn take_in(
+    context: &Context,
+    deployment: Option<&Deployment>,
+    intake: &Intake<'_>,
+) -> Result<Taken, Failure> {
+    let store = open_if_there(context, deployment)?;
+    let lease = match &store {
+        Some(store) if !intake.dry_run => Some(context.lease(store, deployment, intake.command)?),
+        Some(_) | None => None,
+    };
+    take_in_under(context, deployment, intake, store, lease)
+}
+
+/// The same under a lease that is held already (none: no state yet, or a dry run).
+pub fn take_in_under(
+    context: &Context,
+    deployment: Option<&Deployment>,
+    intake: &Intake<'_>,
+    store: Option<Store>,
+    mut lease: Option<Lease>,
+) -> Result<Taken, Failure> {
+    let records = match &store {
+        Some(store) => store
+            .requests(intake.certificate)
+            .map_err(|error| store_failure(&error))?,
+        None => Vec::new(),
+    };
+    let mut asked = Vec::with_capacity(records.len());
+    for record in &records {
+        asked.extend(asked_of(deployment, record));
+    }
+    let mut scene = Scene {
+        deployment,
+        asked,
+        records,
+    };
+    let (certificate, source_kind) = scene.settle(context, intake)?;
+    let own = deployment.and_then(|deployment| deployment.certificate(&certificate));
+    let secret = passphrase_of(deployment, own)?;
+    let held = held_against(context, deployment, own)?;
+    let given = given_roots(context, intake.roots)?;
+    let trust = given.as_ref().or(held.as_ref().map(|held| &held.trust));
+
+    let key = brought_key(intake, secret.as_ref())?;
+    let mut load = |asked: &Asked| load_key(store.as_ref(), asked, secret.as_ref());
+    let source = match (key, &intake.key) {
+        (Some((place, key)), _) => KeySource::Brought(place, key),
+        (None, KeyGiven::Beside) => KeySource::Files,
+        (None, KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_)) => {
+            KeySource::Ledger(&mut load)
+        }
+    };
+    let passage = Passage {
+        files: intake.files,
+        asked: &scene.asked,
+        roots: trust.map(TrustSet::anchors).unwrap_or_default(),
+        passphrase: secret.as_ref(),
+    };
+    let imported = import_reply(&passage, source).map_err(|error| refused(&error))?;
+    context.say(tell::found(&imported, trust, context.now).trim_end());
+
+    let generations = match &store {
+        Some(store) => store
+            .generations(&certificate)
+            .map_err(|error| store_failure(&error))?,
+        None => Vec::new(),
+    };
+    let summary = CertificateSummary::of(&imported.bundle.chain().leaf);
+    let chain_sha256 = digests(imported.bundle.chain());
+    let known = generations
+        .iter()
+        .rev()
+        .find(|one| one.leaf.sha256 == summary.sha256 && one.chain_sha256 == chain_sha256);
+    if let Some(known) = known {
+        return Ok(Taken {
+            certificate,
+            number: known.number,
+            fate: Fate::Known,
+            roots: imported
+                .roots
+                .iter()
+                .map(Certificate::display_name)
+                .collect(),
+            chain: imported.bundle.chain().clone(),
+            answers: imported.answers,
+            source: source_kind,
+            report: Report::default(),
+            accepted: known.accepted.clone(),
+            not_judged: Vec::new(),
+        });
+    }
+
+    let previous = match (&store, generations.last()) {
+        (Some(store), Some(last)) => previous_chain(store, &certificate, last.number),
+        (Some(_) | None, _) => None,
+    };
+    let judged = judge(
+        context.now,
+        held.as_ref(),
+        trust,
+        intake,
+        imported,
+        previous.as_ref(),
+    )?;
+    let Judged {
+        bundle,
+        report,
+        accepted,
+        not_judged,
+        answers,
+        roots,
+    } = judged;
+    let chain = bundle.bundle().chain().clone();
+    let next = generations
+        .last()
+        .map_or(1, |last| last.number.saturating_add(1));
+    let mut taken = Taken {
+        certificate,
+        number: next,
+        fate: Fate::WouldBe,
+        chain,
+        answers,
+        source: source_kind,
+        report,
+        accepted,
+        not_judged,
+        roots,
+    };
+    if intake.dry_run {
+        return Ok(taken);
+    }
+    let record = scene.record(context, &taken, summary, chain_sha256);
+    let key_pem = bundle
+        .bundle()
+        .key()
+        .to_pem(secret.as_ref())
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    if lease.is_none() {
+        let folder = context.state_directory(deployment);
+        let store = Store::create(&folder, context.now).map_err(|error| store_failure(&error))?;
+        lease = Some(context.lease(&store, deployment, intake.command)?);
+    }
+    if let Some(lease) = lease.as_mut() {
+        taken.number = put(lease, &scene, &record, &taken.chain, key_pem.as_bytes())?;
+        taken.fate = Fate::New;
+    }
+    Ok(taken)
+}
+
+fn put(
+    lease: &mut Lease,
+    scene: &Scene<'_>,
+    record: &GenerationRecord,
+    chain: &Chain,
+    key_pem: &[u8],
+) -> Result<u32, Failure> {
+    let pending = record.request.as_deref().is_some_and(|id| {
+        scene
+            .records
+            .iter()
+            .any(|one| one.id == id && one.state == RequestState::Pending)
+    });
+    // The key of a pending request moves as it lies there; any other is written as it was read.
+    let key = if pending {
+        store::KeySource::Request
+    } else {
+        store::KeySource::Given(key_pem)
+    };
+    let (leaf, rest) = (chain.leaf.to_pem(), chain.chain_pem());
+    lease
+        .put_generation(record, leaf.as_bytes(), rest.as_bytes(), key)
+        .map_err(|error| store_failure(&error))
+}
+
+impl Scene<'_> {
+    /// Under which certificate it goes, and whether it is a reply or an adoption.
+    fn settle(
+        &mut self,
+        context: &Context,
+        intake: &Intake<'_>,
+    ) -> Result<(Slug, Source), Failure> {
+        let fallback = |deployment: Option<&Deployment>| match deployment {
+            Some(deployment) => context
+                .certificate(deployment, None)
+                .map(|one| one.name.clone()),
+            None => wanted::default_certificate(),
+        };
+        match &intake.key {
+            KeyGiven::Folder(folder) => {
+                let record = read_record(folder)?;
+                let name = flags::certificate("request.json", &record.certificate)?;
+                // Known by its folder, and not by an id of the ledger.
+                let asked = asked_of(self.deployment, &record).map(|asked| Asked {
+                    request: folder.display().to_string(),
+                    csr: Some(folder.join("csr.pem").display().to_string()),
+                    ..asked
+                });
+                self.asked.extend(asked);
+                Ok((intake.certificate.cloned().unwrap_or(name), Source::Import))
+            }
+            KeyGiven::Beside => {
+                let name = match intake.certificate {
+                    Some(name) => name.clone(),
+                    None => fallback(self.deployment)?,
+                };
+                Ok((name, Source::Adopt))
+            }
+            KeyGiven::Ledger | KeyGiven::File(_) => {
+                let keys: Vec<Fingerprint> = self.asked.iter().map(|one| one.spki_sha256).collect();
+                let reply =
+                    sort_reply(intake.files, None, &keys, &[]).map_err(|error| refused(&error))?;
+                let leaf = reply.chain.leaf.facts().spki_sha256;
+                let answered = self.asked.iter().rev().find(|one| one.spki_sha256 == leaf);
+                let name = match (intake.certificate, answered) {
+                    (Some(name), _) => name.clone(),
+                    (None, Some(asked)) => asked.certificate.clone(),
+                    // The passage will say that it answers nothing; the name does not matter then.
+                    (None, None) if intake.key == KeyGiven::Ledger => {
+                        wanted::default_certificate()?
+                    }
+                    (None, None) => fallback(self.deployment)?,
+                };
+                Ok((name, Source::Import))
+            }
+        }
+    }
+
+    fn record(
+        &self,
+        context: &Context,
+        taken: &Taken,
+        leaf: CertificateSummary,
+        chain_sha256: Vec<String>,
+    ) -> GenerationRecord {
+        let request = taken.answers.as_ref().and_then(|asked| {
+            self.records.iter().find(|record| {
+                record.id == asked.request && record.certificate == taken.certificate.as_str()
+            })
+        });
+        let own = self
+            .deployment
+            .and_then(|all| all.certificate(&taken.certificate));
+        let of_deployment = || {
+            let deployment = self.deployment?;
+            let issuer = deployment.issuer_of(own?)?;
+            expectation::profile(deployment, issuer)
+                .ok()
+                .map(|profile| profile.name)
+        };
+        GenerationRecord {
+            certificate: taken.certificate.to_string(),
+            number: taken.number,
+            created: context.now,
+            source: taken.source,
+            request: request.map(|record| record.id.clone()),
+            leaf,
+            chain_sha256,
+            issuer_profile: request
+                .map(|record| record.issuer_profile.clone())
+                .or_else(of_deployment),
+            accepted: taken.accepted.clone(),
+            compromised: false,
+        }
+    }
+}
+
+pub(super) fn refused(error: &ImportError) -> Failure {
+    Failure::from_error(FailureKind::Refused, error)
+}
+
+fn digests(chain: &Chain) -> Vec<String> {
+    chain
+        .intermediates
+        .iter()
+        .map(|one| one.facts().sha256.to_string())
+        .collect()
+}

@@ -1,0 +1,474 @@
+//! `list` and `show`: every lineage that deployment or state knows, with its generations, its requests, and where it
+//! is live.
+//!
+//! Readers: they neither wait nor write. What they tell of gateways is what was last proved; `check` asks the ports.
+
+mod show;
+
+pub use show::{ShowArgs, show};
+
+use super::Context;
+use super::exit::FailureKind;
+use super::output::{Failure, Outcome};
+use super::render::json::summary_json;
+use super::render::{self, Table};
+use crate::deployment::{Certificate, Deployment};
+use crate::explain::{Explanation, nearest, printable};
+use crate::names::Slug;
+use crate::store::{
+    AssignmentRecord, GenerationRecord, Proved, RequestRecord, RequestState, Staged, Store,
+    StoreError,
+};
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use time::OffsetDateTime;
+
+/// `list`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert list
+  edgecert list --json | jq '.result.certificates[] | {name, current}'
+
+See also: edgecert show CERT (everything about one), edgecert check (what is really served)")]
+pub struct ListArgs {}
+
+/// Runs `list`.
+pub fn run(_: ListArgs, context: &Context) -> Result<Outcome, Failure> {
+    let deployment = context.find_deployment()?;
+    let folder = context.state_directory(deployment.as_ref());
+    let store = open(&folder)?;
+    let known = all_known(deployment.as_ref(), store.as_ref())?;
+    let text = describe(&known, &folder, store.is_some(), context.now);
+    let certificates: Vec<Value> = known.iter().map(|one| one.to_json(context.now)).collect();
+    let result = json!({
+        "state": store.as_ref().map(|_| folder.display().to_string()),
+        "certificates": certificates,
+    });
+    let next: Vec<String> = known.iter().filter_map(Known::next).collect();
+    let outcome = Outcome::show(text, result);
+    Ok(match next.is_empty() {
+        true => outcome,
+        false => outcome.with_next(next.join(" · ")),
+    })
+}
+
+/// The state, if there is one.
+fn open(folder: &Path) -> Result<Option<Store>, Failure> {
+    match Store::open(folder) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(Failure::from_error(FailureKind::Failed, &error)),
+    }
+}
+
+/// A lineage, from the deployment, the state, or both.
+#[derive(Debug)]
+struct Known<'a> {
+    name: Slug,
+    planned: Option<&'a Certificate>,
+    assignment: AssignmentRecord,
+    /// Oldest first.
+    generations: Vec<GenerationRecord>,
+    /// Oldest first.
+    requests: Vec<RequestRecord>,
+}
+
+impl<'a> Known<'a> {
+    fn read(
+        name: Slug,
+        deployment: Option<&'a Deployment>,
+        store: Option<&Store>,
+    ) -> Result<Self, StoreError> {
+        let planned = deployment.and_then(|deployment| deployment.certificate(&name));
+        let (assignment, generations, requests) = match store {
+            Some(store) => (
+                store.assignment(&name)?,
+                store.generations(&name)?,
+                store.requests(Some(&name))?,
+            ),
+            None => (AssignmentRecord::default(), Vec::new(), Vec::new()),
+        };
+        Ok(Self {
+            name,
+            planned,
+            assignment,
+            generations,
+            requests,
+        })
+    }
+
+    /// The generation that stands for the lineage: the current one, else the newest.
+    fn shown(&self) -> Option<&GenerationRecord> {
+        self.assignment
+            .current
+            .and_then(|current| self.generation(current))
+            .or_else(|| self.generations.last())
+    }
+
+    fn generation(&self, number: u32) -> Option<&GenerationRecord> {
+        self.generations
+            .iter()
+            .find(|generation| generation.number == number)
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &RequestRecord> {
+        self.requests
+            .iter()
+            .filter(|request| request.state == RequestState::Pending)
+    }
+
+    /// The key's type: as the request said, else as the deployment wants it.
+    fn key_word(&self) -> Option<String> {
+        let asked = self
+            .shown()
+            .and_then(|generation| generation.request.as_deref());
+        self.requests
+            .iter()
+            .find(|request| Some(request.id.as_str()) == asked)
+            .map(|request| printable(&request.key_type))
+            .or_else(|| {
+                self.planned
+                    .map(|planned| planned.key.key_type.word().to_owned())
+            })
+    }
+
+    /// The command that leads on.
+    fn next(&self) -> Option<String> {
+        let name = &self.name;
+        let newest = self.generations.last().map(|generation| generation.number);
+        match (newest, self.assignment.current) {
+            (None, _) if self.pending().next().is_some() => Some("edgecert import FILE".into()),
+            (None, _) => Some(format!("edgecert request {name}")),
+            (Some(newest), current)
+                if current.is_none_or(|current| current < newest)
+                    && self.assignment.staged.is_none() =>
+            {
+                let assign = format!("edgecert assign {name}/{newest}");
+                Some(match self.planned {
+                    Some(_) => assign,
+                    None => format!(
+                        "edgecert init (or [certificate.{name}] in the deployment that is there), to say which gateways serve it; then {assign}"
+                    ),
+                })
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    fn to_json(&self, now: OffsetDateTime) -> Value {
+        let shown = self.shown();
+        json!({
+            "name": self.name.as_str(),
+            "in_deployment": self.planned.is_some(),
+            "issuer": self.planned.map(|planned| planned.issuer.as_str()),
+            "uses": self.planned.map(uses_of).unwrap_or_default(),
+            "key_type": self.key_word(),
+            "generations": self.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(),
+            "current": self.assignment.current,
+            "since": self.assignment.since.map(render::rfc3339),
+            "previous": self.assignment.previous,
+            "staged": self.assignment.staged.as_ref().map(staged_json),
+            "generation": shown.map(|generation| generation.number),
+            "certificate": shown.map(|generation| summary_json(&generation.leaf, now)),
+            "gateways": gateways_json(&self.assignment.gateways),
+            "requests": self.pending().map(request_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The lineages of deployment and state, those of the deployment first.
+fn all_names(deployment: Option<&Deployment>, store: Option<&Store>) -> Result<Vec<Slug>, Failure> {
+    let mut names: Vec<Slug> = deployment
+        .map(|deployment| {
+            deployment
+                .certificates
+                .iter()
+                .map(|planned| planned.name.clone())
+                .collect()
+        })
+        .unwrap_or_default();
+    if let Some(store) = store {
+        for name in store
+            .certificates()
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?
+        {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn all_known<'a>(
+    deployment: Option<&'a Deployment>,
+    store: Option<&Store>,
+) -> Result<Vec<Known<'a>>, Failure> {
+    all_names(deployment, store)?
+        .into_iter()
+        .map(|name| {
+            Known::read(name, deployment, store)
+                .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
+        })
+        .collect()
+}
+
+/// The lineage that is meant: the one named, or the only one that deployment or state knows.
+pub(super) fn resolve(
+    deployment: Option<&Deployment>,
+    store: Option<&Store>,
+    name: Option<&Slug>,
+) -> Result<Slug, Failure> {
+    let names = all_names(deployment, store)?;
+    let words: Vec<&str> = names.iter().map(Slug::as_str).collect();
+    match (name, names.as_slice()) {
+        (Some(name), _) if names.contains(name) => Ok(name.clone()),
+        (Some(name), _) => Err(Failure::new(
+            FailureKind::NoSuchCertificate,
+            Explanation {
+                code: "usage.no-such-certificate",
+                what: format!("there is no certificate named \"{name}\""),
+                place: "command line".into(),
+                why: if words.is_empty() {
+                    "neither deployment nor state knows any".into()
+                } else {
+                    format!("deployment and state know {}", words.join(", "))
+                },
+                mend: match nearest(name.as_str(), words.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => {
+                        "name one of these, or see that --config and --state are the ones you mean"
+                            .into()
+                    }
+                },
+            },
+        )),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(Failure::usage(
+            "there is no certificate yet",
+            "neither deployment nor state knows any",
+            "write a deployment with `edgecert init`, or see that --config and --state are the ones you mean",
+        )),
+        (None, _) => Err(Failure::usage(
+            "which certificate is meant is not clear",
+            format!("deployment and state know {}", words.join(", ")),
+            "name one of them",
+        )),
+    }
+}
+
+fn describe(known: &[Known<'_>], folder: &Path, has_state: bool, now: OffsetDateTime) -> String {
+    let mut text = String::new();
+    if !has_state {
+        text.push_str(&format!(
+            "no state yet: {} is made by the first `edgecert request` or `edgecert import`\n",
+            folder.display()
+        ));
+    }
+    if known.is_empty() {
+        if has_state {
+            text.push_str("no certificate yet\n");
+        }
+        return text;
+    }
+    if has_state {
+        let mut table = Table::new([
+            "certificate",
+            "now",
+            "before",
+            "staged",
+            "issued by",
+            "key",
+            "ends",
+            "left",
+            "live on",
+        ]);
+        for one in known {
+            table.row(row(one, now));
+        }
+        text.push_str(&table.render());
+    }
+    for one in known {
+        for request in one.pending() {
+            text.push_str(&format!(
+                "  {} waits for the reply to request {}, made {}\n",
+                one.name,
+                printable(&request.id),
+                render::age(request.created, now)
+            ));
+        }
+    }
+    text
+}
+
+fn row(one: &Known<'_>, now: OffsetDateTime) -> [String; 9] {
+    let number = |number: Option<u32>| number.map_or("–".to_owned(), |number| number.to_string());
+    let shown = one.shown();
+    let leaf = shown.map(|generation| &generation.leaf);
+    let current = match (one.assignment.current, shown) {
+        (Some(current), _) => current.to_string(),
+        (None, Some(newest)) => format!("none, newest {}", newest.number),
+        (None, None) => "–".into(),
+    };
+    [
+        one.name.to_string(),
+        current,
+        number(one.assignment.previous),
+        one.assignment
+            .staged
+            .as_ref()
+            .map_or("–".into(), staged_words),
+        leaf.map_or("–".into(), |leaf| short_name(&leaf.issuer)),
+        one.key_word().unwrap_or_else(|| "–".into()),
+        leaf.map_or("–".into(), |leaf| render::age(leaf.not_after, now)),
+        leaf.map_or("–".into(), |leaf| {
+            format!("{:.0}%", leaf.window().life_left_percent(now))
+        }),
+        gateways_words(one),
+    ]
+}
+
+/// `front (proved 2026-11-21), chat (3, proved 2026-10-02)`: a generation is told where it is not the current one.
+fn gateways_words(one: &Known<'_>) -> String {
+    let words: Vec<String> = one
+        .assignment
+        .gateways
+        .iter()
+        .map(|(gateway, proved)| {
+            let (gateway, day) = (printable(gateway), render::date(proved.proved));
+            if Some(proved.generation) == one.assignment.current {
+                format!("{gateway} (proved {day})")
+            } else {
+                format!("{gateway} ({}, proved {day})", proved.generation)
+            }
+        })
+        .collect();
+    if words.is_empty() {
+        "nowhere".into()
+    } else {
+        words.join(", ")
+    }
+}
+
+fn staged_words(staged: &Staged) -> String {
+    format!(
+        "{} from {}",
+        staged.generation,
+        render::date(staged.effective)
+    )
+}
+
+/// The common name of a distinguished name, else all of it.
+fn short_name(name: &str) -> String {
+    let common = name
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("CN="))
+        .filter(|common| !common.trim().is_empty());
+    printable(common.unwrap_or(name))
+}
+
+fn uses_of(planned: &Certificate) -> Vec<&'static str> {
+    planned.uses.iter().map(|one| one.word()).collect()
+}
+
+fn staged_json(staged: &Staged) -> Value {
+    json!({"generation": staged.generation, "effective": render::rfc3339(staged.effective)})
+}
+
+fn gateways_json(gateways: &BTreeMap<String, Proved>) -> Vec<Value> {
+    gateways
+        .iter()
+        .map(|(gateway, proved)| {
+            json!({
+                "gateway": gateway,
+                "generation": proved.generation,
+                "proved": render::rfc3339(proved.proved),
+                "sha256": proved.sha256,
+            })
+        })
+        .collect()
+}
+
+fn request_json(request: &RequestRecord) -> Value {
+    json!({
+        "id": request.id,
+        "created": render::rfc3339(request.created),
+        "state": match request.state {
+            RequestState::Pending => "pending",
+            RequestState::Answered => "answered",
+        },
+        "answered_by": request.answered_by,
+        "key_type": request.key_type,
+        "spki_sha256": request.spki_sha256,
+        "names": request.names,
+        "submitted": request.submitted.map(render::rfc3339),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::CertificateSummary;
+    use time::macros::datetime;
+
+    fn leaf() -> CertificateSummary {
+        CertificateSummary {
+            subject: "CN=edge.contoso.com".into(),
+            issuer: "CN=Example CA E5,O=Example".into(),
+            sans: vec!["dns:edge.contoso.com".into()],
+            not_before: datetime!(2026-01-01 0:00 UTC),
+            not_after: datetime!(2026-04-10 23:59:59 UTC),
+            sha256: "sha256:00".into(),
+            spki_sha256: "sha256:01".into(),
+            serial: "04".into(),
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_called_by_its_common_name() {
+        for (name, short) in [
+            ("CN=Example CA E5,O=Example", "Example CA E5"),
+            ("C=US, O=Example, CN=R11", "R11"),
+            ("O=Example", "O=Example"),
+            ("CN=,O=Example", "CN=,O=Example"),
+        ] {
+            assert_eq!(short_name(name), short);
+        }
+    }
+
+    #[test]
+    fn what_to_do_next_follows_from_where_it_stands() {
+        let name = Slug::parse("edge").unwrap();
+        let mut one = Known {
+            name,
+            planned: None,
+            assignment: AssignmentRecord::default(),
+            generations: Vec::new(),
+            requests: Vec::new(),
+        };
+        assert_eq!(one.next().as_deref(), Some("edgecert request edge"));
+        one.generations.push(GenerationRecord {
+            certificate: "edge".into(),
+            number: 2,
+            created: datetime!(2026-01-01 0:00 UTC),
+            source: crate::store::Source::Import,
+            request: None,
+            leaf: leaf(),
+            chain_sha256: Vec::new(),
+            issuer_profile: None,
+            accepted: Vec::new(),
+            compromised: false,
+        });
+        // No deployment speaks of it: assign would only ask for one.
+        let next = one.next().unwrap_or_default();
+        assert!(
+            next.starts_with("edgecert init ") && next.ends_with("edgecert assign edge/2"),
+            "{next}"
+        );
+        one.assignment.current = Some(2);
+        assert_eq!(one.next(), None);
+    }
+}

@@ -1,0 +1,519 @@
+//! `show`: everything about one lineage or one of its generations.
+
+use super::{
+    Known, gateways_json, open, request_json, resolve, short_name, staged_json, staged_words,
+    summary_json, uses_of,
+};
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::expectation;
+use crate::cli::options::{Lineage, lineage};
+use crate::cli::output::{Failure, Outcome};
+use crate::cli::render::{self, Table};
+use crate::deployment::Deployment;
+use crate::explain::{Explain, printable};
+use crate::names::Slug;
+use crate::names::plan::plan_names;
+use crate::store::{CertificateSummary, GenerationRecord, Source, Store};
+use crate::x509::container;
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+
+/// `show`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert show
+  edgecert show external-edge/3
+  edgecert show external-edge --json | jq -r .result.generation.paths.fullchain")]
+pub struct ShowArgs {
+    /// The certificate, perhaps with a generation [default: the only one, its current generation]
+    #[arg(value_name = "CERT[/N]", value_parser = lineage)]
+    certificate: Option<Lineage>,
+}
+
+/// Runs `show`.
+pub fn show(args: ShowArgs, context: &Context) -> Result<Outcome, Failure> {
+    let deployment = context.find_deployment()?;
+    let folder = context.state_directory(deployment.as_ref());
+    let store = open(&folder)?;
+    let wanted = args.certificate.as_ref();
+    let name = resolve(
+        deployment.as_ref(),
+        store.as_ref(),
+        wanted.map(|wanted| &wanted.certificate),
+    )?;
+    let known = Known::read(name, deployment.as_ref(), store.as_ref())
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    let record = match wanted.and_then(|wanted| wanted.generation) {
+        Some(number) => Some(
+            known
+                .generation(number)
+                .ok_or_else(|| no_such_generation(&known, number))?,
+        ),
+        None => known.shown(),
+    };
+    let detail = match (record, store.as_ref()) {
+        (Some(record), Some(store)) => Some(Detail::read(
+            context,
+            deployment.as_ref(),
+            store,
+            &known,
+            record,
+        )?),
+        (Some(_) | None, Some(_) | None) => None,
+    };
+    let live = store.as_ref().map(|store| store.live(&known.name));
+    let live_word = match &live {
+        None | Some(Ok(None)) => None,
+        Some(Ok(Some(number))) => Some(number.to_string()),
+        Some(Err(error)) => Some(error.explain().what),
+    };
+    let text = describe(&known, detail.as_ref(), live_word.as_deref(), context.now);
+    let mut result = known.to_json(context.now);
+    if let Value::Object(map) = &mut result {
+        map.remove("certificate");
+        map.insert(
+            "requests".into(),
+            known.requests.iter().map(request_json).collect(),
+        );
+        map.insert("live".into(), json!(live.and_then(Result::ok).flatten()));
+        map.insert(
+            "generations".into(),
+            known
+                .generations
+                .iter()
+                .map(|record| brief_json(&known, record))
+                .collect(),
+        );
+        map.insert(
+            "generation".into(),
+            detail
+                .as_ref()
+                .map_or(Value::Null, |detail| detail.to_json(context.now)),
+        );
+    }
+    let next = known.next();
+    Ok(Outcome {
+        next,
+        ..Outcome::show(text, result)
+    })
+}
+
+fn no_such_generation(known: &Known<'_>, number: u32) -> Failure {
+    let there: Vec<String> = known
+        .generations
+        .iter()
+        .map(|record| record.number.to_string())
+        .collect();
+    Failure::usage(
+        format!("there is no generation {}/{number}", known.name),
+        if there.is_empty() {
+            format!("{} has none yet", known.name)
+        } else {
+            format!("{} has {}", known.name, there.join(", "))
+        },
+        format!("`edgecert show {}` shows the current one", known.name),
+    )
+}
+
+/// One generation, with what its files tell.
+struct Detail<'a> {
+    record: &'a GenerationRecord,
+    role: &'static str,
+    /// `ECDSA P-256` …
+    key: String,
+    key_encrypted: bool,
+    chain: Vec<CertificateSummary>,
+    /// Typed name → what it is for; empty for a name that no plan asks for.
+    names: Vec<(String, String)>,
+    /// Planned, and not in the certificate.
+    missing: Vec<(String, String)>,
+    folder: PathBuf,
+    paths: BTreeMap<&'static str, String>,
+}
+
+impl<'a> Detail<'a> {
+    fn read(
+        context: &Context,
+        deployment: Option<&Deployment>,
+        store: &Store,
+        known: &Known<'_>,
+        record: &'a GenerationRecord,
+    ) -> Result<Self, Failure> {
+        let files = store
+            .generation_files(&known.name, record.number)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+        let certificates: Vec<_> = container::read(&files.fullchain, None)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?
+            .certificates
+            .into_iter()
+            .map(|(_, certificate)| certificate)
+            .collect();
+        let reasons = reasons(context, deployment, known);
+        let names = record
+            .leaf
+            .sans
+            .iter()
+            .map(|name| (name.clone(), reasons.get(name).cloned().unwrap_or_default()))
+            .collect();
+        let missing = reasons
+            .into_iter()
+            .filter(|(name, _)| !record.leaf.sans.contains(name))
+            .collect();
+        let folder = store.generation_path(&known.name, record.number);
+        let paths = ["cert", "chain", "fullchain", "privkey"]
+            .into_iter()
+            .map(|word| {
+                (
+                    word,
+                    folder.join(format!("{word}.pem")).display().to_string(),
+                )
+            })
+            .chain([("live", store.live_path(&known.name).display().to_string())])
+            .collect();
+        Ok(Self {
+            record,
+            role: role(known, record.number),
+            key: certificates
+                .first()
+                .map(|leaf| leaf.facts().public_key.to_string())
+                .unwrap_or_default(),
+            key_encrypted: is_encrypted(&files.key),
+            chain: certificates
+                .iter()
+                .skip(1)
+                .map(CertificateSummary::of)
+                .collect(),
+            names,
+            missing,
+            folder,
+            paths,
+        })
+    }
+
+    fn to_json(&self, now: OffsetDateTime) -> Value {
+        let record = self.record;
+        let name = |(name, why): &(String, String)| json!({"name": name, "because": why});
+        json!({
+            "number": record.number,
+            "role": self.role,
+            "created": render::rfc3339(record.created),
+            "source": source_word(record.source),
+            "request": record.request,
+            "issuer_profile": record.issuer_profile,
+            "accepted": record
+                .accepted
+                .iter()
+                .map(|accepted| json!({"code": accepted.code, "reason": accepted.reason}))
+                .collect::<Vec<_>>(),
+            "compromised": record.compromised,
+            "key": self.key,
+            "key_encrypted": self.key_encrypted,
+            "certificate": summary_json(&record.leaf, now),
+            "chain": self.chain.iter().map(|one| summary_json(one, now)).collect::<Vec<_>>(),
+            "names": self.names.iter().map(name).collect::<Vec<_>>(),
+            "names_missing": self.missing.iter().map(name).collect::<Vec<_>>(),
+            "paths": self.paths,
+        })
+    }
+}
+
+/// What each planned name is for; empty where no plan can be made, as `show` judges nothing.
+fn reasons(
+    context: &Context,
+    deployment: Option<&Deployment>,
+    known: &Known<'_>,
+) -> BTreeMap<String, String> {
+    let (Some(deployment), Some(planned)) = (deployment, known.planned) else {
+        return BTreeMap::new();
+    };
+    let profile = expectation::issuer_of(deployment, planned)
+        .and_then(|issuer| expectation::profile(deployment, issuer));
+    let Ok(profile) = profile else {
+        context.note(
+            "note: the issuer's profile cannot be read, so what the names are for is not shown\n",
+        );
+        return BTreeMap::new();
+    };
+    let input = deployment.plan_input(planned, profile.forms, profile.name_limit);
+    plan_names(&input).map_or_else(
+        |_| BTreeMap::new(),
+        |plan| {
+            plan.names
+                .iter()
+                .map(|name| (name.name.to_typed(), name.because()))
+                .collect()
+        },
+    )
+}
+
+/// Whether a PEM file holds an encrypted key, by its label (RFC 7468 §11).
+fn is_encrypted(pem: &[u8]) -> bool {
+    const LABEL: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    pem.windows(LABEL.len()).any(|window| window == LABEL)
+}
+
+fn role(known: &Known<'_>, number: u32) -> &'static str {
+    let assignment = &known.assignment;
+    if assignment.current == Some(number) {
+        "current"
+    } else if assignment
+        .staged
+        .as_ref()
+        .is_some_and(|staged| staged.generation == number)
+    {
+        "staged"
+    } else if assignment.previous == Some(number) {
+        "previous"
+    } else if assignment.current.is_none_or(|current| current < number) {
+        "imported"
+    } else {
+        "old"
+    }
+}
+
+fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Import => "import",
+        Source::Adopt => "adopt",
+    }
+}
+
+fn brief_json(known: &Known<'_>, record: &GenerationRecord) -> Value {
+    json!({
+        "number": record.number,
+        "role": role(known, record.number),
+        "created": render::rfc3339(record.created),
+        "source": source_word(record.source),
+        "not_before": render::rfc3339(record.leaf.not_before),
+        "not_after": render::rfc3339(record.leaf.not_after),
+        "sha256": record.leaf.sha256,
+        "staged": known
+            .assignment
+            .staged
+            .as_ref()
+            .filter(|staged| staged.generation == record.number)
+            .map(staged_json),
+        "gateways": gateways_json(
+            &known
+                .assignment
+                .gateways
+                .iter()
+                .filter(|(_, proved)| proved.generation == record.number)
+                .map(|(gateway, proved)| (gateway.clone(), proved.clone()))
+                .collect()
+        ),
+    })
+}
+
+fn describe(
+    known: &Known<'_>,
+    detail: Option<&Detail<'_>>,
+    live: Option<&str>,
+    now: OffsetDateTime,
+) -> String {
+    let mut text = heading(known, detail);
+    match detail {
+        Some(detail) => text.push_str(&describe_generation(detail, now)),
+        None => text.push_str("  no generation yet\n"),
+    }
+    text.push_str(&describe_gateways(known, now));
+    if let Some(staged) = &known.assignment.staged {
+        text.push_str(&format!(
+            "\n  staged: generation {}\n",
+            staged_words(staged)
+        ));
+    }
+    text.push_str(&describe_requests(&known.name, known, now));
+    text.push_str(&describe_generations(known, now));
+    if let Some(live) = live
+        && known
+            .assignment
+            .current
+            .map(|current| current.to_string())
+            .as_deref()
+            != Some(live)
+    {
+        text.push_str(&format!(
+            "\n  live/ is {live}, which the assignment does not say: see `edgecert doctor`\n"
+        ));
+    }
+    text
+}
+
+fn heading(known: &Known<'_>, detail: Option<&Detail<'_>>) -> String {
+    let mut parts = vec![match detail {
+        Some(detail) => format!("{}/{} ({})", known.name, detail.record.number, detail.role),
+        None => known.name.to_string(),
+    }];
+    match known.planned {
+        Some(planned) => {
+            parts.push(format!("issuer {}", planned.issuer));
+            parts.push(format!("uses {}", uses_of(planned).join(", ")));
+        }
+        None => parts.push("not in the deployment".into()),
+    }
+    format!("{}\n\n", parts.join(" · "))
+}
+
+fn describe_generation(detail: &Detail<'_>, now: OffsetDateTime) -> String {
+    let (record, leaf) = (detail.record, &detail.record.leaf);
+    let mut table = Table::plain();
+    let mut row = |word: &str, value: String| table.row([word.to_owned(), value]);
+    row("subject", or_none(printable(&leaf.subject)));
+    row("issued by", printable(&leaf.issuer));
+    row("serial", printable(&leaf.serial));
+    row("valid from", render::moment(leaf.not_before));
+    row(
+        "until",
+        format!(
+            "{} · {:.0}% of its life left",
+            moment_and_age(leaf.not_after, now),
+            leaf.window().life_left_percent(now)
+        ),
+    );
+    row("certificate", printable(&leaf.sha256));
+    row(
+        "key",
+        format!(
+            "{} · {} · {}",
+            detail.key,
+            if detail.key_encrypted {
+                "encrypted at rest"
+            } else {
+                "stored plain"
+            },
+            printable(&leaf.spki_sha256)
+        ),
+    );
+    let chain: Vec<String> = detail
+        .chain
+        .iter()
+        .map(|one| short_name(&one.subject))
+        .collect();
+    row("chain", or_none(chain.join(" → ")));
+    row("taken in", taken_in(record, now));
+    for accepted in &record.accepted {
+        row(
+            "accepted",
+            format!(
+                "{}: {}",
+                printable(&accepted.code),
+                printable(&accepted.reason)
+            ),
+        );
+    }
+    if record.compromised {
+        row(
+            "compromised",
+            "its key is marked; it is never served again".into(),
+        );
+    }
+    let folder = detail.folder.display();
+    row(
+        "files",
+        format!("{folder}/{{cert,chain,fullchain,privkey}}.pem"),
+    );
+    let mut text = table.render();
+    let mut names = Table::new(["name", "for"]);
+    for (name, why) in &detail.names {
+        names.row([
+            printable(name),
+            if why.is_empty() {
+                "–".into()
+            } else {
+                why.clone()
+            },
+        ]);
+    }
+    for (name, why) in &detail.missing {
+        names.row([format!("{name} (planned, not in it)"), why.clone()]);
+    }
+    text.push('\n');
+    text.push_str(&names.render());
+    text
+}
+
+/// `2026-03-02 14:05:09Z (in 41 days)`.
+fn moment_and_age(moment: OffsetDateTime, now: OffsetDateTime) -> String {
+    let age = render::age(moment, now);
+    let away = age.strip_prefix(&*render::date(moment)).unwrap_or(&age);
+    format!("{}{away}", render::moment(moment))
+}
+
+fn taken_in(record: &GenerationRecord, now: OffsetDateTime) -> String {
+    let how = match (&record.request, record.source) {
+        (Some(request), _) => format!(", answers request {}", printable(request)),
+        (None, Source::Adopt) => ", adopted as it was".into(),
+        (None, Source::Import) => String::new(),
+    };
+    let profile = record
+        .issuer_profile
+        .as_ref()
+        .map(|profile| format!(" (profile {})", printable(profile)))
+        .unwrap_or_default();
+    format!("{}{how}{profile}", render::age(record.created, now))
+}
+
+fn describe_gateways(known: &Known<'_>, now: OffsetDateTime) -> String {
+    if known.assignment.gateways.is_empty() {
+        return "\n  live nowhere\n".into();
+    }
+    let mut table = Table::new(["live on", "generation", "last proved"]);
+    for (gateway, proved) in &known.assignment.gateways {
+        table.row([
+            printable(gateway),
+            proved.generation.to_string(),
+            moment_and_age(proved.proved, now),
+        ]);
+    }
+    format!("\n{}", table.render())
+}
+
+fn describe_requests(name: &Slug, known: &Known<'_>, now: OffsetDateTime) -> String {
+    let mut text = String::new();
+    for request in known.pending() {
+        text.push_str(&format!(
+            "\n  {name} waits for the reply to request {}, made {} · see `edgecert request show {}`\n",
+            printable(&request.id),
+            render::age(request.created, now),
+            printable(&request.id)
+        ));
+    }
+    text
+}
+
+fn describe_generations(known: &Known<'_>, now: OffsetDateTime) -> String {
+    if known.generations.len() < 2 {
+        return String::new();
+    }
+    let mut table = Table::new(["generation", "", "from", "ends"]);
+    for record in known.generations.iter().rev() {
+        table.row([
+            record.number.to_string(),
+            role(known, record.number).into(),
+            render::date(record.leaf.not_before),
+            render::age(record.leaf.not_after, now),
+        ]);
+    }
+    format!("\n{}", table.render())
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "none".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encrypted_key_is_known_by_its_label() {
+        assert!(is_encrypted(b"\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+        assert!(!is_encrypted(b"-----BEGIN PRIVATE KEY-----\n"));
+    }
+}

@@ -1,0 +1,364 @@
+//! `schema`, `completions`, `man`: what other programs and other pages need to know of this one.
+//!
+//! A schema is an envelope, the same for all, around the `result` of one command, which lies in
+//! `templates/schemas/`. Keys are only ever added under one number (JSON Schema 2020-12).
+
+use super::commands;
+use super::exit::FailureKind;
+use super::output::{Failure, Outcome};
+use crate::explain::nearest;
+use crate::store::atomic::{self, Overwrite, Placement};
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Largest manual page compared before it is written, in bytes.
+const MAX_PAGE_BYTES: u64 = 1024 * 1024;
+/// Mode of a manual page: it is for everybody.
+const PAGE_MODE: u32 = 0o644;
+
+/// What several schemas share: certificates, findings, errors.
+const DEFINITIONS: &str = include_str!("../../templates/schemas/definitions.json");
+
+/// The `result` of each command, by its words.
+const RESULTS: &[(&str, &str)] = &[
+    ("init", include_str!("../../templates/schemas/init.json")),
+    ("plan", include_str!("../../templates/schemas/plan.json")),
+    (
+        "request",
+        include_str!("../../templates/schemas/request.json"),
+    ),
+    (
+        "request list",
+        include_str!("../../templates/schemas/request-list.json"),
+    ),
+    (
+        "request show",
+        include_str!("../../templates/schemas/request-show.json"),
+    ),
+    (
+        "request cancel",
+        include_str!("../../templates/schemas/request-cancel.json"),
+    ),
+    (
+        "import",
+        include_str!("../../templates/schemas/import.json"),
+    ),
+    (
+        "verify",
+        include_str!("../../templates/schemas/verify.json"),
+    ),
+    (
+        "assign",
+        include_str!("../../templates/schemas/assign.json"),
+    ),
+    (
+        "rollback",
+        include_str!("../../templates/schemas/rollback.json"),
+    ),
+    ("check", include_str!("../../templates/schemas/check.json")),
+    ("list", include_str!("../../templates/schemas/list.json")),
+    ("show", include_str!("../../templates/schemas/show.json")),
+    (
+        "needs-renewal",
+        include_str!("../../templates/schemas/needs-renewal.json"),
+    ),
+    ("renew", include_str!("../../templates/schemas/renew.json")),
+    ("prune", include_str!("../../templates/schemas/prune.json")),
+    (
+        "remove",
+        include_str!("../../templates/schemas/remove.json"),
+    ),
+    (
+        "gateway run",
+        include_str!("../../templates/schemas/gateway-run.json"),
+    ),
+    (
+        "gateway status",
+        include_str!("../../templates/schemas/gateway-status.json"),
+    ),
+    (
+        "lab ca",
+        include_str!("../../templates/schemas/lab-ca.json"),
+    ),
+    (
+        "lab sign",
+        include_str!("../../templates/schemas/lab-sign.json"),
+    ),
+    (
+        "lab demo",
+        include_str!("../../templates/schemas/lab-demo.json"),
+    ),
+    ("log", include_str!("../../templates/schemas/log.json")),
+    (
+        "doctor",
+        include_str!("../../templates/schemas/doctor.json"),
+    ),
+    (
+        "schema",
+        include_str!("../../templates/schemas/schema.json"),
+    ),
+    (
+        "completions",
+        include_str!("../../templates/schemas/completions.json"),
+    ),
+    ("man", include_str!("../../templates/schemas/man.json")),
+    // Of a command line that means no command.
+    (
+        commands::USAGE,
+        include_str!("../../templates/schemas/usage.json"),
+    ),
+];
+
+/// `schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert schema                  the names
+  edgecert schema check > check.schema.json
+  edgecert schema request-list")]
+pub struct SchemaArgs {
+    /// A command's words with hyphens, or the `schema` of a document [default: list the names]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert completions bash > /usr/share/bash-completion/completions/edgecert
+  edgecert completions zsh > \"${fpath[1]}/_edgecert\"
+  edgecert completions fish > ~/.config/fish/completions/edgecert.fish")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert man /usr/local/share/man/man1
+  edgecert man ./man && man ./man/edgecert-assign.1")]
+pub struct ManArgs {
+    /// The folder, made if missing; one page a command
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Runs `schema`.
+pub fn schema(args: SchemaArgs) -> Result<Outcome, Failure> {
+    let names: Vec<String> = RESULTS
+        .iter()
+        .map(|(words, _)| words.replace(' ', "-"))
+        .collect();
+    let Some(asked) = args.name else {
+        return Ok(Outcome::show(
+            names.join("\n") + "\n",
+            json!({ "names": names }),
+        ));
+    };
+    let wanted = asked.strip_prefix("edgecert.").unwrap_or(&asked);
+    let wanted = wanted
+        .strip_suffix("/1")
+        .unwrap_or(wanted)
+        .replace(' ', "-");
+    let found = RESULTS
+        .iter()
+        .find(|(words, _)| words.replace(' ', "-") == wanted);
+    let Some((words, result)) = found else {
+        let near = nearest(&wanted, names.iter().map(String::as_str));
+        return Err(Failure::usage(
+            format!(
+                "there is no schema named \"{}\"",
+                crate::explain::printable(&asked)
+            ),
+            format!("there are {}", names.join(", ")),
+            match near {
+                Some(near) => format!("did you mean {near}?"),
+                None => "`edgecert schema` lists them".into(),
+            },
+        ));
+    };
+    let document = whole_schema(words, result)?;
+    Ok(Outcome::show(format!("{document:#}\n"), document))
+}
+
+/// The schema of a command's whole document.
+fn whole_schema(words: &str, result: &str) -> Result<Value, Failure> {
+    let (definitions, result) = (embedded(DEFINITIONS)?, embedded(result)?);
+    let schema = commands::schema_of(words);
+    Ok(json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:{}", schema.replace(['.', '/'], ":")),
+        "title": format!("edgecert {words} --json"),
+        "type": "object",
+        "required": ["schema", "ok", "exit_code", "changed", "findings", "result"],
+        "properties": {
+            "schema": {"const": schema},
+            "ok": {"type": "boolean"},
+            "exit_code": {"type": "integer", "minimum": 0, "maximum": 255},
+            "changed": {"type": "boolean"},
+            "findings": {"type": "array", "items": {"$ref": "#/$defs/finding"}},
+            "error": {"$ref": "#/$defs/error"},
+            "result": {"anyOf": [{"type": "null"}, result]},
+        },
+        "$defs": definitions,
+    }))
+}
+
+/// A file that was compiled in; a test reads every one.
+fn embedded(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        Failure::new(
+            FailureKind::Failed,
+            crate::explain::Explanation {
+                code: "manual.schema",
+                what: "a schema that was compiled in cannot be read".into(),
+                place: String::new(),
+                why: error.to_string(),
+                mend: "this is a fault of edgecert: please report it".into(),
+            },
+        )
+    })
+}
+
+/// Runs `completions`.
+pub fn completions(args: CompletionsArgs) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        args.shell,
+        &mut super::Cli::command(),
+        "edgecert",
+        &mut script,
+    );
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let result = json!({"shell": args.shell.to_string(), "script": script});
+    Ok(Outcome::show(script, result))
+}
+
+/// Runs `man`.
+pub fn man(args: ManArgs) -> Result<Outcome, Failure> {
+    let mut root = super::Cli::command().disable_help_flag(false);
+    root.build();
+    let mut pages = Vec::new();
+    collect_pages(&root, &mut pages)?;
+    std::fs::create_dir_all(&args.folder).map_err(|error| cannot_write(&args.folder, &error))?;
+    let mut changed = false;
+    for (name, page) in &pages {
+        let path = args.folder.join(name);
+        if atomic::read_limited(&path, MAX_PAGE_BYTES).is_ok_and(|there| there == *page) {
+            continue;
+        }
+        atomic::write_whole(&path, page, Placement::mode(PAGE_MODE), Overwrite::Replace)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+        changed = true;
+    }
+    let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+    let folder = args.folder.display().to_string();
+    let text = if changed {
+        format!(
+            "{} pages in {folder} · read the first with `man {folder}/edgecert.1`\n",
+            names.len()
+        )
+    } else {
+        format!(
+            "{} pages in {folder} are as they should be: nothing to do\n",
+            names.len()
+        )
+    };
+    Ok(Outcome {
+        changed,
+        ..Outcome::show(text, json!({"folder": folder, "pages": names}))
+    })
+}
+
+/// The page of a command and those of the commands below it.
+fn collect_pages(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+    if command.is_hide_set() {
+        return Ok(());
+    }
+    let name = command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name())
+        .to_owned();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone())
+        .title(name.to_uppercase())
+        .source(concat!("edgecert ", env!("CARGO_PKG_VERSION")))
+        .manual("edgecert")
+        .render(&mut page)
+        .map_err(|error| cannot_write(Path::new(&name), &error))?;
+    pages.push((format!("{name}.1"), page));
+    for below in command.get_subcommands() {
+        collect_pages(below, pages)?;
+    }
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        FailureKind::Failed,
+        crate::explain::Explanation {
+            code: "manual.write",
+            what: "the manual pages cannot be written".into(),
+            place: path.display().to_string(),
+            why: error.to_string(),
+            mend: "name a folder that you may write".into(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_with_a_document_has_a_schema() {
+        let groups = ["gateway", "lab"];
+        let words: Vec<&str> = commands::all_words()
+            .filter(|words| !groups.contains(words))
+            .collect();
+        let known: Vec<&str> = RESULTS
+            .iter()
+            .map(|(words, _)| *words)
+            .filter(|words| *words != commands::USAGE)
+            .collect();
+        assert_eq!(known, words);
+        for (words, result) in RESULTS {
+            let schema = whole_schema(words, result).unwrap_or_else(|_| panic!("{words}"));
+            assert_eq!(
+                schema["properties"]["schema"]["const"],
+                commands::schema_of(words)
+            );
+        }
+    }
+
+    #[test]
+    fn references_lead_somewhere() {
+        fn references(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(map) => {
+                    found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                    map.values().for_each(|value| references(value, found));
+                }
+                Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        for (words, result) in RESULTS {
+            let schema = whole_schema(words, result).unwrap_or_else(|_| panic!("{words}"));
+            let mut found = Vec::new();
+            references(&schema, &mut found);
+            for reference in found {
+                let name = reference
+                    .strip_prefix("#/$defs/")
+                    .unwrap_or_else(|| panic!("{words}: {reference}"));
+                assert!(schema["$defs"][name].is_object(), "{words}: {reference}");
+            }
+        }
+    }
+}

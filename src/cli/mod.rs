@@ -1,0 +1,74 @@
+//! The only room with a terminal: the command tree, dispatch, and the one place where results are printed.
+//!
+//! A command is a file here: its flags, one call into the rooms below, one `Outcome`. What was typed (clap
+//! types) and what it means (library types) meet in `options.rs`; nothing of clap, dialoguer or indicatif leaves
+//! this room. Exit codes and the JSON envelope are made from the outcome, in `exit.rs` and `output.rs`.
+
+mod assign;
+mod check;
+mod commands;
+mod context;
+mod doctor;
+mod exit;
+mod expectation;
+mod gateway;
+mod import;
+mod init;
+mod lab;
+mod list;
+mod log;
+mod manual;
+mod options;
+mod output;
+mod passphrase;
+mod plan;
+mod remove;
+mod render;
+mod renew;
+mod request;
+mod verify;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use commands::Command;
+use context::Context;
+use exit::Exit;
+use output::{Failure, Outcome};
+use std::process::ExitCode;
+
+/// Certificates for XMPP and SIP federation edges: planned, requested, verified, hot-assigned and watched.
+#[derive(Debug, Parser)]
+#[command(name = "edgecert", version, about, long_about = None, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, after_help = commands::AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: options::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs the program: parses, dispatches, prints, and returns the exit code.
+pub fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let exit = match parse(&arguments) {
+        Ok(cli) => run(cli),
+        Err(error) => output::usage(&error, &arguments),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn parse(arguments: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn run(cli: Cli) -> Exit {
+    let family = cli.command.family();
+    let schema = cli.command.schema();
+    let mut context = Context::new(cli.global);
+    let ended = commands::dispatch(cli.command, &mut context);
+    let exit = match ended {
+        Ok(outcome) => output::outcome(&context, family, &schema, outcome),
+        Err(failure) => output::failure(&context, family, &schema, failure),
+    };
+    output::settle(family, exit)
+}

@@ -1,0 +1,365 @@
+//! What a command ends with, and the one place where it is printed: for a person, or as the JSON envelope.
+
+use super::context::Context;
+use super::exit::{Exit, FailureKind, Family};
+use super::render;
+use crate::explain::{Explain, Explanation};
+use crate::findings::{Finding, Severity};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+
+/// A command that did its work.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The exit code; [`Exit::Done`] unless the command judges.
+    pub exit: Option<Exit>,
+    /// Whether anything was changed by this run.
+    pub changed: bool,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The `result` of the JSON document.
+    pub result: Value,
+    /// The result for a person, whole lines; empty when everything was said on the way.
+    pub text: String,
+    /// The command that leads on, for a person: `edgecert assign`. Said behind the text, and not when quiet.
+    pub next: Option<String>,
+    /// Whether the text already shows the findings.
+    pub findings_shown: bool,
+}
+
+impl Outcome {
+    /// Nothing but a result, in both forms.
+    pub fn show(text: impl Into<String>, result: Value) -> Self {
+        Self {
+            text: text.into(),
+            result,
+            ..Self::default()
+        }
+    }
+
+    /// The same, of a run that changed something.
+    #[must_use]
+    pub fn changed(self) -> Self {
+        Self {
+            changed: true,
+            ..self
+        }
+    }
+
+    /// With findings.
+    #[must_use]
+    pub fn with_findings(self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        Self {
+            findings: findings.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// With the command that leads on.
+    #[must_use]
+    pub fn with_next(self, next: impl Into<String>) -> Self {
+        Self {
+            next: Some(next.into()),
+            ..self
+        }
+    }
+
+    /// With an exit code of its own.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self {
+            exit: Some(exit),
+            ..self
+        }
+    }
+}
+
+/// A command that did not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    /// Decides the exit code.
+    pub kind: FailureKind,
+    /// What, where, why, mend. Boxed, as it travels in every `Result` of this room.
+    pub explanation: Box<Explanation>,
+    /// Findings that led to it.
+    pub findings: Vec<Finding>,
+    /// The `result` of the JSON document, where part of the work was done.
+    pub result: Value,
+    /// Whether anything was changed by this run all the same.
+    pub changed: bool,
+}
+
+impl Failure {
+    /// Of a kind, in words.
+    pub fn new(kind: FailureKind, explanation: Explanation) -> Self {
+        Self {
+            kind,
+            explanation: Box::new(explanation),
+            findings: Vec::new(),
+            result: Value::Null,
+            changed: false,
+        }
+    }
+
+    /// Of a kind, from a room's error.
+    pub fn from_error(kind: FailureKind, error: &dyn Explain) -> Self {
+        Self::new(kind, error.explain())
+    }
+
+    /// Wrong usage.
+    pub fn usage(what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(
+            FailureKind::Usage,
+            Explanation {
+                code: "usage",
+                what: what.into(),
+                place: String::new(),
+                why: why.into(),
+                mend: mend.into(),
+            },
+        )
+    }
+
+    /// With the findings that led to it.
+    #[must_use]
+    pub fn with_findings(self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        Self {
+            findings: findings.into_iter().collect(),
+            ..self
+        }
+    }
+}
+
+/// Tells findings: errors and warnings in full, notes in a line each unless more is asked for.
+pub fn findings(context: &Context, findings: &[Finding]) {
+    for finding in findings {
+        let told = match finding.severity {
+            Severity::Note if !context.verbose() => render::finding_brief(finding),
+            Severity::Note | Severity::Warning | Severity::Error => render::finding(finding),
+        };
+        context.note(&told);
+    }
+}
+
+/// Prints an outcome.
+pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome) -> Exit {
+    let exit = outcome.exit.unwrap_or(Exit::Done);
+    if context.json() {
+        let ok = exit == Exit::Done || (family == Family::Condition && exit == Exit::NotDue);
+        context.print_json(&json!({
+            "schema": schema,
+            "ok": ok,
+            "exit_code": exit.code(),
+            "changed": outcome.changed,
+            "findings": outcome.findings,
+            "result": outcome.result,
+        }));
+    } else {
+        if !outcome.findings_shown {
+            findings(context, &outcome.findings);
+        }
+        context.print(&outcome.text);
+        if let Some(next) = outcome.next.filter(|_| !context.quiet()) {
+            context.print(&format!("next: {next}\n"));
+        }
+    }
+    exit
+}
+
+/// Prints a failure.
+pub fn failure(context: &Context, family: Family, schema: &str, failure: Failure) -> Exit {
+    let exit = family.exit(failure.kind);
+    if context.json() {
+        context.print_json(&json!({
+            "schema": schema,
+            "ok": false,
+            "exit_code": exit.code(),
+            "changed": failure.changed,
+            "findings": failure.findings,
+            "error": error_json(&failure.explanation),
+            "result": failure.result,
+        }));
+    } else {
+        findings(context, &failure.findings);
+        context.error(&render::explanation(&failure.explanation));
+    }
+    exit
+}
+
+/// The exit code of a run whose output is out: a result that was lost on its way is no success.
+pub fn settle(family: Family, exit: Exit) -> Exit {
+    if !render::output_lost() {
+        return exit;
+    }
+    render::write_err(&render::explanation(&Explanation {
+        code: "output.lost",
+        what: "the result could not be written".into(),
+        place: "standard output".into(),
+        why: "writing it failed, as on a full disk".into(),
+        mend: "free space where the output goes, and run it again".into(),
+    }));
+    match exit {
+        Exit::Done | Exit::Warning | Exit::NotDue => family.exit(FailureKind::Failed),
+        Exit::Refused
+        | Exit::Critical
+        | Exit::NoSuchCertificate
+        | Exit::Failed
+        | Exit::Dirty
+        | Exit::Usage
+        | Exit::Interrupted
+        | Exit::ConditionFailed => exit,
+    }
+}
+
+/// Prints what clap says, help and version included, and finds the exit code of the command that was meant.
+pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    use clap::error::ErrorKind;
+    let words: Vec<&str> = arguments
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .collect();
+    let command = super::commands::named(&words);
+    let family = command.map_or(Family::Acting, |known| known.1);
+    let help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let json = words.iter().enumerate().any(|(i, word)| {
+        *word == "--json"
+            || *word == "--format=json"
+            || (*word == "--format" && words.get(i + 1) == Some(&"json"))
+    });
+    if !help {
+        let exit = family.exit(FailureKind::Usage);
+        let told = wrong_usage(&error.render().to_string(), command.map(|known| known.0));
+        if !json {
+            render::write_err(&render::explanation(&told));
+            return exit;
+        }
+        let document = json!({
+            "schema": super::commands::schema_of(command.map_or(super::commands::USAGE, |known| known.0)),
+            "ok": false,
+            "exit_code": exit.code(),
+            "changed": false,
+            "findings": [],
+            "error": error_json(&told),
+            "result": null,
+        });
+        render::write_out(&format!("{document:#}\n"));
+        return exit;
+    }
+    // What clap cannot print to a closed pipe is nobody's loss.
+    let _ = error.print();
+    if asked {
+        Exit::Done
+    } else {
+        family.exit(FailureKind::Usage)
+    }
+}
+
+/// What clap says, in our four parts: its first paragraph is what and why, its tips or the usage line are the mend.
+fn wrong_usage(said: &str, command: Option<&str>) -> Explanation {
+    use crate::explain::printable;
+    let mut paragraphs = said.split("\n\n");
+    let mut first = paragraphs
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .map(|line| printable(line.trim()));
+    let what = first.next().unwrap_or_default();
+    let what = what.trim_start_matches("error: ");
+    let mut more: Vec<String> = first.collect();
+    // `invalid value 'noon' for '--at <RFC3339>': write it as …`
+    let what = match what.split_once("': ") {
+        Some((head, reason)) => {
+            more.insert(0, reason.to_owned());
+            format!("{head}'")
+        }
+        None if what.ends_with(':') => {
+            let listed = std::mem::take(&mut more).join(", ");
+            format!("{what} {listed}")
+        }
+        None => what.to_owned(),
+    };
+    let rest = || said.lines().map(str::trim);
+    let tips: Vec<String> = rest()
+        .filter_map(|line| line.strip_prefix("tip: "))
+        .map(printable)
+        .collect();
+    let usage = rest().find_map(|line| line.strip_prefix("Usage: "));
+    let help = format!(
+        "see `edgecert {}-h`",
+        command.map_or(String::new(), |words| format!("{words} "))
+    );
+    let mend = match (tips.as_slice(), usage) {
+        ([], Some(usage)) => format!("write `{}`; {help}", printable(usage)),
+        ([], None) => help,
+        (tips, _) => format!("{}; {help}", tips.join("; ")),
+    };
+    Explanation {
+        code: "usage",
+        what,
+        place: "command line".to_owned(),
+        why: if more.is_empty() {
+            "the command does not take it so".to_owned()
+        } else {
+            more.join(", ")
+        },
+        mend,
+    }
+}
+
+fn error_json(explanation: &Explanation) -> Value {
+    json!({
+        "code": explanation.code,
+        "what": explanation.what,
+        "where": explanation.place,
+        "why": explanation.why,
+        "mend": explanation.mend,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clap_says_is_told_in_four_parts() {
+        for (said, command, what, why, mend) in [
+            (
+                "error: the following required arguments were not provided:\n  <ID>\n\nUsage: edgecert request show <ID>\n\nFor more information, try '--help'.\n",
+                Some("request show"),
+                "the following required arguments were not provided: <ID>",
+                "the command does not take it so",
+                "write `edgecert request show <ID>`; see `edgecert request show -h`",
+            ),
+            (
+                "error: invalid value 'noon' for '--at <RFC3339>': write it as 2026-12-01T04:00:00Z\n\nFor more information, try '--help'.\n",
+                Some("verify"),
+                "invalid value 'noon' for '--at <RFC3339>'",
+                "write it as 2026-12-01T04:00:00Z",
+                "see `edgecert verify -h`",
+            ),
+            (
+                "error: unrecognized subcommand 'chek'\n\n  tip: a similar subcommand exists: 'check'\n\nUsage: edgecert [OPTIONS] <COMMAND>\n",
+                None,
+                "unrecognized subcommand 'chek'",
+                "the command does not take it so",
+                "a similar subcommand exists: 'check'; see `edgecert -h`",
+            ),
+        ] {
+            let told = wrong_usage(said, command);
+            assert_eq!(
+                (told.what.as_str(), told.why.as_str(), told.mend.as_str()),
+                (what, why, mend)
+            );
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `plan`: the SAN plan with a reason for every name; nothing is written.
+
+use super::Context;
+use super::output::{Failure, Outcome};
+use super::render::{self, Table};
+use super::request::flags::{self, NameFlags};
+use super::request::wanted::{Choices, Wanted, shown};
+use crate::names::plan::{PlannedName, Reason, SanPlan};
+use crate::names::{NameForm, Use};
+use crate::request::IssuerProfile;
+use crate::request::split::split_by_domain;
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert plan
+  edgecert plan --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
+  edgecert plan external-edge --issuer-profile private-xmpp")]
+pub struct PlanArgs {
+    /// The certificate [default: all of the deployment]
+    #[arg(value_name = "CERT")]
+    certificate: Option<String>,
+    #[command(flatten)]
+    names: NameFlags,
+}
+
+/// Shows the plan of one certificate or of all.
+pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let deployment = context.find_deployment()?;
+    let mut choices = Choices {
+        certificate: args
+            .certificate
+            .as_deref()
+            .map(|text| flags::certificate("CERT", text))
+            .transpose()?,
+        ..Choices::default()
+    };
+    let mut plans = Vec::new();
+    match &deployment {
+        Some(deployment) if choices.certificate.is_none() => {
+            for certificate in &deployment.certificates {
+                choices.certificate = Some(certificate.name.clone());
+                plans.push(Wanted::gather(
+                    context,
+                    Some(deployment),
+                    &args.names,
+                    &choices,
+                )?);
+            }
+        }
+        Some(_) | None => {
+            plans.push(Wanted::gather(
+                context,
+                deployment.as_ref(),
+                &args.names,
+                &choices,
+            )?);
+        }
+    }
+    let texts: Vec<String> = plans.iter().map(text_of).collect();
+    let mut result = Map::new();
+    // One plan is what most scripts ask for: it stands there by itself as well.
+    if let [only] = plans.as_slice()
+        && let Value::Object(fields) = json_of(only)
+    {
+        result = fields;
+    }
+    result.insert("certificates".into(), plans.iter().map(json_of).collect());
+    let next = if plans.iter().any(|one| one.spec.plan.surplus() > 0) {
+        "fewer names in the certificates that are over the limit, as told above; then edgecert plan"
+    } else {
+        "edgecert request"
+    };
+    Ok(Outcome::show(texts.join("\n"), Value::Object(result)).with_next(next))
+}
+
+fn text_of(wanted: &Wanted) -> String {
+    let plan = &wanted.spec.plan;
+    let profile = &wanted.spec.profile;
+    let uses: Vec<&str> = wanted.uses.iter().map(|one| one.word()).collect();
+    let mut table = Table::new(["name", "form", "because", "without it"]);
+    for planned in &plan.names {
+        table.row([
+            shown(&planned.name),
+            planned.name.form().to_string(),
+            planned.because(),
+            planned.without(&wanted.uses),
+        ]);
+    }
+    let head = format!(
+        "issuer {} ({}) · uses {}",
+        profile.name,
+        profile_words(profile),
+        uses.join(", "),
+    );
+    let mut text = render::hanging(&format!("{} · ", wanted.spec.certificate), &head);
+    text.push_str(&format!("\n{}\n", table.render()));
+    let mut sum = match plan.limit {
+        Some(limit) => format!("{} of {limit}", count(plan.names.len(), "name")),
+        None => count(plan.names.len(), "name"),
+    };
+    let left_out: Vec<String> = plan
+        .forms_left_out()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if !left_out.is_empty() {
+        sum.push_str(&format!(
+            " · left out for this issuer: {}",
+            left_out.join(", ")
+        ));
+        sum.push_str(if profile.public {
+            " (public CAs may not issue them, BR 7.1.2.7.12)"
+        } else {
+            " (its profile does not grant them)"
+        });
+    }
+    text.push_str(&render::hanging("  ", &sum));
+    if let (Some(limit), true) = (plan.limit, plan.surplus() > 0) {
+        text.push_str(&too_many(plan, limit));
+    }
+    text
+}
+
+/// How to come below the limit: by the split where domains can be parted, and what does not fit even alone.
+fn too_many(plan: &SanPlan, limit: usize) -> String {
+    let parts = split_by_domain(plan, limit);
+    let mut text = format!("  {} too many: `request` will refuse\n", plan.surplus());
+    if parts.len() > 1 {
+        text.push_str(
+            "  write further [certificate.NAME] tables, each with its `domains`; by domain they split into\n",
+        );
+        for part in &parts {
+            text.push_str(&format!("    {}\n", part.words()));
+        }
+    }
+    for part in parts.iter().filter(|part| part.names.len() > limit) {
+        text.push_str(&format!(
+            "  {} alone has {} of {limit}: take components out, or choose an issuer with a higher limit (`name-limit` of a profile of your own)\n",
+            part.domains_in_words(),
+            count(part.names.len(), "name"),
+        ));
+    }
+    text
+}
+
+/// `DNS names only, at most 25`.
+fn profile_words(profile: &IssuerProfile) -> String {
+    let forms: Vec<String> = profile.forms.iter().map(NameForm::to_string).collect();
+    let forms = match profile.forms.iter().collect::<Vec<_>>().as_slice() {
+        [NameForm::Dns] => "DNS names only".to_owned(),
+        _ => forms.join(", "),
+    };
+    match profile.name_limit {
+        Some(limit) => format!("{forms}, at most {limit}"),
+        None => forms,
+    }
+}
+
+fn count(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+fn json_of(wanted: &Wanted) -> Value {
+    let plan = &wanted.spec.plan;
+    json!({
+        "certificate": wanted.spec.certificate.as_str(),
+        "issuer_profile": wanted.spec.profile.name,
+        "uses": wanted.uses.iter().map(|one| one.word()).collect::<Vec<_>>(),
+        "names": plan.names.iter().map(|one| name_json(one, &wanted.uses)).collect::<Vec<_>>(),
+        "left_out": plan.left_out.iter().map(|one| name_json(one, &wanted.uses)).collect::<Vec<_>>(),
+        "limit": plan.limit,
+    })
+}
+
+fn name_json(planned: &PlannedName, uses: &BTreeSet<Use>) -> Value {
+    let typed = planned.name.to_typed();
+    let kind = typed.split_once(':').map_or("", |(kind, _)| kind);
+    json!({
+        "name": planned.name.to_string(),
+        "unicode": planned.name.domain().map(|domain| domain.to_unicode()),
+        "type": kind,
+        "form": planned.name.form().to_string(),
+        "reasons": planned.reasons.iter().map(Reason::words).collect::<Vec<_>>(),
+        "without": planned.without(uses),
+    })
+}

@@ -1,0 +1,414 @@
+//! `renew` and `needs-renewal`: the next request from what the last one asked, and where the issuer has a program
+//! for it, the whole renewal in one run.
+//!
+//! Nothing is doubled: a request that waits is sent again, and a generation that waits to be assigned is assigned.
+//! One certificate that fails does not stop the others; the run ends with the worst of their exit codes.
+
+mod due;
+mod process;
+mod submit;
+mod sum;
+mod through;
+
+use super::assign;
+use super::exit::{Exit, FailureKind};
+use super::output::{Failure, Outcome};
+use super::request::flags::{self, NamesGiven};
+use super::request::make::{self, Made};
+use super::request::wanted::{Choices, Wanted};
+use super::request::{names_line, open_if_there, store_failure};
+use super::{Context, render};
+use crate::deployment::{Deployment, Issuer};
+use crate::explain::Explanation;
+use crate::names::Slug;
+use crate::request::RequestSummary;
+use crate::store::{RequestRecord, RequestState};
+use clap::Args;
+use console::style;
+use due::{Standing, standings};
+use serde_json::json;
+use std::collections::BTreeSet;
+use sum::{Done, Sum};
+use through::{Interrupts, interrupted_before};
+use time::OffsetDateTime;
+
+/// `renew`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edgecert renew                  the next request of the only certificate
+  edgecert renew --due            of every certificate with less life left than its issuer's renew-at (for a timer)
+  edgecert renew --due --dry-run  what that would do
+
+The issuer's `submit` program gets the CSR on its standard input and a small environment of its own
+(docs/workspace.md). While it runs, the request is claimed: a second renew has nothing to do, and ends with 0.
+
+Exit code 3: the renewal failed, and what is served is as it was. The request, if one was made (\"changed\": true),
+waits and is sent again by the next run; the journal tells of each failed attempt (submit-failed).")]
+pub struct RenewArgs {
+    /// The certificate [default: the only one]
+    #[arg(value_name = "CERT")]
+    certificate: Option<String>,
+    /// Only what has less life left than its issuer's renew-at
+    #[arg(long)]
+    due: bool,
+    /// Show what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// `needs-renewal`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 it is due, 1 it is not, 2 no such certificate, 255 anything else.
+
+Example, in a systemd unit:
+  ExecCondition=edgecert needs-renewal
+  ExecStart=edgecert renew --due")]
+pub struct NeedsRenewalArgs {
+    /// The certificate [default: any of them]
+    #[arg(value_name = "CERT")]
+    certificate: Option<String>,
+}
+
+/// Runs `needs-renewal`.
+pub fn needs_renewal(args: NeedsRenewalArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let name = certificate_of(args.certificate.as_deref())?;
+    let deployment = context.find_deployment()?;
+    let all = standings(context, deployment.as_ref(), name.as_ref())?;
+    let due = all.iter().any(Standing::is_due);
+    let lines: Vec<String> = all
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}\n",
+                if one.is_due() {
+                    "due      "
+                } else {
+                    "not due  "
+                },
+                one.words()
+            )
+        })
+        .collect();
+    let result = json!({
+        "due": due,
+        "certificates": all.iter().map(Standing::json).collect::<Vec<_>>(),
+    });
+    Ok(
+        Outcome::show(lines.concat(), result).with_exit(if due {
+            Exit::Done
+        } else {
+            Exit::NotDue
+        }),
+    )
+}
+
+/// Runs `renew`.
+pub fn run(args: RenewArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let name = certificate_of(args.certificate.as_deref())?;
+    let deployment = context.find_deployment()?;
+    let mut all = standings(context, deployment.as_ref(), name.as_ref())?;
+    if args.due {
+        all.retain(Standing::is_due);
+        if all.is_empty() {
+            return Ok(Outcome::show(
+                "nothing is due\n",
+                json!({ "certificates": [] }),
+            ));
+        }
+    } else if all.len() > 1 {
+        let names: Vec<&str> = all.iter().map(|one| one.certificate.as_str()).collect();
+        return Err(Failure::usage(
+            "which certificate is meant is not clear",
+            format!("there are {}", names.join(", ")),
+            "name one of them, or give --due",
+        ));
+    }
+    let mut run = Run {
+        deployment: deployment.as_ref(),
+        due: args.due,
+        dry_run: args.dry_run,
+        interrupts: Interrupts::default(),
+        sum: Sum::default(),
+    };
+    for standing in &all {
+        if run.interrupts.caught() {
+            let failure = interrupted_before(&standing.certificate);
+            run.sum.fail(context, standing, failure, all.len());
+            break;
+        }
+        match run.renew(context, standing) {
+            Ok(done) => run.sum.add(context, standing, done),
+            Err(failure) => run.sum.fail(context, standing, failure, all.len()),
+        }
+    }
+    run.sum.end(context)
+}
+
+/// One run over some certificates.
+struct Run<'a> {
+    deployment: Option<&'a Deployment>,
+    due: bool,
+    dry_run: bool,
+    interrupts: Interrupts,
+    sum: Sum,
+}
+
+impl Run<'_> {
+    fn renew(&self, context: &mut Context, standing: &Standing) -> Result<Done, Failure> {
+        let name = &standing.certificate;
+        let store = open_if_there(context, self.deployment)?;
+        let issuer = self.issuer(name);
+        let program = issuer.and_then(|issuer| issuer.submit.as_deref());
+        if let Some((number, effective)) = standing.staged {
+            return Ok(waits_for_its_time(context, name, number, effective));
+        }
+        if let Some(number) = standing.newer {
+            return self.assign_waiting(context, name, number, program.is_some());
+        }
+        let requests = match &store {
+            Some(store) => store
+                .requests(Some(name))
+                .map_err(|error| store_failure(&error))?,
+            None => Vec::new(),
+        };
+        let wanted = self.wanted(name, requests.last())?;
+        let asked = make::outline(&wanted)?;
+        let pending = pending_of(&requests, &asked);
+        if self.dry_run {
+            let mut done = would_do(&wanted, &asked, pending, requests.last(), program);
+            if pending.is_none() {
+                done.findings = make::foresee(store.as_ref(), &wanted)?;
+            }
+            return Ok(done);
+        }
+        match (pending, &store, program) {
+            (Some(record), Some(store), None) => Ok(by_hand(make::waiting(store, record.clone())?)),
+            (_, _, _) => self.begin_and_send(context, standing, &wanted, &asked, program),
+        }
+    }
+
+    fn issuer(&self, name: &Slug) -> Option<&Issuer> {
+        let deployment = self.deployment?;
+        deployment.issuer_of(deployment.certificate(name)?)
+    }
+
+    /// What the deployment wants now; without one, what the last request asked.
+    fn wanted(&self, name: &Slug, last: Option<&RequestRecord>) -> Result<Wanted, Failure> {
+        let own = self
+            .deployment
+            .and_then(|all| Some((all, all.certificate(name)?)));
+        match (own, last) {
+            (Some((deployment, own)), _) => {
+                Wanted::from_deployment(deployment, own, NamesGiven::default(), &Choices::default())
+            }
+            (None, Some(last)) => Wanted::again(last),
+            (None, None) => Err(nothing_asked(name)),
+        }
+    }
+
+    /// A generation was imported and not assigned, by hand or because that failed.
+    fn assign_waiting(
+        &self,
+        context: &mut Context,
+        name: &Slug,
+        number: u32,
+        whole: bool,
+    ) -> Result<Done, Failure> {
+        if !whole || self.dry_run {
+            let would = if whole {
+                "would be assigned"
+            } else {
+                "waits: `edgecert assign`"
+            };
+            return Ok(Done {
+                action: if whole { "would-assign" } else { "waits" },
+                changed: false,
+                text: format!("{name}/{number} was imported and {would}\n"),
+                result: json!({ "generation": number }),
+                findings: Vec::new(),
+            });
+        }
+        let assigned = assign::assign_newest(context, name)?;
+        Ok(Done {
+            action: "assigned",
+            changed: assigned.changed,
+            text: assigned.text,
+            result: json!({ "generation": number, "assign": assigned.result }),
+            findings: if assigned.findings_shown {
+                Vec::new()
+            } else {
+                assigned.findings
+            },
+        })
+    }
+}
+
+/// The newest request that waits and asks what is asked now; with other names it would bring a certificate that is
+/// refused.
+fn pending_of<'a>(
+    requests: &'a [RequestRecord],
+    asked: &RequestSummary,
+) -> Option<&'a RequestRecord> {
+    requests.iter().rev().find(|one| {
+        one.state == RequestState::Pending && changes(&one.names, &asked.names).is_none()
+    })
+}
+
+/// Says what a new request asks that the last one did not, and which ones are left behind.
+fn tell_changes(
+    context: &Context,
+    name: &Slug,
+    requests: &[RequestRecord],
+    asked: &RequestSummary,
+) {
+    if let Some(changes) = requests
+        .last()
+        .and_then(|last| changes(&last.names, &asked.names))
+    {
+        context.say(&format!("{name}: other names than before: {changes}"));
+    }
+    for stale in requests
+        .iter()
+        .rev()
+        .filter(|one| one.state == RequestState::Pending)
+    {
+        context.note(&format!(
+            "note: request {id} waits as well, and asks for other names; `edgecert request cancel {id}` gives it up\n",
+            id = stale.id
+        ));
+    }
+}
+
+/// A generation is staged: `assign --due` makes it current at its time.
+fn waits_for_its_time(
+    context: &Context,
+    name: &Slug,
+    number: u32,
+    effective: OffsetDateTime,
+) -> Done {
+    Done {
+        action: "staged",
+        changed: false,
+        text: format!(
+            "{name}/{number} is staged for {}: `edgecert assign --due` makes it current then\n",
+            render::age(effective, context.now)
+        ),
+        result: json!({ "generation": number, "effective": render::rfc3339(effective) }),
+        findings: Vec::new(),
+    }
+}
+
+/// Without a program the CSR is sent by hand.
+fn by_hand(made: Made) -> Done {
+    let csr = made.folder.join("csr.pem");
+    let text = if made.new {
+        format!(
+            "{}  request {} of {} was made: send {} to your CA; then edgecert import REPLY\n",
+            style("ok").green().bold(),
+            made.record.id,
+            made.record.certificate,
+            csr.display()
+        )
+    } else {
+        format!(
+            "request {} of {} waits for its reply already: send {} to your CA if that was not done; then edgecert import REPLY\n",
+            made.record.id,
+            made.record.certificate,
+            csr.display()
+        )
+    };
+    Done {
+        action: if made.new { "requested" } else { "waits" },
+        changed: made.new,
+        text,
+        result: make::record_json(&made.record, &made.folder),
+        findings: made.notes,
+    }
+}
+
+fn would_do(
+    wanted: &Wanted,
+    asked: &RequestSummary,
+    pending: Option<&RequestRecord>,
+    last: Option<&RequestRecord>,
+    program: Option<&[String]>,
+) -> Done {
+    let name = &wanted.spec.certificate;
+    let (action, mut text) = match (pending, program) {
+        (Some(record), Some(_)) => (
+            "would-send-again",
+            format!("{name}: would send request {} again\n", record.id),
+        ),
+        (Some(record), None) => (
+            "waits",
+            format!("{name}: request {} waits for its reply\n", record.id),
+        ),
+        (None, _) => (
+            "would-request",
+            format!(
+                "{name}: would ask {} for {}\n",
+                asked.profile,
+                names_line(&asked.names)
+            ),
+        ),
+    };
+    if let Some(changes) = last.and_then(|last| changes(&last.names, &asked.names)) {
+        text.push_str(&format!("  other names than the last request: {changes}\n"));
+    }
+    if let Some((first, _)) = program.and_then(<[String]>::split_first) {
+        text.push_str(&format!(
+            "  then: {} gets the CSR; import, verify, assign\n",
+            crate::explain::printable(first)
+        ));
+    }
+    Done {
+        action,
+        changed: false,
+        text,
+        result: json!({ "names": asked.names, "key_type": asked.key_type, "dry_run": true }),
+        findings: Vec::new(),
+    }
+}
+
+/// `+ dns:a, − dns:b`; none when the names are the same.
+fn changes(before: &[String], now: &[String]) -> Option<String> {
+    let (old, new): (BTreeSet<&String>, BTreeSet<&String>) =
+        (before.iter().collect(), now.iter().collect());
+    let added = new.difference(&old).map(|name| format!("+ {name}"));
+    let gone = old.difference(&new).map(|name| format!("− {name}"));
+    let all: Vec<String> = added.chain(gone).collect();
+    (!all.is_empty()).then(|| crate::explain::printable(&all.join(", ")))
+}
+
+fn certificate_of(text: Option<&str>) -> Result<Option<Slug>, Failure> {
+    text.map(|text| flags::certificate("CERT", text))
+        .transpose()
+}
+
+fn nothing_asked(name: &Slug) -> Failure {
+    Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "renew.nothing-asked",
+            what: format!("what the next request of {name} should ask is not known"),
+            place: name.to_string(),
+            why: "no deployment speaks of it, and no request of it was made here".into(),
+            mend: "write it into a deployment (`edgecert init`), or name all with the flags of `edgecert request`".into(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_names_are_told_and_the_same_are_not() {
+        let own = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let (before, now) = (own(&["dns:a", "dns:b"]), own(&["dns:b", "dns:c"]));
+        assert_eq!(changes(&before, &now).as_deref(), Some("+ dns:c, − dns:a"));
+        assert_eq!(changes(&before, &own(&["dns:b", "dns:a"])), None);
+    }
+}

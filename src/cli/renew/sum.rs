@@ -1,0 +1,110 @@
+//! What a run over several certificates comes to: all of them listed, and the worst failure as its end.
+
+use super::due::Standing;
+use crate::cli::Context;
+use crate::cli::exit::Family;
+use crate::cli::output::{self, Failure, Outcome};
+use crate::cli::render;
+use crate::findings::Finding;
+use serde_json::{Value, json};
+
+/// What has become of one certificate.
+pub(super) struct Done {
+    /// `requested`, `sent-again`, `renewed`, `assigned`, `waits`, `would-request` …
+    pub(super) action: &'static str,
+    pub(super) changed: bool,
+    pub(super) text: String,
+    pub(super) result: Value,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// The certificates of one run together.
+#[derive(Default)]
+pub(super) struct Sum {
+    changed: bool,
+    listed: Vec<Value>,
+    texts: String,
+    findings: Vec<Finding>,
+    worst: Option<Failure>,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, context: &Context, standing: &Standing, done: Done) {
+        output::findings(context, &done.findings);
+        self.changed |= done.changed;
+        self.findings.extend(done.findings);
+        self.texts.push_str(&done.text);
+        self.listed.push(json!({
+            "certificate": standing.certificate.as_str(),
+            "ok": true,
+            "action": done.action,
+            "changed": done.changed,
+            "standing": standing.json(),
+            "result": done.result,
+        }));
+    }
+
+    /// With others beside it a failure is told at once, since only the worst ends the run.
+    pub(super) fn fail(
+        &mut self,
+        context: &Context,
+        standing: &Standing,
+        failure: Failure,
+        count: usize,
+    ) {
+        self.changed |= failure.changed;
+        self.listed.push(json!({
+            "certificate": standing.certificate.as_str(),
+            "ok": false,
+            "action": "failed",
+            "changed": failure.changed,
+            "standing": standing.json(),
+            "result": failure.result,
+            "error": {
+                "code": failure.explanation.code,
+                "what": failure.explanation.what,
+                "where": failure.explanation.place,
+                "why": failure.explanation.why,
+                "mend": failure.explanation.mend,
+            },
+        }));
+        if count > 1 {
+            context.note(&format!("{}:\n", standing.certificate));
+            output::findings(context, &failure.findings);
+            context.note(&render::explanation(&failure.explanation));
+        }
+        let code = |failure: &Failure| Family::Acting.exit(failure.kind).code();
+        let worse = self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| code(&failure) > code(worst));
+        if worse {
+            self.worst = Some(failure);
+        }
+    }
+
+    pub(super) fn end(self, context: &Context) -> Result<Outcome, Failure> {
+        let result = json!({ "certificates": self.listed });
+        match self.worst {
+            None => Ok(Outcome {
+                changed: self.changed,
+                findings: self.findings,
+                next: None,
+                findings_shown: true,
+                text: self.texts,
+                result,
+                exit: None,
+            }),
+            Some(worst) => {
+                context.note(&self.texts);
+                let findings = worst.findings.into_iter().chain(self.findings).collect();
+                Err(Failure {
+                    result,
+                    changed: self.changed,
+                    findings,
+                    ..worst
+                })
+            }
+        }
+    }
+}

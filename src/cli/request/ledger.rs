@@ -1,0 +1,207 @@
+//! `request list`, `show` and `cancel`: what waits, what it asks, and giving it up.
+
+use super::{make, names_line, short, store_failure};
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::list::resolve;
+use crate::cli::output::{Failure, Outcome};
+use crate::cli::render::{self, Table};
+use crate::explain::printable;
+use crate::names::{Presented, Slug};
+use crate::store::{RequestRecord, RequestState, Store};
+use crate::x509::{Csr, KeyPurpose};
+use clap::Args;
+use console::style;
+use serde_json::{Value, json};
+
+/// `request list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those of this certificate
+    #[arg(value_name = "CERT")]
+    certificate: Option<String>,
+    /// Those as well that were answered
+    #[arg(long)]
+    all: bool,
+}
+
+/// `request show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The request: 2026-11-20-1
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// `request cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The request: 2026-11-20-1
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// Lists the requests that wait; `--all`: the answered ones too. No state is an empty list.
+pub fn list(args: &ListArgs, context: &Context) -> Result<Outcome, Failure> {
+    let certificate = certificate_of(args.certificate.as_deref())?;
+    let deployment = context.find_deployment()?;
+    let store = super::open_if_there(context, deployment.as_ref())?;
+    if let Some(name) = &certificate {
+        resolve(deployment.as_ref(), store.as_ref(), Some(name))?;
+    }
+    let Some(store) = store else {
+        return Ok(Outcome::show(
+            "no request waits\n",
+            json!({ "requests": [] }),
+        ));
+    };
+    let mut records = store
+        .requests(certificate.as_ref())
+        .map_err(|error| store_failure(&error))?;
+    records.retain(|record| args.all || record.state == RequestState::Pending);
+    let mut table = Table::new(["request", "certificate", "made", "key", "names", "state"]);
+    let mut listed = Vec::new();
+    for record in &records {
+        table.row([
+            record.id.clone(),
+            record.certificate.clone(),
+            render::moment(record.created),
+            record.key_type.clone(),
+            names_line(&record.names),
+            state_words(record),
+        ]);
+        listed.push(record_json(&store, record)?);
+    }
+    let text = if records.is_empty() {
+        "no request waits\n".to_owned()
+    } else {
+        table.render()
+    };
+    Ok(Outcome::show(text, json!({ "requests": listed })))
+}
+
+/// Shows a request, with its CSR decoded and as PEM.
+pub fn show(args: &ShowArgs, context: &Context) -> Result<Outcome, Failure> {
+    let store = open(context)?;
+    let record = store
+        .find_request(&args.id)
+        .map_err(|error| store_failure(&error))?;
+    let certificate = super::flags::certificate("request", &record.certificate)?;
+    let pem = store
+        .request_csr(&certificate, &record.id)
+        .map_err(|error| store_failure(&error))?;
+    let csr = Csr::read(&pem).map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    let folder = store
+        .request_path(&certificate, &record.id)
+        .map_err(|error| store_failure(&error))?;
+    let pem = String::from_utf8_lossy(&pem).into_owned();
+    let mut result = make::record_json(&record, &folder);
+    if let Value::Object(fields) = &mut result {
+        fields.insert("csr_pem".into(), pem.clone().into());
+        fields.insert("asked".into(), csr_json(&csr));
+    }
+    let usage = csr
+        .key_purposes
+        .iter()
+        .map(KeyPurpose::word)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let text = format!(
+        "request {} of {} · {}\n  made     {} for issuer profile {}\n  subject  {}\n  names    {}\n  asks     {}\n  key      {} · {}\n  signed   {}\n  csr      {}\n\n{}",
+        record.id,
+        record.certificate,
+        state_words(&record),
+        render::moment(record.created),
+        printable(&record.issuer_profile),
+        if csr.subject.is_empty() {
+            "empty"
+        } else {
+            &csr.subject.text
+        },
+        names_line(
+            &csr.names
+                .iter()
+                .map(Presented::to_typed)
+                .collect::<Vec<_>>()
+        ),
+        usage,
+        record.key_type,
+        short(&record.spki_sha256),
+        if csr.signature_ok {
+            "by its own key, verified"
+        } else {
+            "WRONGLY: its signature does not verify"
+        },
+        folder.join("csr.pem").display(),
+        pem,
+    );
+    Ok(Outcome::show(text, result))
+}
+
+/// Removes a pending request with its key; journalled.
+pub fn cancel(args: &CancelArgs, context: &Context) -> Result<Outcome, Failure> {
+    let deployment = context.find_deployment()?;
+    let store = open(context)?;
+    let mut lease = context.lease(&store, deployment.as_ref(), "edgecert request cancel")?;
+    let record = lease
+        .find_request(&args.id)
+        .map_err(|error| store_failure(&error))?;
+    let certificate = super::flags::certificate("request", &record.certificate)?;
+    lease
+        .cancel_request(&certificate, &record.id)
+        .map_err(|error| store_failure(&error))?;
+    Ok(Outcome::show(
+        format!(
+            "{}  request {} of {} is cancelled; its key ({}) is gone, and a reply to it can no longer be used\n",
+            style("ok").green().bold(),
+            record.id,
+            record.certificate,
+            short(&record.spki_sha256),
+        ),
+        json!({
+            "certificate": record.certificate,
+            "id": record.id,
+            "spki_sha256": record.spki_sha256,
+        }),
+    )
+    .changed())
+}
+
+fn open(context: &Context) -> Result<Store, Failure> {
+    let deployment = context.find_deployment()?;
+    Store::open(&context.state_directory(deployment.as_ref()))
+        .map_err(|error| store_failure(&error))
+}
+
+fn certificate_of(text: Option<&str>) -> Result<Option<Slug>, Failure> {
+    text.map(|text| super::flags::certificate("CERT", text))
+        .transpose()
+}
+
+fn record_json(store: &Store, record: &RequestRecord) -> Result<Value, Failure> {
+    let certificate = super::flags::certificate("request", &record.certificate)?;
+    let folder = store
+        .request_path(&certificate, &record.id)
+        .map_err(|error| store_failure(&error))?;
+    Ok(make::record_json(record, &folder))
+}
+
+fn csr_json(csr: &Csr) -> Value {
+    json!({
+        "subject": csr.subject.text,
+        "names": csr.names.iter().map(|name| printable(&name.to_typed())).collect::<Vec<_>>(),
+        "key_purposes": csr.key_purposes.iter().map(KeyPurpose::word).collect::<Vec<_>>(),
+        "spki_sha256": csr.spki_sha256.to_string(),
+        "signature_ok": csr.signature_ok,
+    })
+}
+
+fn state_words(record: &RequestRecord) -> String {
+    match (record.state, record.answered_by) {
+        (RequestState::Pending, _) => "waits for its reply".to_owned(),
+        (RequestState::Answered, Some(number)) => {
+            format!("answered by {}/{number}", record.certificate)
+        }
+        (RequestState::Answered, None) => "answered".to_owned(),
+    }
+}

@@ -1,0 +1,226 @@
+//! `verify`: the full verdict on a certificate of the state, or on any files in the world, part by part.
+
+mod case;
+mod shown;
+
+use super::check::Format;
+use super::exit::Exit;
+use super::options::moment;
+use super::output::{Failure, Outcome};
+use super::render::{self, nagios};
+use super::{Context, expectation};
+use crate::deployment::RootsSource;
+use crate::findings::{Code, Finding, Report, Severity};
+use crate::names::Identifier;
+use crate::verify::{Expectation, Judgement, Profile, Purpose, Strictness, judge};
+use case::{Case, case, read_untrusted};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use shown::{Shown, coverage, parts};
+use std::path::PathBuf;
+use time::OffsetDateTime;
+
+/// Most intermediates that `--max-depth` may allow: what the path library can follow.
+const MAX_DEPTH: u16 = 6;
+
+/// Shown below the flags.
+const EXAMPLES: &str = "\
+Examples:
+  edgecert verify external-edge                    the newest generation, against the deployment
+  edgecert verify external-edge/3
+  edgecert verify leaf.pem --roots ca.pem --untrusted chain.pem --name dns:example.com
+  edgecert verify fullchain.pem --key privkey.pem --at 2027-01-01T00:00:00Z
+
+Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
+
+/// `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArgs {
+    /// A certificate of the deployment (CERT or CERT/N), or files: the leaf is in the first [default: the only certificate]
+    #[arg(value_name = "CERT | FILE")]
+    items: Vec<String>,
+    /// Roots that judge the chain: a file, a folder, or system (repeatable) [default: the issuer's, else system]
+    #[arg(long, value_name = "FILE|DIR|system", value_parser = expectation::roots)]
+    roots: Vec<RootsSource>,
+    /// Intermediates that may be used and are not sent (repeatable)
+    #[arg(long, value_name = "FILE")]
+    untrusted: Vec<PathBuf>,
+    /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
+    #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
+    name: Vec<Identifier>,
+    /// In which role the leaf is judged
+    #[arg(long, value_enum, value_name = "ROLE", default_value = "server")]
+    purpose: PurposeWord,
+    /// The moment of judgement [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    at: Option<OffsetDateTime>,
+    /// Intermediates allowed, roots and leaf not counted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(MAX_DEPTH)))]
+    max_depth: Option<u16>,
+    /// Make every broken MUST an error
+    #[arg(long)]
+    strict: bool,
+    /// Whose rules, where RFC 5280 and the Baseline Requirements differ
+    #[arg(long, value_enum, value_name = "RULES", default_value = "web-pki")]
+    profile: ProfileWord,
+    /// The key that must be the leaf's
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PurposeWord {
+    /// It serves TLS
+    Server,
+    /// It proves a TLS client
+    Client,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProfileWord {
+    /// RFC 5280 alone
+    Rfc5280,
+    /// As browsers and public CAs have it
+    WebPki,
+}
+
+/// Runs `verify`.
+pub fn run(args: VerifyArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    if args.format == Format::Json {
+        context.set_json();
+    }
+    match verify(&args, context) {
+        Err(failure) if args.format == Format::Nagios && !context.json() => {
+            let told = &failure.explanation;
+            let text = nagios::unknown("CERTIFICATE", &told.what, &told.why, &told.mend);
+            Ok(Outcome::show(text, failure.result).with_exit(Exit::Failed))
+        }
+        ended => ended,
+    }
+}
+
+fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
+    let at = args.at.unwrap_or(context.now);
+    let untrusted = read_untrusted(&args.untrusted)?;
+    let case = case(args, context, at)?;
+    let Some(leaf) = case.chain.first() else {
+        return Ok(malformed(args, context, &case));
+    };
+    let expectation = Expectation {
+        trust: case.hold.trust.as_ref(),
+        untrusted: &untrusted,
+        wanted: case.hold.wanted.clone(),
+        purpose: match args.purpose {
+            PurposeWord::Server => Purpose::Server,
+            PurposeWord::Client => Purpose::Client,
+        },
+        at,
+        max_depth: args.max_depth.map(usize::from),
+        profile: match args.profile {
+            ProfileWord::WebPki => Profile::WebPki,
+            ProfileWord::Rfc5280 => Profile::Rfc5280,
+        },
+        strictness: match args.strict {
+            true => Strictness::Strict,
+            false => Strictness::Practical,
+        },
+        public: case.hold.public,
+        sip_mutual_tls: case.proves_sip,
+        warn_below: case.warn_below,
+    };
+    let judgement = judge_as_sent(&case, expectation);
+    let findings: Vec<Finding> = case
+        .damaged
+        .iter()
+        .cloned()
+        .chain(judgement.report.clone())
+        .map(|finding| {
+            if expectation::is_demanded(finding.code, &args.name) {
+                finding.with_severity(Severity::Error)
+            } else if finding.code == Code::ValidityFresh {
+                // The verdict is on what partners meet from now on; `assign` is where freshness holds something up.
+                finding.with_severity(Severity::Note)
+            } else {
+                finding
+            }
+        })
+        .collect();
+    let report = Report::new(findings);
+    let parts = parts(&report, &judgement, &case);
+    let coverage = coverage(leaf, &case.hold.wanted);
+    let verdict = report.verdict();
+    let shown = Shown {
+        case: &case,
+        leaf,
+        parts: &parts,
+        coverage: &coverage,
+        judgement: &judgement,
+        at,
+        verdict,
+    };
+    let outcome = Outcome {
+        exit: Some(Exit::from(verdict)),
+        result: shown.json(),
+        text: match args.format {
+            Format::Nagios => shown.nagios(&report),
+            Format::Table | Format::Json => shown.text(context.verbose()),
+        },
+        findings_shown: true,
+        ..Outcome::default()
+    };
+    Ok(outcome.with_findings(report))
+}
+
+/// The Baseline Requirements bind what ends in a public root: by the system's roots that is seen when the path is found.
+fn judge_as_sent(case: &Case, expectation: Expectation<'_>) -> Judgement {
+    let judge = |expectation: &Expectation<'_>| judge(&case.chain, case.key.as_ref(), expectation);
+    if case.hold.public && case.by_system_roots {
+        let as_private = judge(&Expectation {
+            public: false,
+            ..expectation.clone()
+        });
+        if as_private.path.is_empty() {
+            return as_private;
+        }
+    }
+    judge(&expectation)
+}
+
+/// Nothing in the files can be read as a certificate: that is a finding, and nothing else was judged.
+fn malformed(args: &VerifyArgs, context: &Context, case: &Case) -> Outcome {
+    let first = case.damaged.first();
+    let text = match args.format {
+        Format::Nagios => format!(
+            "CERTIFICATE CRITICAL - {}: {}\n",
+            nagios::plain(&case.subject),
+            first
+                .map(|finding| nagios::plain(&finding.what))
+                .unwrap_or_default()
+        ),
+        Format::Table | Format::Json => {
+            let told: String = case.damaged.iter().map(render::finding).collect();
+            format!("{}\n{told}", case.subject)
+        }
+    };
+    let _ = context;
+    Outcome {
+        text,
+        findings_shown: true,
+        exit: Some(Exit::Critical),
+        result: json!({
+            "subject": case.subject,
+            "verdict": "critical",
+            "certificate": null,
+            "chain": [],
+            "path": [],
+            "parts": [],
+            "names": [],
+        }),
+        ..Outcome::default()
+    }
+    .with_findings(case.damaged.iter().cloned())
+}

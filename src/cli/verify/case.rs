@@ -1,0 +1,457 @@
+//! What is judged, and against what: a generation of the state, or files.
+
+use super::{ProfileWord, VerifyArgs};
+use crate::check::Hold;
+use crate::cli::exit::FailureKind;
+use crate::cli::expectation::{self, ForCertificate};
+use crate::cli::output::Failure;
+use crate::cli::{Context, passphrase};
+use crate::deployment::{Deployment, LifeLeft, RootsSource};
+use crate::explain::{Explain, Explanation, printable};
+use crate::findings::{Code, Finding, Severity};
+use crate::names::Slug;
+use crate::store::{Store, StoreError, atomic};
+use crate::verify::{Expectation, MAX_CERTIFICATES, TrustSet, too_many};
+use crate::x509::container::{self, Contents};
+use crate::x509::{Certificate, Fingerprint, PrivateKey, X509Error};
+use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+
+/// What is judged, and against what.
+pub(super) struct Case {
+    /// For people: `external-edge/4`, a path.
+    pub(super) subject: String,
+    /// Leaf first.
+    pub(super) chain: Vec<Certificate>,
+    pub(super) key: Option<PrivateKey>,
+    /// Why there is no key to compare.
+    pub(super) key_missing: String,
+    /// Findings from reading.
+    pub(super) damaged: Vec<Finding>,
+    pub(super) hold: Hold,
+    /// Whether the system's roots stand in for an issuer that is not known.
+    pub(super) by_system_roots: bool,
+    /// Whether it is shown to SIP peers that verify clients.
+    pub(super) proves_sip: bool,
+    /// Warn when less is left of its life.
+    pub(super) warn_below: Option<LifeLeft>,
+}
+
+pub(super) fn case(
+    args: &VerifyArgs,
+    context: &Context,
+    at: OffsetDateTime,
+) -> Result<Case, Failure> {
+    match args.items.as_slice() {
+        [] => generation(args, context, None, None, at),
+        [only] => match lineage(context, only)? {
+            Some((name, number)) => generation(args, context, Some(&name), number, at),
+            None => files(args, context, at),
+        },
+        _ => files(args, context, at),
+    }
+}
+
+/// The certificate that a word names, if it does; a word that can be nothing else and names none is an error.
+fn lineage(context: &Context, word: &str) -> Result<Option<(Slug, Option<u32>)>, Failure> {
+    let (name, number) = match word.split_once('/') {
+        None => (word, None),
+        Some((name, number)) => match number.parse::<u32>() {
+            Ok(number) if number > 0 => (name, Some(number)),
+            Ok(_) | Err(_) => return Ok(None),
+        },
+    };
+    let Ok(name) = Slug::parse(name) else {
+        return Ok(None);
+    };
+    let exists = Path::new(word).exists();
+    let deployment = match context.find_deployment() {
+        Ok(found) => found,
+        // A file can be judged beside a deployment that cannot be read.
+        Err(_) if exists => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    if let Some(found) = &deployment
+        && found.certificate(&name).is_some()
+    {
+        return Ok(Some((name, number)));
+    }
+    if exists {
+        return Ok(None);
+    }
+    let stored = Store::open(&context.state_directory(deployment.as_ref()))
+        .and_then(|store| store.certificates());
+    match (stored, &deployment) {
+        (Ok(known), _) if known.contains(&name) => Ok(Some((name, number))),
+        (_, Some(found)) => context
+            .certificate(found, Some(&name))
+            .map(|_| Some((name, number))),
+        (_, None) => Ok(None),
+    }
+}
+
+fn store_failure(error: &StoreError) -> Failure {
+    Failure::from_error(FailureKind::Failed, error)
+}
+
+fn generation(
+    args: &VerifyArgs,
+    context: &Context,
+    name: Option<&Slug>,
+    number: Option<u32>,
+    at: OffsetDateTime,
+) -> Result<Case, Failure> {
+    let found = context.find_deployment()?;
+    let state = context.state_directory(found.as_ref());
+    let store = Store::open(&state).map_err(|error| store_failure(&error))?;
+    let name = match (name, &found) {
+        (Some(name), _) => name.clone(),
+        (None, Some(deployment)) => context.certificate(deployment, None)?.name.clone(),
+        (None, None) => only_stored(&store)?,
+    };
+    let number = match number {
+        Some(number) => number,
+        None => newest(&store, &name)?,
+    };
+    let files = store
+        .generation_files(&name, number)
+        .map_err(|error| store_failure(&error))?;
+    let subject = format!("{name}/{number}");
+    let contents =
+        container::read(&files.fullchain, None).map_err(|error| unreadable(&subject, &error))?;
+    let certificate = found
+        .as_ref()
+        .and_then(|deployment| deployment.certificate(&name));
+    let (source, base) = match (&found, certificate) {
+        (Some(deployment), Some(certificate)) => (
+            certificate.key.passphrase.as_ref(),
+            deployment.base.as_path(),
+        ),
+        _ => (None, Path::new("")),
+    };
+    let opened = passphrase::open_stored(&files.key, source, base, &subject);
+    let (key, key_missing, damaged) = match opened {
+        Ok(key) => (Some(key), String::new(), Vec::new()),
+        Err(finding) => (None, finding.why.clone(), vec![*finding]),
+    };
+    let expected = match (&found, certificate) {
+        (Some(deployment), Some(certificate)) => Some(expectation::for_certificate(
+            context,
+            deployment,
+            certificate,
+            at,
+        )?),
+        _ => None,
+    };
+    let planned = expected.is_some();
+    let proves_sip = expected
+        .as_ref()
+        .is_some_and(|expected| expected.proves_sip);
+    let warn_below = expected
+        .as_ref()
+        .map_or(Expectation::new(at).warn_below, |expected| {
+            Some(LifeLeft::Share(expected.renew_at))
+        });
+    let mut hold = match expected {
+        Some(expected) => held(expected),
+        None => plain_hold(args, context)?,
+    };
+    lay_over(args, context, &mut hold)?;
+    Ok(Case {
+        subject,
+        chain: contents
+            .certificates
+            .into_iter()
+            .map(|(_, one)| one)
+            .collect(),
+        key,
+        key_missing,
+        damaged,
+        hold,
+        by_system_roots: !planned,
+        proves_sip,
+        warn_below,
+    })
+}
+
+fn only_stored(store: &Store) -> Result<Slug, Failure> {
+    let known = store
+        .certificates()
+        .map_err(|error| store_failure(&error))?;
+    match known.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(Failure::usage(
+            "what to verify is not clear",
+            format!("the state holds {} certificates", known.len()),
+            "name a certificate, or files",
+        )),
+    }
+}
+
+fn newest(store: &Store, name: &Slug) -> Result<u32, Failure> {
+    let generations = store
+        .generations(name)
+        .map_err(|error| store_failure(&error))?;
+    generations
+        .iter()
+        .map(|record| record.number)
+        .max()
+        .ok_or_else(|| {
+            Failure::new(
+                FailureKind::Failed,
+                Explanation {
+                    code: "verify.no-generation",
+                    what: format!("{name} has no generation to verify"),
+                    place: store.folder().display().to_string(),
+                    why: "no reply was imported yet".to_owned(),
+                    mend: "`edgecert import FILE` takes the CA's reply in; a file is named ./NAME"
+                        .to_owned(),
+                },
+            )
+        })
+}
+
+fn held(expected: ForCertificate) -> Hold {
+    Hold {
+        name: expected.trust.name.clone(),
+        public: expected.profile.public,
+        trust: Some(expected.trust),
+        wanted: expected.wanted,
+    }
+}
+
+/// The system's roots and no name.
+fn plain_hold(args: &VerifyArgs, context: &Context) -> Result<Hold, Failure> {
+    let trust = match args.roots.is_empty() {
+        true => Some(context.trust(&[RootsSource::System], Path::new(""))?),
+        false => None,
+    };
+    Ok(Hold {
+        name: "system".to_owned(),
+        trust,
+        wanted: Vec::new(),
+        public: args.roots.is_empty() && args.profile == ProfileWord::WebPki,
+    })
+}
+
+/// `--roots` and `--name` count before what the deployment says.
+fn lay_over(args: &VerifyArgs, context: &Context, hold: &mut Hold) -> Result<(), Failure> {
+    if !args.roots.is_empty() {
+        let trust: TrustSet = context.trust(&args.roots, Path::new(""))?;
+        hold.name = trust.name.clone();
+        hold.trust = Some(trust);
+        let all_public = args.roots.iter().all(|source| match source {
+            RootsSource::System | RootsSource::Mozilla => true,
+            RootsSource::Path(_) => false,
+        });
+        hold.public = args.profile == ProfileWord::WebPki && (all_public || args.strict);
+    }
+    if !args.name.is_empty() {
+        hold.wanted = args.name.iter().map(expectation::wanted_of).collect();
+    }
+    Ok(())
+}
+
+fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Case, Failure> {
+    let mut certificates: Vec<Certificate> = Vec::new();
+    let mut first_count = 0;
+    let mut keys: Vec<PrivateKey> = Vec::new();
+    let mut damaged = Vec::new();
+    for (index, item) in args.items.iter().enumerate() {
+        let bytes = atomic::read_secret(Path::new(item), container::MAX_BYTES as u64)
+            .map_err(|error| no_such_item(context, item, &error))?;
+        match container::read(&bytes, None) {
+            Ok(contents) => take(item, contents, &mut certificates, &mut keys, &mut damaged),
+            Err(error) => damaged.push(damaged_finding(item, "", &error)),
+        }
+        if index == 0 {
+            first_count = certificates.len();
+        }
+    }
+    if let Some(path) = &args.key {
+        keys.insert(0, read_key(path)?);
+    }
+    // The leaf stands in the first file; a file of CA certificates alone is judged by its first.
+    let leaf = certificates
+        .iter()
+        .take(first_count)
+        .position(|one| !one.is_ca())
+        .unwrap_or(0);
+    if leaf < certificates.len() {
+        let one = certificates.remove(leaf);
+        certificates.insert(0, one);
+    }
+    if certificates.is_empty() && damaged.is_empty() {
+        let item = args.items.first().map(String::as_str).unwrap_or_default();
+        damaged.push(Finding::new(
+            Code::FormMalformed,
+            printable(item),
+            "no certificate stands in the file",
+            match keys.is_empty() {
+                true => "it holds other things",
+                false => "it holds a private key",
+            },
+            "name the file with the certificate",
+        ));
+    }
+    let mut hold = match certificates.first() {
+        Some(leaf) if args.roots.is_empty() || args.name.is_empty() => {
+            hold_of_file(args, context, leaf, at)?
+        }
+        Some(_) | None => Hold {
+            name: String::new(),
+            trust: None,
+            wanted: Vec::new(),
+            public: false,
+        },
+    };
+    lay_over(args, context, &mut hold)?;
+    let leaf_key = certificates.first().map(|leaf| leaf.facts().spki_sha256);
+    let matching = keys
+        .iter()
+        .position(|key| Some(key.spki_sha256()) == leaf_key)
+        .filter(|_| args.key.is_none())
+        .unwrap_or(0);
+    Ok(Case {
+        subject: args
+            .items
+            .iter()
+            .map(|item| printable(item))
+            .collect::<Vec<_>>()
+            .join(", "),
+        chain: certificates,
+        key: (matching < keys.len()).then(|| keys.swap_remove(matching)),
+        key_missing: "no key was given (--key FILE)".to_owned(),
+        damaged,
+        hold,
+        by_system_roots: !args.strict,
+        proves_sip: false,
+        warn_below: Expectation::new(at).warn_below,
+    })
+}
+
+fn take(
+    item: &str,
+    contents: Contents,
+    certificates: &mut Vec<Certificate>,
+    keys: &mut Vec<PrivateKey>,
+    damaged: &mut Vec<Finding>,
+) {
+    for (_, one) in contents.certificates {
+        if !certificates.contains(&one) {
+            certificates.push(one);
+        }
+    }
+    keys.extend(contents.keys.into_iter().map(|(_, key)| key));
+    for (block, problem) in &contents.problems {
+        damaged.push(damaged_finding(item, block, problem));
+    }
+}
+
+fn damaged_finding(item: &str, block: &str, error: &X509Error) -> Finding {
+    let told = error.explain();
+    let place = match block {
+        "" => printable(item),
+        block => printable(&format!("{item}, {block}")),
+    };
+    let finding = Finding::new(Code::FormMalformed, place, told.what, told.why, told.mend);
+    // A key that cannot be opened says nothing about the certificate.
+    let is_closed_key = matches!(
+        error,
+        X509Error::PassphraseMissing
+            | X509Error::LegacyEncryption { .. }
+            | X509Error::UnsupportedEncryption { .. }
+            | X509Error::KdfTooCostly { .. }
+            | X509Error::TooManyEncryptedKeys { .. }
+    );
+    match is_closed_key {
+        true => finding.with_severity(Severity::Note),
+        false => finding,
+    }
+}
+
+/// A file whose key is that of a certificate of the deployment is held against it; any other against the system's
+/// roots and no name.
+fn hold_of_file(
+    args: &VerifyArgs,
+    context: &Context,
+    leaf: &Certificate,
+    at: OffsetDateTime,
+) -> Result<Hold, Failure> {
+    if let Ok(Some(deployment)) = context.find_deployment()
+        && let Some(certificate) = owner(context, &deployment, &leaf.facts().spki_sha256)
+    {
+        return expectation::for_certificate(context, &deployment, certificate, at).map(held);
+    }
+    plain_hold(args, context)
+}
+
+fn owner<'a>(
+    context: &Context,
+    deployment: &'a Deployment,
+    key: &Fingerprint,
+) -> Option<&'a crate::deployment::Certificate> {
+    let store = Store::open(&context.state_directory(Some(deployment))).ok()?;
+    let key = key.to_string();
+    deployment.certificates.iter().find(|certificate| {
+        let generation = store
+            .generations(&certificate.name)
+            .is_ok_and(|all| all.iter().any(|one| one.leaf.spki_sha256 == key));
+        generation
+            || store
+                .requests(Some(&certificate.name))
+                .is_ok_and(|all| all.iter().any(|one| one.spki_sha256 == key))
+    })
+}
+
+fn read_key(path: &Path) -> Result<PrivateKey, Failure> {
+    let bytes = atomic::read_secret(path, PrivateKey::MAX_BYTES as u64)
+        .map_err(|error| store_failure(&error))?;
+    PrivateKey::read(&bytes, None).map_err(|error| unreadable(&path.display().to_string(), &error))
+}
+
+pub(super) fn read_untrusted(paths: &[PathBuf]) -> Result<Vec<Certificate>, Failure> {
+    let mut all = Vec::new();
+    for path in paths {
+        let bytes = atomic::read_limited(path, container::MAX_BYTES as u64)
+            .map_err(|error| store_failure(&error))?;
+        let contents = container::read(&bytes, None)
+            .map_err(|error| unreadable(&path.display().to_string(), &error))?;
+        all.extend(contents.certificates.into_iter().map(|(_, one)| one));
+    }
+    if all.len() > MAX_CERTIFICATES {
+        let told = too_many(all.len());
+        let what = "--untrusted holds too many certificates";
+        return Err(Failure::usage(what, told.why, told.mend));
+    }
+    Ok(all)
+}
+
+fn unreadable(place: &str, error: &X509Error) -> Failure {
+    Failure::new(
+        FailureKind::Failed,
+        Explanation {
+            place: printable(place),
+            ..error.explain()
+        },
+    )
+}
+
+fn no_such_item(context: &Context, item: &str, error: &StoreError) -> Failure {
+    let mut failure = store_failure(error);
+    if Slug::parse(item).is_ok() && error.is_not_found() {
+        let known: Vec<String> = match context.find_deployment() {
+            Ok(Some(deployment)) => deployment
+                .certificates
+                .iter()
+                .map(|one| one.name.to_string())
+                .collect(),
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        failure.explanation.mend = match known.is_empty() {
+            true => "name a file that is there; there is no deployment whose certificates could be meant".to_owned(),
+            false => format!("name a file that is there, or one of {}", known.join(", ")),
+        };
+    }
+    failure
+}
