@@ -1,0 +1,223 @@
+//! The help that every command gives, and the exit codes of wrong usage, by family.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod world;
+
+use world::World;
+
+/// Columns of the narrowest terminal that the help is made for.
+const COLUMNS: usize = 100;
+
+/// Every command, with whether its help shows examples.
+const COMMANDS: &[&[&str]] = &[
+    &["init"],
+    &["plan"],
+    &["request"],
+    &["request", "list"],
+    &["request", "show"],
+    &["request", "cancel"],
+    &["import"],
+    &["verify"],
+    &["assign"],
+    &["rollback"],
+    &["check"],
+    &["list"],
+    &["show"],
+    &["needs-renewal"],
+    &["renew"],
+    &["prune"],
+    &["remove"],
+    &["gateway"],
+    &["gateway", "run"],
+    &["gateway", "status"],
+    &["lab"],
+    &["lab", "ca"],
+    &["lab", "sign"],
+    &["lab", "demo"],
+    &["log"],
+    &["doctor"],
+    &["schema"],
+    &["completions"],
+    &["man"],
+];
+
+/// Commands whose help teaches by examples.
+const WITH_EXAMPLES: &[&str] = &[
+    "list",
+    "show",
+    "prune",
+    "remove",
+    "log",
+    "doctor",
+    "schema",
+    "completions",
+    "man",
+];
+
+fn help(world: &World, words: &[&str]) -> String {
+    let mut arguments = words.to_vec();
+    arguments.push("-h");
+    world
+        .run_with(&arguments, &[("COLUMNS", "100")])
+        .ended(0)
+        .stdout
+}
+
+#[test]
+fn every_command_says_what_it_is_for_and_fits_the_screen() {
+    let world = World::new();
+    for words in COMMANDS.iter().chain(&[&[] as &[&str]]) {
+        let text = help(&world, words);
+        let about = text.lines().next().unwrap_or_default();
+        assert!(
+            about.chars().next().is_some_and(char::is_uppercase) && about.len() > 10,
+            "{words:?}: {about:?}"
+        );
+        assert!(text.contains("Usage: edgecert"), "{words:?}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{words:?}: {line:?}");
+        }
+    }
+    for word in WITH_EXAMPLES {
+        assert!(help(&world, &[word]).contains("Examples:\n"), "{word}");
+    }
+    for words in COMMANDS
+        .iter()
+        .filter(|words| !matches!(words, [above] if ["gateway", "lab"].contains(above)))
+    {
+        assert!(help(&world, words).contains("Example"), "{words:?}");
+    }
+}
+
+#[test]
+fn the_help_names_every_command() {
+    let world = World::new();
+    for words in COMMANDS {
+        let (last, above) = words.split_last().unwrap();
+        let text = help(&world, above);
+        assert!(
+            text.lines()
+                .any(|line| line.trim_start().starts_with(&format!("{last} "))),
+            "{words:?} is not named in\n{text}"
+        );
+    }
+    // and no command is left out here
+    let listed = help(&world, &[]);
+    let commands = listed
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    for command in commands {
+        assert!(
+            COMMANDS.contains(&[command].as_slice()),
+            "{command} is not tested here"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_ends_as_the_family_of_the_command_promises() {
+    let world = World::new();
+    for (arguments, code) in [
+        (&["request", "--no-such-flag"][..], 64),
+        (&["request", "show"], 64),
+        (&["import"], 64),
+        (&["assign", "UPPER"], 64),
+        (&["init", "--no-such-flag"], 64),
+        (&["remove"], 64),
+        (&["prune", "--keep", "many"], 64),
+        (&["plan", "--no-such-flag"], 64),
+        (&["list", "surplus"], 64),
+        (&["show", "a/b/c"], 64),
+        (&["request", "list", "--no-such-flag"], 64),
+        (&["schema", "no-such-schema"], 64),
+        (&["completions", "no-such-shell"], 64),
+        (&["man"], 64),
+        (&["check", "--no-such-flag"], 3),
+        (&["verify", "--at", "noon"], 3),
+        (&["log", "--last", "all"], 3),
+        (&["doctor", "surplus"], 3),
+        (&["gateway", "status", "--no-such-flag"], 3),
+        (&["gateway", "run", "--no-such-flag"], 64),
+        (&["gateway"], 64),
+        (&["needs-renewal", "--no-such-flag"], 255),
+        (&["needs-renewal", "UPPER"], 255),
+        (&["no-such-command"], 64),
+        (&[], 64),
+    ] {
+        let ran = world.run(arguments);
+        assert_eq!(ran.code, code, "{arguments:?}: {ran:#?}");
+        assert!(!ran.stderr.is_empty(), "{arguments:?} says nothing");
+        assert_eq!(
+            ran.stdout, "",
+            "{arguments:?}: help for wrong usage is no result"
+        );
+        if arguments.is_empty() || arguments == ["gateway"] {
+            continue;
+        }
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let ran = world.run(&arguments).ended(code);
+        let document = ran.json();
+        assert_eq!(document["exit_code"], code, "{document:#}");
+        assert_eq!(document["ok"], false, "{document:#}");
+        for key in ["code", "what", "where", "why", "mend"] {
+            assert!(
+                document["error"][key].is_string(),
+                "{arguments:?}, {key}: {document:#}"
+            );
+        }
+        assert_ne!(document["error"]["what"], "", "{arguments:?}");
+        assert_eq!(
+            ran.stderr, "",
+            "{arguments:?}: one document and nothing beside it"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_in_four_parts() {
+    let world = World::new();
+    for arguments in [
+        &["request", "show"][..],
+        &["verify", "--at", "yesterday", "x.pem"],
+        &["check", "-w", "30"],
+        &["import", "x.pem", "--accept", "names.missing"],
+        &["list", "--no-such-flag"],
+    ] {
+        let ran = world.run(arguments);
+        for part in ["error: ", "  where  ", "  why    ", "  mend   "] {
+            assert!(ran.stderr.contains(part), "{arguments:?}: {}", ran.stderr);
+        }
+        assert!(ran.stderr.contains("-h`"), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn asking_for_help_or_the_version_is_no_error() {
+    let world = World::new();
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["check", "--help"],
+        &["needs-renewal", "-h"],
+    ] {
+        let ran = world.run(arguments).ended(0);
+        assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:#?}");
+    }
+    world
+        .run(&["--version"])
+        .ended(0)
+        .said(env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_mistyped_command_is_answered_with_the_right_one() {
+    let world = World::new();
+    world.run(&["chek"]).ended(64).said("'check'");
+    world.run(&["list", "--jsno"]).ended(64).said("--json");
+}
