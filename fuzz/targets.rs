@@ -1,0 +1,589 @@
+//! One function for every reader of foreign bytes: it reads them, and asserts what must hold whatever they are.
+//!
+//! No panic, the limits, what is printed is read back, and nothing that could steer a terminal in any message. The
+//! functions are driven by cargo-fuzz (`fuzz_targets/`, `scripts/fuzz`) and, on the stable compiler, by
+//! `tests/fuzz_corpus.rs` over `fixtures/fuzz/` and mutations of it. A crash becomes a named file there.
+
+use edgecert::check::endpoint;
+use edgecert::deployment::Deployment;
+use edgecert::explain::Explain;
+use edgecert::names::{Domain, Identifier, Slug};
+use edgecert::request::{IssuerProfile, ProfileError};
+use edgecert::store::{
+    AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord,
+};
+use edgecert::verify::{Expectation, judge};
+use edgecert::wire::{control, sip, xmpp};
+use edgecert::x509::{
+    Certificate, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
+};
+use std::path::Path;
+use time::macros::datetime;
+
+/// A target: its name, which is that of its folder below `fixtures/fuzz`, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 12] = [
+    ("pem", pem),
+    ("certificate", certificate),
+    ("csr", csr),
+    ("container", container),
+    ("key", key),
+    ("xmpp_stream", xmpp_stream),
+    ("sip_head", sip_head),
+    ("control", control),
+    ("deployment", deployment),
+    ("profile", profile),
+    ("names", names),
+    ("records", records),
+];
+
+/// The passphrase of the encrypted keys among the seeds.
+const PASSPHRASE: &str = "fuzz";
+
+/// PEM: blocks are counted, placed and bounded; what is encoded is scanned again.
+pub fn pem(bytes: &[u8]) {
+    let blocks = armour::scan(bytes);
+    let mut line = 0;
+    let mut decoded = 0;
+    for (at, block) in blocks.iter().enumerate() {
+        assert_eq!(block.number, at + 1);
+        assert!(block.line >= line, "lines go on");
+        line = block.line;
+        match &block.content {
+            Ok(content) => {
+                decoded += content.len();
+                if is_plain(&block.label) {
+                    assert_encodes(&block.label, content);
+                }
+            }
+            Err(reason) => assert_harmless(reason),
+        }
+    }
+    assert!(decoded <= bytes.len(), "base64 never grows");
+    assert!(
+        line <= 1 + bytes
+            .iter()
+            .filter(|byte| matches!(byte, b'\r' | b'\n'))
+            .count()
+    );
+    assert_encodes("CERTIFICATE", bytes);
+}
+
+/// A certificate in DER: read, judged, ordered, printed and read again.
+pub fn certificate(bytes: &[u8]) {
+    match Certificate::from_der(bytes) {
+        Ok(certificate) => assert_certificate(&certificate, bytes),
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// A request, PEM or DER: what was read is read again, the same.
+pub fn csr(bytes: &[u8]) {
+    match Csr::read(bytes) {
+        Ok(csr) => assert_csr(&csr),
+        Err(error) => assert_explained(&error),
+    }
+    match Csr::from_der(bytes) {
+        Ok(csr) => {
+            assert_eq!(csr.der, bytes);
+            assert_csr(&csr);
+        }
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// A file of any form: every block is either taken or a problem with a place.
+pub fn container(bytes: &[u8]) {
+    match container::read(bytes, None) {
+        Ok(contents) => {
+            assert!(bytes.len() <= container::MAX_BYTES);
+            let count = contents.certificates.len() + contents.keys.len() + contents.requests.len();
+            assert!(count + contents.problems.len() <= container::MAX_BLOCKS);
+            for (_, certificate) in &contents.certificates {
+                assert_certificate(certificate, certificate.der());
+            }
+            for (_, request) in &contents.requests {
+                assert_csr(request);
+            }
+            for (place, problem) in &contents.problems {
+                assert_harmless(place);
+                assert_explained(problem);
+            }
+            let mut certificates = contents.certificates.into_iter().map(|(_, one)| one);
+            if let Some(leaf) = certificates.next() {
+                let _ = order(leaf, certificates.take(8).collect());
+            }
+        }
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// A private key of any form, without and with a passphrase: what was read is written and read again.
+pub fn key(bytes: &[u8]) {
+    for passphrase in [None, Some(Passphrase::new(PASSPHRASE.to_owned()))] {
+        match PrivateKey::read(bytes, passphrase.as_ref()) {
+            Ok(key) => {
+                let pem = key
+                    .to_pem(None)
+                    .expect("a key that was read can be written");
+                let again = PrivateKey::read(pem.as_bytes(), None).expect("and read again");
+                assert_eq!(again.spki_der(), key.spki_der());
+                assert_eq!(key.spki_sha256(), Fingerprint::of(key.spki_der()));
+                let shown = format!("{key:?}");
+                assert!(!pem.lines().any(|row| row.len() > 40 && shown.contains(row)));
+                // It needs no passphrase, so the second round would tell nothing new.
+                return;
+            }
+            Err(error) => assert_explained(&error),
+        }
+    }
+}
+
+/// Both machines of a stream. The first byte says which, the second how the rest is cut.
+pub fn xmpp_stream(bytes: &[u8]) {
+    let (choice, cuts, stream) = match bytes {
+        [choice, cuts, stream @ ..] => (*choice, *cuts, stream),
+        [] | [_] => return,
+    };
+    let kind = match choice & 1 {
+        0 => xmpp::StreamKind::Server,
+        _ => xmpp::StreamKind::Client,
+    };
+    let pieces = cut(stream, cuts);
+    if choice & 2 == 0 {
+        let offer = match choice & 12 {
+            0 => xmpp::TlsOffer::None,
+            4 => xmpp::TlsOffer::Optional,
+            _ => xmpp::TlsOffer::Required,
+        };
+        serve(kind, offer, &pieces);
+        return;
+    }
+    let starttls = choice & 4 == 0;
+    let split = talk(kind, starttls, &pieces);
+    // Inside TLS there is nothing to inject, so that the cuts must not matter. A header without a version is the
+    // exception: the silence behind it is the end (RFC 6120 §4.7.5).
+    if !starttls && stream.len() <= xmpp::MAX_BYTES {
+        let whole = talk(kind, starttls, &[stream]);
+        if let (Some(split), Some(whole)) = (split, whole)
+            && split.0.version.is_some()
+        {
+            assert_eq!(split, whole);
+        }
+    }
+}
+
+/// The head of a SIP answer: an answer for a part of it is the answer for the whole.
+pub fn sip_head(bytes: &[u8]) {
+    let whole = sip::read_status(bytes);
+    match &whole {
+        Ok(Some(status)) => {
+            assert!((100..700).contains(&status.code));
+            assert_harmless(&status.reason);
+        }
+        Ok(None) => assert!(bytes.len() <= sip::MAX_BYTES),
+        Err(error) => assert_explained(error),
+    }
+    for end in [
+        bytes.len() / 3,
+        bytes.len() / 2,
+        bytes.len().saturating_sub(1),
+    ] {
+        match sip::read_status(bytes.get(..end).unwrap_or_default()) {
+            Ok(Some(early)) => assert_eq!(whole, Ok(Some(early))),
+            Ok(None) => {}
+            Err(_) => assert!(whole.is_err()),
+        }
+    }
+}
+
+/// The control talk from both ends: requests are printed and read again, answers are taken from a peer in pieces.
+pub fn control(bytes: &[u8]) {
+    match control::read_request(bytes) {
+        Ok(Some(request)) => {
+            assert!(bytes.len() <= control::MAX_LINE + 1);
+            let line = control::write_request(&request).expect("what was read fits");
+            let again = control::read_request(&line)
+                .expect("our own line")
+                .expect("a whole one");
+            assert_eq!(
+                serde_json::to_value(&again).expect("a request is JSON"),
+                serde_json::to_value(&request).expect("a request is JSON")
+            );
+        }
+        Ok(None) => assert!(bytes.len() <= control::MAX_LINE),
+        Err(error) => assert_explained(&error),
+    }
+    let mut peer = Peer {
+        says: bytes,
+        heard: 0,
+    };
+    match control::ask(&mut peer, &control::Request::Status) {
+        Ok(answer) => {
+            let line = control::write_answer(&answer).expect("what was read fits");
+            assert_eq!(line.last(), Some(&b'\n'));
+        }
+        Err(error) => assert_explained(&error),
+    }
+    assert!(peer.heard > 0);
+}
+
+/// A deployment file: sound, or mistakes with places that lie in the text.
+pub fn deployment(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match Deployment::parse(&text, Path::new("/etc/edgecert/edgecert.toml")) {
+        Ok(deployment) => {
+            assert!(text.len() <= Deployment::MAX_BYTES);
+            for domain in deployment
+                .edge
+                .sip_domains
+                .iter()
+                .chain(&deployment.edge.xmpp_domains)
+            {
+                assert_eq!(Domain::parse(domain.as_str()).as_ref(), Ok(domain));
+            }
+            for certificate in &deployment.certificates {
+                assert!(deployment.issuer_of(certificate).is_some());
+                for gateway in deployment.gateways_of(&certificate.name) {
+                    let listeners = gateway.listeners();
+                    let _ = deployment.handshakes(certificate, &[], &listeners);
+                }
+            }
+        }
+        Err(error) => {
+            assert_mistakes(&text, &error.mistakes);
+            assert_explained(&error);
+        }
+    }
+}
+
+/// An issuer profile, as [`deployment`].
+pub fn profile(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match IssuerProfile::parse("fuzz", &text, "fuzz.toml") {
+        Ok(profile) => {
+            assert!(text.len() <= IssuerProfile::MAX_BYTES);
+            assert!(profile.renew_at > 0.0 && profile.renew_at < 1.0);
+            assert!(!profile.common_name || profile.takes("CN"));
+        }
+        Err(error) => {
+            if let ProfileError::Invalid { mistakes, .. } = &error {
+                assert_mistakes(&text, mistakes);
+            }
+            assert_explained(&error);
+        }
+    }
+}
+
+/// Names, certificates' names and lists of targets, as they are typed: print is the inverse of parse.
+pub fn names(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match Identifier::parse_typed(&text) {
+        Ok(name) => {
+            assert_eq!(
+                Identifier::parse_typed(&name.to_typed()).as_ref(),
+                Ok(&name)
+            );
+            assert_eq!(
+                Identifier::from_presented(&name.to_presented()).as_ref(),
+                Some(&name)
+            );
+        }
+        Err(error) => assert_explained(&error),
+    }
+    match Domain::parse(&text) {
+        Ok(domain) => {
+            assert!(domain.as_str().len() <= edgecert::names::domain::MAX_DOMAIN_BYTES);
+            assert!(domain.as_str().is_ascii());
+            assert_eq!(Domain::parse(domain.as_str()).as_ref(), Ok(&domain));
+            assert_eq!(Domain::parse(&domain.to_unicode()).as_ref(), Ok(&domain));
+        }
+        Err(error) => assert_explained(&error),
+    }
+    match Slug::parse(&text) {
+        Ok(slug) => {
+            assert_eq!(slug.as_str(), text);
+            assert!(!text.contains(['/', '.']), "a name never becomes a path");
+        }
+        Err(error) => assert_explained(&error),
+    }
+    match endpoint::read_list(&text) {
+        Ok(targets) => assert!(targets.len() <= endpoint::MAX_TARGETS),
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// Records of the state and lines of the journal: what is printed is read again, the same.
+pub fn records(bytes: &[u8]) {
+    macro_rules! read_again {
+        ($($record:ty),+) => {$(
+            if let Ok(record) = serde_json::from_slice::<$record>(bytes) {
+                // Times are cut to milliseconds as they are printed, so that the law holds from then on.
+                let printed = serde_json::to_string(&record).expect("a record is JSON");
+                let again: $record = serde_json::from_str(&printed).expect("our own JSON");
+                assert_eq!(serde_json::to_string(&again).expect("a record is JSON"), printed);
+                assert!(!printed.contains('\n'), "a line stays one");
+            }
+        )+};
+    }
+    read_again!(
+        JournalEntry,
+        RequestRecord,
+        GenerationRecord,
+        AssignmentRecord,
+        IntentRecord
+    );
+}
+
+/// Cuts bytes into pieces of 1 to 64, by a small generator.
+fn cut(mut bytes: &[u8], seed: u8) -> Vec<&[u8]> {
+    let mut state = u32::from(seed);
+    let mut pieces = Vec::new();
+    while !bytes.is_empty() {
+        state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        // One seed in four cuts finely, the others leave larger pieces.
+        let most = if seed & 3 == 0 { 4 } else { 64 };
+        let length = ((state >> 16) as usize % most + 1).min(bytes.len());
+        let (piece, rest) = bytes.split_at(length);
+        pieces.push(piece);
+        bytes = rest;
+    }
+    pieces
+}
+
+/// The server's machine as the gateway drives it.
+fn serve(kind: xmpp::StreamKind, offer: xmpp::TlsOffer, pieces: &[&[u8]]) {
+    let mut stream = xmpp::ServerStream::new(kind);
+    let mut heard = Vec::new();
+    let mut answered = false;
+    for piece in pieces {
+        heard.extend_from_slice(piece);
+        let mut step = stream.feed(piece);
+        if let Ok(xmpp::ServerStep::Header(header)) = &step {
+            assert!(!answered, "the header is told once");
+            answered = true;
+            let answer = stream.answer("id'&<", offer);
+            assert_our_header(&answer, header);
+            step = stream.feed(&[]);
+        }
+        match step {
+            Ok(xmpp::ServerStep::Read) => {}
+            Ok(xmpp::ServerStep::Header(_)) => panic!("the header was told already"),
+            Ok(xmpp::ServerStep::StartTls(_)) => {
+                assert!(answered && offer != xmpp::TlsOffer::None);
+                assert_eq!(stream.feed(b"x"), Err(xmpp::XmppError::Injection));
+                return;
+            }
+            Ok(xmpp::ServerStep::Failure(bytes)) => {
+                assert!(answered && offer == xmpp::TlsOffer::None);
+                assert!(bytes.ends_with(xmpp::CLOSE));
+                return;
+            }
+            Ok(xmpp::ServerStep::Clear { replay }) => {
+                assert!(answered && heard.ends_with(&replay));
+                let (_, end) = xmpp::read_header(&heard)
+                    .expect("it was read")
+                    .expect("and whole");
+                assert_eq!(
+                    heard.len() - end,
+                    replay.len(),
+                    "nothing is lost or doubled"
+                );
+                return;
+            }
+            Err(error) => {
+                assert_explained(&error);
+                assert_eq!(stream.feed(b"<x/>"), Err(error));
+                let refusal = stream.refuse("id", "not-well-formed", "it's <bad> & \u{0}");
+                assert!(refusal.ends_with(xmpp::CLOSE));
+                return;
+            }
+        }
+        assert!(heard.len() <= xmpp::MAX_BYTES, "the limit holds");
+    }
+}
+
+/// The client's machine as the prober drives it; header and features when it came to a good end.
+fn talk(
+    kind: xmpp::StreamKind,
+    starttls: bool,
+    pieces: &[&[u8]],
+) -> Option<(xmpp::StreamHeader, Option<xmpp::Features>)> {
+    let mut stream = match starttls {
+        true => xmpp::ClientStream::starttls(kind, "probe.example", "a.example"),
+        false => xmpp::ClientStream::inside_tls(kind, "probe.example", "a.example"),
+    };
+    assert!(matches!(stream.feed(&[]), Ok(xmpp::ClientStep::Send(_))));
+    let mut heard = 0;
+    for piece in pieces {
+        heard += piece.len();
+        match stream.feed(piece) {
+            Ok(xmpp::ClientStep::Read | xmpp::ClientStep::Send(_)) => {}
+            Ok(xmpp::ClientStep::StartTls) => {
+                assert!(starttls && stream.rest().is_empty());
+                assert_eq!(stream.feed(b"x"), Err(xmpp::XmppError::Injection));
+                return None;
+            }
+            Ok(xmpp::ClientStep::Done) => {
+                assert!(!starttls);
+                let header = stream.header().expect("there is no end without a header");
+                return Some((header.clone(), stream.features().cloned()));
+            }
+            Err(error) => {
+                assert_explained(&error);
+                assert_eq!(stream.feed(b"<x/>"), Err(error));
+                return None;
+            }
+        }
+        assert!(heard <= xmpp::MAX_BYTES, "the limit holds");
+    }
+    None
+}
+
+/// Our header is sound XML whatever the peer's held, and turns its addresses round.
+fn assert_our_header(answer: &[u8], peer: &xmpp::StreamHeader) {
+    let (ours, _) = xmpp::read_header(answer)
+        .expect("our own header can be read")
+        .expect("and is whole");
+    assert_eq!(ours.id.as_deref(), Some("id'&<"));
+    for (ours, theirs) in [(&ours.from, &peer.to), (&ours.to, &peer.from)] {
+        if let Some(ours) = ours {
+            let theirs = theirs.as_deref().unwrap_or_default();
+            // A character that XML cannot hold was replaced, one by one.
+            assert_eq!(ours.chars().count(), theirs.chars().count());
+        }
+    }
+}
+
+/// A control peer that says what it was given in small pieces and counts what it hears.
+struct Peer<'a> {
+    says: &'a [u8],
+    heard: usize,
+}
+
+impl std::io::Read for Peer<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = into.len().min(97);
+        self.says.read(into.get_mut(..length).unwrap_or_default())
+    }
+}
+
+impl std::io::Write for Peer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.heard += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_plain(label: &str) -> bool {
+    !label.is_empty()
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b' ')
+}
+
+fn assert_encodes(label: &str, content: &[u8]) {
+    let text = armour::encode(label, content);
+    let again = armour::scan(text.as_bytes());
+    match again.as_slice() {
+        [block] => {
+            assert_eq!(block.label, label);
+            assert_eq!(
+                block.content.as_ref().map(|bytes| bytes.as_slice()),
+                Ok(content)
+            );
+        }
+        blocks => panic!("{} blocks of one", blocks.len()),
+    }
+}
+
+fn assert_certificate(certificate: &Certificate, der: &[u8]) {
+    assert!(der.len() <= Certificate::MAX_BYTES);
+    assert_eq!(certificate.der(), der);
+    assert_eq!(certificate.facts().sha256, Fingerprint::of(der));
+    let spki = certificate.spki_der();
+    if !spki.is_empty() {
+        assert_eq!(Fingerprint::of(spki), certificate.facts().spki_sha256);
+    }
+    assert_encodes("CERTIFICATE", der);
+    assert_harmless(&certificate.display_name());
+    assert_harmless(&certificate.serial_hex());
+    for problem in &certificate.facts().problems {
+        assert_harmless(problem);
+    }
+    for presented in certificate.facts().names.iter().flatten() {
+        assert_harmless(&presented.to_typed());
+        if let Some(name) = Identifier::from_presented(presented) {
+            assert_eq!(Identifier::parse_typed(&name.to_typed()), Ok(name));
+        }
+    }
+    let now = datetime!(2026-11-21 0:00 UTC);
+    assert!(certificate.days_left(now).is_finite());
+    assert!(!certificate.life_left(now).is_nan());
+    let _ = (certificate.is_self_signed(), certificate.is_ca());
+    let judgement = judge(
+        std::slice::from_ref(certificate),
+        None,
+        &Expectation::new(now),
+    );
+    for finding in judgement.report.findings() {
+        for text in [&finding.place, &finding.what, &finding.why, &finding.mend] {
+            assert_harmless(text);
+        }
+    }
+    for step in &judgement.path {
+        assert_harmless(step);
+    }
+}
+
+fn assert_csr(csr: &Csr) {
+    assert!(csr.der.len() <= Csr::MAX_BYTES);
+    assert_eq!(Csr::from_der(&csr.der).as_ref(), Ok(csr));
+    let pem = csr.to_pem();
+    if pem.len() <= Csr::MAX_BYTES {
+        assert_eq!(Csr::read(pem.as_bytes()).as_ref(), Ok(csr));
+    }
+    let spki = csr.spki_der();
+    if !spki.is_empty() {
+        assert_eq!(Fingerprint::of(spki), csr.spki_sha256);
+    }
+    for presented in &csr.names {
+        assert_harmless(&presented.to_typed());
+    }
+}
+
+fn assert_mistakes(text: &str, mistakes: &[edgecert::deployment::Mistake]) {
+    assert!(!mistakes.is_empty(), "what is refused has a reason");
+    let lines = text.matches('\n').count() + 1;
+    for mistake in mistakes {
+        assert!((1..=lines).contains(&mistake.line));
+        assert!((1..=text.chars().count() + 1).contains(&mistake.column));
+        assert!(!mistake.what.is_empty());
+        for told in [&mistake.key, &mistake.what, &mistake.why, &mistake.mend] {
+            assert_harmless(told);
+        }
+    }
+}
+
+fn assert_explained(error: &impl Explain) {
+    let told = error.explain();
+    assert!(told.code.contains('.') && !told.what.is_empty());
+    for text in [&told.what, &told.place, &told.why, &told.mend] {
+        assert_harmless(text);
+    }
+}
+
+/// Nothing in it steers a terminal; lines may end.
+fn assert_harmless(text: &str) {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+    };
+    assert!(!text.chars().any(harmful), "{text:?}");
+}
