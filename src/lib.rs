@@ -16,19 +16,35 @@
 //! Who may import whom is a table in `tests/rooms.rs`, and it is kept true there.
 
 pub mod explain;
+
 pub mod names;
+
 pub mod findings;
+
 pub mod federation;
-pub mod x509;
+
 pub mod deployment;
+
+pub mod x509;
+
 pub mod wire;
+
 pub mod probe;
-pub mod store;
+
 pub mod request;
+
 pub mod import;
+
 pub mod verify;
+
+pub mod store;
+
 pub mod assign;
+
 pub mod check;
+
 pub mod gateway;
+
 pub mod lab;
+
 pub mod cli;
