@@ -111,7 +111,7 @@ fn condition_words(condition: &str) -> Option<(&'static str, &'static str)> {
     Some(match condition {
         "host-unknown" | "host-gone" => (
             "the domain is not served here: DNS points to the wrong edge, or the server does not know the domain",
-            "compare the SRV records with `edgecert dns plan`, and add the domain to the server's hosts",
+            "compare the domain's SRV records with the edge's own name, and add the domain to the server's hosts",
         ),
         "policy-violation" => (
             "the server's policy refuses us: it demands TLS, limits the rate, or does not federate with us",
@@ -130,12 +130,12 @@ fn condition_words(condition: &str) -> Option<(&'static str, &'static str)> {
             "open the stream from the domain that stands in our certificate",
         ),
         "remote-connection-failed" => (
-            "the server could not reach our domain for dialback: the dialback path is broken",
-            "check our own SRV records and port 5269 from outside with `edgecert dns check`",
+            "what the server needs to reach does not answer: its backend, or our domain for dialback",
+            "behind an embedded gateway, start its backend; else look at our SRV records, and try port 5269 from outside",
         ),
         "connection-timeout" => (
             "the server waited too long: for us, or for dialback to our domain",
-            "check our own SRV records and port 5269 from outside with `edgecert dns check`",
+            "look at our SRV records, and try port 5269 from outside",
         ),
         "reset" => (
             "the server changed its keys or certificates and wants a new stream",
@@ -211,7 +211,10 @@ mod tests {
             ("not-authorized", "certificate was rejected"),
             ("improper-addressing", "`to`"),
             ("invalid-from", "`from`"),
-            ("remote-connection-failed", "dialback path is broken"),
+            (
+                "remote-connection-failed",
+                "its backend, or our domain for dialback",
+            ),
             ("connection-timeout", "waited too long"),
             ("reset", "changed its keys"),
             ("invalid-namespace", "another kind of stream"),
