@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 /// How often the spinner moves, while RSA looks for primes.
 const TICK: Duration = Duration::from_millis(100);
@@ -68,19 +69,12 @@ pub fn make(
     {
         return waiting(lease, record);
     }
-    let key_reused = kept.is_some();
-    let key = match kept {
-        Some(key) => key,
-        None => generate(context, wanted.spec.key_type)?,
-    };
-    let passphrase = wanted.passphrase()?;
-    let built =
-        build_request(&wanted.spec, key, wanted.policy).map_err(|error| request_failure(&error))?;
-    let key_pem = built
-        .key
-        .to_pem(passphrase.as_ref())
-        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
-    let csr_pem = built.csr.to_pem();
+    let Ready {
+        built,
+        key_pem,
+        csr_pem,
+        key_reused,
+    } = get_ready(context, wanted, kept)?;
     let mut record = record_of(&built, wanted, context.now);
     record.id = lease
         .put_request(&record, csr_pem.as_bytes(), key_pem.as_bytes())
@@ -95,6 +89,41 @@ pub fn make(
         new: true,
         key_reused,
         notes: built.notes,
+    })
+}
+
+/// A request that was built and read back, in the form in which it is written.
+struct Ready {
+    built: BuiltRequest,
+    key_pem: Zeroizing<String>,
+    csr_pem: String,
+    key_reused: bool,
+}
+
+/// Takes the key that is to be used again, or makes one, and builds the request with it.
+fn get_ready(
+    context: &Context,
+    wanted: &Wanted,
+    kept: Option<PrivateKey>,
+) -> Result<Ready, Failure> {
+    let key_reused = kept.is_some();
+    let key = match kept {
+        Some(key) => key,
+        None => generate(context, wanted.spec.key_type)?,
+    };
+    let passphrase = wanted.passphrase()?;
+    let built =
+        build_request(&wanted.spec, key, wanted.policy).map_err(|error| request_failure(&error))?;
+    let key_pem = built
+        .key
+        .to_pem(passphrase.as_ref())
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    let csr_pem = built.csr.to_pem();
+    Ok(Ready {
+        built,
+        key_pem,
+        csr_pem,
+        key_reused,
     })
 }
 
@@ -119,19 +148,12 @@ pub fn make_out(
         None if wanted.key == KeyChoice::Reuse => return Err(no_key_to_reuse(wanted, folder)),
         None => None,
     };
-    let key_reused = kept.is_some();
-    let key = match kept {
-        Some(key) => key,
-        None => generate(context, wanted.spec.key_type)?,
-    };
-    let passphrase = wanted.passphrase()?;
-    let built =
-        build_request(&wanted.spec, key, wanted.policy).map_err(|error| request_failure(&error))?;
-    let key_pem = built
-        .key
-        .to_pem(passphrase.as_ref())
-        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
-    let csr_pem = built.csr.to_pem();
+    let Ready {
+        built,
+        key_pem,
+        csr_pem,
+        key_reused,
+    } = get_ready(context, wanted, kept)?;
     let record = record_of(&built, wanted, context.now);
     let mut text =
         serde_json::to_vec_pretty(&record).map_err(|error| unwritable(folder, &error))?;
