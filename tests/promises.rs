@@ -1,0 +1,62 @@
+//! What the product tells people to run exists: every `edgecert WORD` in a message, a page or a template is a command.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod world;
+
+use std::path::{Path, PathBuf};
+use world::World;
+
+fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts(&path, found);
+        } else if ["rs", "md", "toml", "service", "timer"]
+            .iter()
+            .any(|kind| path.extension().is_some_and(|found| found == *kind))
+        {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_command_that_is_named_in_backticks_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md")];
+    for folder in ["src", "docs", "templates"] {
+        texts(&root.join(folder), &mut files);
+    }
+    let help = World::new().run(&["--help"]).ended(0).stdout;
+    let known: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(known.len() > 20, "{known:?}");
+    let mut named = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for after in text.split("`edgecert ").skip(1) {
+            let word: String = after
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
+            // A placeholder such as {command}, or a flag.
+            if word.is_empty() || word.starts_with('-') {
+                continue;
+            }
+            named += 1;
+            assert!(
+                known.contains(&word.as_str()),
+                "{}: `edgecert {word}`",
+                file.display()
+            );
+        }
+    }
+    assert!(named > 60, "only {named} commands were found");
+}
