@@ -70,14 +70,18 @@ catalogue! {
     NamesMalformed, "names.malformed", Error, "RFC 5280 §4.2.1.6", "A subjectAltName entry is malformed.";
     NamesSurplus, "names.surplus", Note, "RFC 9525 §7.4", "The certificate holds names that were not planned.";
     NamesCommonName, "names.common-name", Note, "BR 7.1.4.3", "The common name is not one of the subjectAltName entries, letter for letter.";
+    NamesPrivate, "names.private", Warning, "BR 4.2.2", "A name is internal, or an address reserved, so no public CA can vouch for it.";
+    NamesSrvTargetOnly, "names.srv-target-only", Error, "RFC 6120 §13.7.2.1", "The certificate names the host that SRV records lead to, and none of the domains it serves.";
     // usage
     UsageNoServerAuth, "usage.no-server-auth", Error, "RFC 5280 §4.2.1.12", "The extended key usage does not let the certificate serve TLS.";
     UsageNoClientAuth, "usage.no-client-auth", Note, "XEP-0178", "The certificate is not for TLS clients; some peers will not take it as proof for outgoing streams.";
     UsageNoDigitalSignature, "usage.no-digital-signature", Error, "RFC 8446 §4.4.2.2", "The key usage lacks digitalSignature, which TLS needs.";
+    UsageKeyUsage, "usage.key-usage", Note, "BR 7.1.2.7.11", "The key usage allows what a key of this kind cannot do.";
     UsageLeafIsCa, "usage.leaf-is-ca", Error, "RFC 6120 §13.7.1.1", "The leaf is a CA certificate.";
     // key and signature
     KeyWeak, "key.weak", Error, "BR 6.1.5", "The key is too small or of a kind that peers do not accept.";
     KeyUncommon, "key.uncommon", Warning, "BR 6.1.5", "The key is of a kind that not all peers accept.";
+    KeyKnownBad, "key.known-bad", Error, "BR 6.1.1.3", "The key was made by a faulty generator, and its private half can be computed.";
     KeyMismatch, "key.mismatch", Error, "RFC 8446 §4.4.3", "The private key does not belong to the certificate.";
     SignatureWeak, "signature.weak", Error, "RFC 9155", "The certificate is signed with a hash that peers refuse.";
     // form
@@ -88,6 +92,9 @@ catalogue! {
     FormExtension, "form.extension", Note, "RFC 5280 §4.2", "An extension stands where it must not, or contradicts another.";
     FormCriticality, "form.criticality", Note, "RFC 5280 §4.2", "An extension is critical where it must not be, or is not where it must.";
     FormKeyIdentifier, "form.key-identifier", Note, "RFC 5280 §4.2.1.1", "A key identifier that links a certificate to its issuer is missing or of a wrong form.";
+    FormMustStaple, "form.must-staple", Warning, "RFC 7633", "The certificate demands a stapled OCSP response, which XMPP and SIP servers do not send.";
+    FormSubjectField, "form.subject-field", Note, "BR 7.1.2.7", "The subject holds a field that public CAs may not issue.";
+    FormCommonNameLong, "form.common-name-long", Warning, "RFC 5280 appendix A.1", "The common name is longer than 64 characters.";
     FormEmptyIssuer, "form.empty-issuer", Error, "RFC 5280 §4.1.2.4", "The issuer's name is empty.";
     // granted against asked
     GrantedNameLost, "granted.name-lost", Error, "RFC 2986", "A name that was asked for was not granted.";

@@ -180,13 +180,14 @@ pub fn judge(
     let mut findings = Vec::new();
     let mut not_applicable = Vec::new();
     // Nearest cause first: what cannot be read, then time, then the pair, then the path, then what it may be used for.
-    let parts: [(&'static str, Ruling); 6] = [
+    let parts: [(&'static str, Ruling); 7] = [
         ("form", rules::form::judge(&case)),
         ("validity", rules::validity::judge(&case)),
         ("key", rules::key::judge(&case)),
         ("chain", rules::chain::judge(&case)),
         ("usage", rules::usage::judge(&case)),
         ("names", rules::names::judge(&case)),
+        ("lint", rules::lint::judge(&case)),
     ];
     for (part, ruling) in parts {
         match ruling {

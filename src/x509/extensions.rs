@@ -29,6 +29,8 @@ pub enum ExtensionKind {
     AuthorityKeyId,
     /// extKeyUsage.
     ExtKeyUsage,
+    /// tlsFeature, known as Must-Staple.
+    TlsFeature,
 }
 
 impl ExtensionKind {
@@ -42,6 +44,8 @@ impl ExtensionKind {
             ExtensionKind::PolicyConstraints => "2.5.29.36".to_owned(),
             ExtensionKind::AuthorityKeyId => oid::AUTHORITY_KEY_ID.to_string(),
             ExtensionKind::ExtKeyUsage => oid::EXT_KEY_USAGE.to_string(),
+            // RFC 7633 §6
+            ExtensionKind::TlsFeature => "1.3.6.1.5.5.7.1.24".to_owned(),
         }
     }
 }

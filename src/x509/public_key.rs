@@ -78,6 +78,15 @@ fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// The modulus of an RSA SubjectPublicKeyInfo, big-endian, as it stands there; none for other keys.
+pub(crate) fn rsa_modulus(spki: &[u8]) -> Option<&[u8]> {
+    let key = KeyParts::read(spki)?;
+    if key.algorithm != oid::RSA.as_bytes() {
+        return None;
+    }
+    rsa_numbers(key.bytes).map(|(modulus, _)| modulus)
+}
+
 /// `P-256`, `P-384`, `P-521`, or dotted, from an object identifier's content.
 pub(crate) fn curve_name(content: &[u8]) -> String {
     for (known, name) in [

@@ -35,6 +35,8 @@ pub struct DistinguishedName {
     pub text: String,
     /// The common names, raw.
     pub common_names: Vec<String>,
+    /// The organizational units, raw.
+    pub organizational_units: Vec<String>,
 }
 
 impl Subject {
@@ -124,6 +126,7 @@ impl DistinguishedName {
 
     pub(crate) fn read(name: &X509Name<'_>) -> Self {
         let mut common_names = Vec::new();
+        let mut organizational_units = Vec::new();
         let mut parts = Vec::new();
         for relative in name.iter_rdn() {
             let words: Vec<String> = relative
@@ -131,9 +134,12 @@ impl DistinguishedName {
                 .map(|attribute| {
                     let value = attribute.attr_value();
                     let text = decode_text(value.tag().0, value.data);
-                    let kind = tlv::dotted(attribute.attr_type().as_bytes());
-                    if attribute.attr_type().as_bytes() == oid::COMMON_NAME.as_bytes() {
+                    let attribute_type = attribute.attr_type().as_bytes();
+                    let kind = tlv::dotted(attribute_type);
+                    if attribute_type == oid::COMMON_NAME.as_bytes() {
                         common_names.push(text.clone());
+                    } else if attribute_type == oid::ORGANIZATIONAL_UNIT.as_bytes() {
+                        organizational_units.push(text.clone());
                     }
                     format!("{}={}", oid::attribute_name(&kind), escape(&text))
                 })
@@ -146,6 +152,7 @@ impl DistinguishedName {
             der: name.as_raw().to_vec(),
             text: parts.join(", "),
             common_names,
+            organizational_units,
         }
     }
 }

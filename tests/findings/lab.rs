@@ -152,6 +152,18 @@ impl Lab {
         }
     }
 
+    /// The plain leaf for another public key, DER SubjectPublicKeyInfo.
+    pub fn for_key(&self, spki: &[u8]) -> Given {
+        let issuer = Issuer {
+            certificate: Some(&self.ca),
+            key: &self.ca_key,
+        };
+        self.chain(vec![
+            issue(&plain(), spki, &issuer).unwrap(),
+            self.ca.clone(),
+        ])
+    }
+
     /// The plain leaf with bytes changed: its signature is wrong then, so no roots are given.
     pub fn patched(&self, spec: &IssueSpec, from: &[u8], to: &[u8]) -> Given {
         Given {
@@ -299,4 +311,38 @@ pub fn ca_with(change: impl FnOnce(&mut IssueSpec)) -> IssueSpec {
 
 pub fn days(count: i64) -> IssueSpec {
     with(|spec| spec.not_after = spec.not_before + Duration::days(count) - Duration::SECOND)
+}
+
+/// The plain leaf with key usage changed from digitalSignature alone.
+pub fn with_usage(change: impl FnOnce(&mut KeyUsage)) -> IssueSpec {
+    let mut usage = KeyUsage {
+        digital_signature: true,
+        ..KeyUsage::default()
+    };
+    change(&mut usage);
+    with(|spec| spec.key_usage = Some(usage))
+}
+
+/// The plain leaf of an organizational unit.
+pub fn with_unit() -> IssueSpec {
+    with(|spec| spec.subject.organizational_unit = Some("Messaging".to_owned()))
+}
+
+/// The host and the domain behind it, as a deployment wants them.
+pub fn edge_and_domain() -> Vec<Wanted> {
+    vec![
+        covered(Service::Host, "edge.contoso.com"),
+        covered(Service::XmppServer, "contoso.com"),
+        covered(Service::Sip, "contoso.com"),
+    ]
+}
+
+/// A public key of `fixtures/keys/`, DER SubjectPublicKeyInfo.
+pub fn public_key(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/keys")
+        .join(format!("{name}.pub.pem"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, spki) = der::Document::from_pem(&text).unwrap();
+    spki.as_bytes().to_vec()
 }

@@ -3,7 +3,7 @@
 use crate::lab::*;
 use edgecert::findings::Code;
 use edgecert::names::matching::Service;
-use edgecert::x509::issue::{IssueSpec, Issuer, issue};
+use edgecert::x509::issue::IssueSpec;
 use edgecert::x509::{Certificate, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
 use time::Duration;
 use time::macros::datetime;
@@ -12,6 +12,8 @@ use time::macros::datetime;
 pub type Row = (Code, fn(&Lab) -> Given, fn(&Lab) -> Given);
 
 pub const OID_CRITICAL_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff];
+pub const OID_AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+pub const OID_TLS_FEATURE: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 24];
 pub const OID_CRITICAL_SAN: &[u8] = &[0x55, 0x1d, 0x11, 0x01, 0x01, 0xff];
 
 pub fn rows() -> Vec<Row> {
@@ -360,16 +362,80 @@ pub fn rows() -> Vec<Row> {
                 let spki: Vec<u8> = (0..RSA_1024.len() / 2)
                     .map(|at| u8::from_str_radix(&RSA_1024[2 * at..2 * at + 2], 16).unwrap())
                     .collect();
-                let issuer = Issuer {
-                    certificate: Some(&lab.ca),
-                    key: &lab.ca_key,
-                };
-                lab.chain(vec![
-                    issue(&plain(), &spki, &issuer).unwrap(),
-                    lab.ca.clone(),
-                ])
+                lab.for_key(&spki)
             },
             Lab::sound,
+        ),
+        (
+            KeyKnownBad,
+            |lab| lab.for_key(&public_key("roca")),
+            |lab| lab.for_key(PrivateKey::generate(KeyType::Rsa2048).unwrap().spki_der()),
+        ),
+        (
+            KeyKnownBad,
+            |lab| lab.for_key(&public_key("close-primes")),
+            Lab::sound,
+        ),
+        (
+            UsageKeyUsage,
+            |lab| lab.given(&with_usage(|usage| usage.key_encipherment = true)),
+            |lab| lab.given(&with_usage(|usage| usage.key_agreement = true)),
+        ),
+        (
+            FormMustStaple,
+            |lab| lab.patched(&plain(), OID_AUTHORITY_INFO_ACCESS, OID_TLS_FEATURE),
+            Lab::sound,
+        ),
+        (
+            FormSubjectField,
+            |lab| lab.given(&with_unit()).public(),
+            // a private CA may
+            |lab| lab.given(&with_unit()),
+        ),
+        (
+            FormCommonNameLong,
+            |lab| lab.given(&with(|spec| spec.subject = subject(&"ä".repeat(65)))),
+            // characters count, not bytes
+            |lab| lab.given(&with(|spec| spec.subject = subject(&"ä".repeat(64)))),
+        ),
+        (
+            NamesPrivate,
+            |lab| {
+                lab.given(&leaf_spec(&["dns:contoso.com", "dns:edge.contoso.local"]))
+                    .public()
+            },
+            |lab| lab.given(&leaf_spec(&["dns:contoso.com", "dns:edge.contoso.local"])),
+        ),
+        (
+            NamesPrivate,
+            |lab| {
+                lab.given(&leaf_spec(&["dns:contoso.com", "ip:10.1.2.3"]))
+                    .public()
+            },
+            |lab| {
+                lab.given(&leaf_spec(&["dns:contoso.com", "ip:8.8.8.8"]))
+                    .public()
+            },
+        ),
+        (
+            NamesSrvTargetOnly,
+            |lab| lab.names(&["dns:edge.contoso.com"], edge_and_domain()),
+            |lab| {
+                lab.names(
+                    &["dns:edge.contoso.com", "dns:contoso.com"],
+                    edge_and_domain(),
+                )
+            },
+        ),
+        (
+            NamesSrvTargetOnly,
+            |lab| lab.names(&["dns:edge.contoso.com"], edge_and_domain()),
+            // one of the domains is there: then the others are missing, each by itself
+            |lab| {
+                let mut wanted = edge_and_domain();
+                wanted.push(covered(XmppServer, "edge.contoso.com"));
+                lab.names(&["dns:edge.contoso.com"], wanted)
+            },
         ),
         (
             KeyUncommon,

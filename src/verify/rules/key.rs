@@ -4,7 +4,7 @@ use super::{Case, Ruling, weak_key};
 use crate::explain::printable;
 use crate::findings::{Code, Finding};
 use crate::verify::words;
-use crate::x509::{Certificate, PublicKeyKind};
+use crate::x509::{Certificate, PublicKeyKind, RsaFlaw};
 
 /// Largest RSA modulus that common libraries verify, in bits.
 const RSA_MOST_BITS: usize = 8_192;
@@ -42,14 +42,43 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
             mend,
         ));
     }
+    findings.extend(known_bad(case.leaf, "leaf"));
     findings.extend(weak_signature(case.leaf, "leaf"));
     for issuer in case.issuers() {
+        findings.extend(known_bad(issuer, &case.place(issuer)));
         // Nobody checks the signature that a root puts on itself.
         if !issuer.is_self_signed() && !case.expectation.trust.is_some_and(|t| t.contains(issuer)) {
             findings.extend(weak_signature(issuer, &case.place(issuer)));
         }
     }
     Ruling::Findings(findings)
+}
+
+/// A key whose private half anybody can compute from the certificate.
+fn known_bad(certificate: &Certificate, place: &str) -> Option<Finding> {
+    let why = match RsaFlaw::of_spki(certificate.spki_der())? {
+        RsaFlaw::Roca => {
+            "its modulus has the fingerprint of a smart card library whose primes can be found (ROCA, CVE-2017-15361)"
+        }
+        RsaFlaw::ClosePrimes => {
+            "its two primes lie so close that Fermat's method finds them at once (CVE-2022-26320)"
+        }
+    };
+    let mend = if place == "leaf" {
+        "have the certificate revoked, and request one with a new key: `edgecert request --new-key`"
+    } else {
+        "take another CA: whoever computes this key can sign in its name"
+    };
+    Some(Finding::new(
+        Code::KeyKnownBad,
+        format!("{place}, public key"),
+        format!(
+            "the private key of {} can be computed by anybody",
+            words::quoted(certificate)
+        ),
+        why,
+        mend,
+    ))
 }
 
 /// Why peers will not accept a key; none when they do.

@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod form;
 pub mod key;
+pub mod lint;
 pub mod names;
 pub mod usage;
 pub mod validity;
@@ -121,7 +122,13 @@ const MUSTS_OF_RFC_5280: [Code; 6] = [
 ];
 
 /// Those that break a MUST of the Baseline Requirements alone.
-const MUSTS_OF_WEB_PKI: [Code; 2] = [Code::NamesCommonName, Code::KeyUncommon];
+const MUSTS_OF_WEB_PKI: [Code; 5] = [
+    Code::NamesCommonName,
+    Code::NamesPrivate,
+    Code::KeyUncommon,
+    Code::UsageKeyUsage,
+    Code::FormSubjectField,
+];
 
 /// Whether a strict judge makes this an error.
 pub(crate) fn breaks_a_must(code: Code, profile: Profile) -> bool {

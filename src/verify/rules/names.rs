@@ -26,8 +26,11 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
     // Without any name, that one fault explains all that is missing.
     if !presented.is_empty() {
         // What cannot be read is a nearer cause than that a name is missing.
-        findings.extend(malformed(presented, case.expectation.public));
-        findings.extend(missing(wanted, presented));
+        findings.extend(malformed(presented));
+        match srv_target_only(wanted, presented) {
+            Some(finding) => findings.push(finding),
+            None => findings.extend(missing(wanted, presented)),
+        }
         findings.extend(sip_uri_incomplete(wanted, presented));
         findings.extend(uppercase(presented));
         if case.expectation.profile == Profile::WebPki {
@@ -113,6 +116,53 @@ fn missing(wanted: &[Wanted], presented: &[Presented]) -> Vec<Finding> {
     findings
 }
 
+/// The usual mistake of who reads SRV records as names: the host is certified and no domain is. One fault, told once.
+fn srv_target_only(wanted: &[Wanted], presented: &[Presented]) -> Option<Finding> {
+    let mut hosts = Vec::new();
+    let mut domains = Vec::new();
+    for one in wanted {
+        match one {
+            Wanted::Covered {
+                service: service @ Service::Host,
+                domain,
+                ..
+            } => {
+                if covers(*service, domain, presented) != Coverage::Missing {
+                    hosts.push(domain.to_string());
+                }
+            }
+            Wanted::Covered {
+                service, domain, ..
+            } => {
+                let misled = !wildcard_covers(domain, presented).is_empty();
+                if misled || covers(*service, domain, presented) != Coverage::Missing {
+                    return None;
+                }
+                if !domains.contains(&domain.to_string()) {
+                    domains.push(domain.to_string());
+                }
+            }
+            Wanted::Entry(_) => {}
+        }
+    }
+    let (host, first) = (hosts.first()?, domains.first()?);
+    let names: Vec<String> = domains
+        .iter()
+        .map(|domain| format!("--san dns:{domain}"))
+        .collect();
+    Some(Finding::new(
+        Code::NamesSrvTargetOnly,
+        PLACE,
+        format!("the certificate is for the host {host}, and for none of the domains it serves"),
+        format!(
+            "peers look for the domain they asked for ({}), not for the target of its SRV records; missing: {}",
+            first,
+            words::list(&domains)
+        ),
+        format!("request it again with `{}`", names.join(" ")),
+    ))
+}
+
 fn entry_missing(identifier: &Identifier, held: &str) -> Finding {
     let (code, what) = match identifier {
         Identifier::Srv(_) => (
@@ -194,11 +244,11 @@ fn sip_uri_incomplete(wanted: &[Wanted], presented: &[Presented]) -> Option<Find
 
 /// What is wrong with entries: what makes peers drop the certificate is an error, what makes them skip the entry a
 /// warning, what only CAs may not do a note.
-fn malformed(presented: &[Presented], public: bool) -> Vec<Finding> {
+fn malformed(presented: &[Presented]) -> Vec<Finding> {
     presented
         .iter()
         .filter_map(|one| {
-            let (severity, why) = fault(one, public)?;
+            let (severity, why) = fault(one)?;
             Some(
                 Finding::new(
                     Code::NamesMalformed,
@@ -222,10 +272,10 @@ fn malformed(presented: &[Presented], public: bool) -> Vec<Finding> {
         .collect()
 }
 
-fn fault(presented: &Presented, public: bool) -> Option<(Severity, String)> {
+fn fault(presented: &Presented) -> Option<(Severity, String)> {
     match presented {
         Presented::Malformed(what) => Some((Severity::Error, printable(what))),
-        Presented::Dns(text) => dns_fault(text, public),
+        Presented::Dns(text) => dns_fault(text),
         Presented::Srv(_) | Presented::Email(_) | Presented::Xmpp(_) => {
             let user = matches!(presented, Presented::Xmpp(text) if text.contains('@'));
             (!user && Identifier::from_presented(presented).is_none()).then(|| {
@@ -245,7 +295,7 @@ fn fault(presented: &Presented, public: bool) -> Option<(Severity, String)> {
     }
 }
 
-fn dns_fault(text: &str, public: bool) -> Option<(Severity, String)> {
+fn dns_fault(text: &str) -> Option<(Severity, String)> {
     let error = |why: &str| Some((Severity::Error, why.to_owned()));
     let warning = |why: &str| Some((Severity::Warning, why.to_owned()));
     if text.trim().is_empty() {
@@ -284,17 +334,11 @@ fn dns_fault(text: &str, public: bool) -> Option<(Severity, String)> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if !host.split('.').all(ldh) {
-        return Some((
+    (!host.split('.').all(ldh)).then(|| {
+        (
             Severity::Note,
             "a label holds something else than letters, digits and inner hyphens (BR 7.1.2.7.12)"
                 .to_owned(),
-        ));
-    }
-    (public && !host.contains('.')).then(|| {
-        (
-            Severity::Note,
-            "public CAs may not certify internal names (BR 4.2.2)".to_owned(),
         )
     })
 }
@@ -421,9 +465,8 @@ mod tests {
             ("_dmarc.contoso.com", Some(Note)),
             ("-a.contoso.com", Some(Note)),
         ] {
-            let found = dns_fault(text, false).map(|(severity, _)| severity);
+            let found = dns_fault(text).map(|(severity, _)| severity);
             assert_eq!(found, expected, "{text:?}");
         }
-        assert!(dns_fault("localhost", true).is_some());
     }
 }
