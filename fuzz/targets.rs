@@ -24,11 +24,13 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
     ("container", container),
+    ("pkcs7", pkcs7),
+    ("pkcs12", pkcs12),
     ("key", key),
     ("xmpp_stream", xmpp_stream),
     ("sip_head", sip_head),
@@ -96,11 +98,35 @@ pub fn csr(bytes: &[u8]) {
 
 /// A file of any form: every block is either taken or a problem with a place.
 pub fn container(bytes: &[u8]) {
-    match container::read(bytes, None) {
+    assert_contents(bytes, None);
+}
+
+/// PKCS#7, DER, BER or PEM: the walk takes no more than it may, and each thing keeps its place.
+pub fn pkcs7(bytes: &[u8]) {
+    assert_contents(bytes, None);
+}
+
+/// PKCS#12 under the passphrase of the seeds. Numbers of three bytes and more are left to the tests of the bounds: a
+/// derivation of a million rounds is within them, and would be all that is done.
+pub fn pkcs12(bytes: &[u8]) {
+    let long_number =
+        |three: &[u8]| three[0] == 2 && three[1] > 2 && three[1] < 9 && three[2] < 0x80;
+    if !bytes.windows(3).any(long_number) {
+        assert_contents(bytes, Some(&Passphrase::new(PASSPHRASE.to_owned())));
+    }
+}
+
+fn assert_contents(bytes: &[u8], passphrase: Option<&Passphrase>) {
+    match container::read(bytes, passphrase) {
         Ok(contents) => {
             assert!(bytes.len() <= container::MAX_BYTES);
-            let count = contents.certificates.len() + contents.keys.len() + contents.requests.len();
-            assert!(count + contents.problems.len() <= container::MAX_BLOCKS);
+            let count = contents.certificates.len()
+                + contents.keys.len()
+                + contents.requests.len()
+                + contents.lists.len();
+            assert!(count <= container::MAX_ITEMS);
+            // each block may be a container that one thing stands too many in
+            assert!(contents.problems.len() <= container::MAX_BLOCKS + container::MAX_ITEMS);
             for (_, certificate) in &contents.certificates {
                 assert_certificate(certificate, certificate.der());
             }
@@ -110,6 +136,10 @@ pub fn container(bytes: &[u8]) {
             for (place, problem) in &contents.problems {
                 assert_harmless(place);
                 assert_explained(problem);
+            }
+            for (place, note) in &contents.notes {
+                assert_harmless(place);
+                assert_harmless(&note.words());
             }
             let mut certificates = contents.certificates.into_iter().map(|(_, one)| one);
             if let Some(leaf) = certificates.next() {

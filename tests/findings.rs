@@ -25,7 +25,16 @@ use time::Duration;
 use time::macros::datetime;
 
 /// Codes of the catalogue that other rooms raise.
-const RAISED_ELSEWHERE: [&str; 5] = ["granted.", "live.", "check.", "request.", "doctor."];
+const RAISED_ELSEWHERE: [&str; 7] = [
+    "granted.",
+    "live.",
+    "check.",
+    "request.",
+    "doctor.",
+    // against the generation before, by import
+    "chain.root-changed",
+    "chain.intermediate-changed",
+];
 
 fn codes(judgement: &Judgement) -> Vec<&'static str> {
     judgement

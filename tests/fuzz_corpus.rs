@@ -166,6 +166,22 @@ fn seeds_reach_the_good_ends() {
     ];
     assert_eq!(counts, [2, 1, 1, 0]);
     let passphrase = x509::Passphrase::new("fuzz".to_owned());
+    for name in ["pkcs7/certs.der", "pkcs7/ber.der", "pkcs7/certs.pem"] {
+        let found = x509::container::read(&seed(name), None).unwrap();
+        assert!(
+            !found.certificates.is_empty() && found.problems.is_empty(),
+            "{name}"
+        );
+    }
+    for name in ["modern", "legacy", "no-mac", "plain"] {
+        let bytes = seed(&format!("pkcs12/{name}.der"));
+        let found = x509::container::read(&bytes, Some(&passphrase)).unwrap();
+        assert_eq!(
+            (found.certificates.len(), found.keys.len()),
+            (1, 1),
+            "{name}"
+        );
+    }
     for name in [
         "sec1",
         "sec1-p384",
@@ -235,6 +251,8 @@ claims! {
     certificate_of_any_bytes_is_read_or_refused: certificate,
     request_of_any_bytes_is_read_or_refused: csr,
     file_of_any_bytes_is_sorted_or_refused: container,
+    pkcs7_of_any_bytes_is_walked_or_refused: pkcs7,
+    pkcs12_of_any_bytes_is_opened_or_refused: pkcs12,
     key_of_any_bytes_is_read_or_refused: key,
     stream_of_any_bytes_ends_well_or_is_refused: xmpp_stream,
     sip_head_of_any_bytes_is_read_or_refused: sip_head,

@@ -267,7 +267,7 @@ fn a_deployment_requests_imports_and_judges_by_its_own_roots() {
     let ran = world
         .run(&["import", "ca/root.pem", "ca/inter.der", "leaf.pem"])
         .ended(0)
-        .said("in the trust store, not kept")
+        .said("ca/root.pem, not kept)")
         .said("next: edgecert assign");
     assert!(!ran.stdout.contains("not judged"), "{}", ran.stdout);
     let kept = world.read("edgecert.state/archive/external-edge/1/fullchain.pem");

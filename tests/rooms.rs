@@ -301,7 +301,8 @@ fn crates_of_certificates_stay_in_their_rooms() {
         ("pkcs8", &["x509"]),
         ("rustls_native_certs", &["store"]),
         ("quick_xml", &["wire"]),
-        ("tokio", &["gateway", "probe", "check", "cli"]),
+        ("tokio", &["gateway", "probe", "check", "import", "cli"]),
+        ("p12_keystore", &["x509"]),
     ] {
         for path in sources() {
             // Tests may build what the product never would.

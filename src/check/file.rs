@@ -6,7 +6,7 @@
 use super::keep::Place;
 use super::{Kept, TargetKind, TargetReport, Yardstick};
 use crate::explain::{Explain, Explanation};
-use crate::findings::{Code, Finding};
+use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Presented};
 use crate::verify::{MAX_CERTIFICATES, too_many};
 use crate::x509::container::{self, Contents};
@@ -213,6 +213,9 @@ pub fn check_bytes(
 ) -> Option<Vec<TargetReport>> {
     let contents = match container::read(bytes, None) {
         Ok(contents) => contents,
+        Err(error) if error.is_closed() && may_hold_certificates(&error) => {
+            return Some(vec![closed(name, kind, "", &error, origin)]);
+        }
         Err(error)
             if origin == Origin::Walked
                 && !is_damaged_certificate(&error)
@@ -235,6 +238,15 @@ pub fn check_bytes(
         .iter()
         .filter(|(_, problem)| is_damaged_certificate(problem))
         .collect();
+    let sealed = problems
+        .iter()
+        .find(|(_, problem)| problem.is_closed() && may_hold_certificates(problem));
+    if certificates.is_empty()
+        && damaged.is_empty()
+        && let Some((block, problem)) = sealed
+    {
+        return Some(vec![closed(name, kind, block, problem, origin)]);
+    }
     if certificates.is_empty() {
         return match (damaged.first(), origin) {
             (Some((block, problem)), _) => Some(vec![malformed(name, kind, block, problem)]),
@@ -382,10 +394,10 @@ fn in_order(
     (chain, borrowed)
 }
 
-/// Whether a file's name says that a certificate is in it: `.pem`, `.crt`, `.cer`, `.der`.
+/// Whether a file's name says that a certificate is in it: `.pem`, `.crt`, `.cer`, `.der`, `.p7b`, `.p7c`.
 pub fn is_named_as_certificate(path: &Path) -> bool {
     path.extension().is_some_and(|end| {
-        ["pem", "crt", "cer", "der"]
+        ["pem", "crt", "cer", "der", "p7b", "p7c"]
             .iter()
             .any(|word| end.eq_ignore_ascii_case(word))
     })
@@ -403,7 +415,11 @@ fn is_something_else(error: &X509Error) -> bool {
         X509Error::ForeignForm { form, .. } => {
             matches!(form, ForeignForm::Crl | ForeignForm::PublicKey)
         }
-        X509Error::PassphraseMissing
+        X509Error::ArchivePassphraseMissing
+        | X509Error::ArchiveWrongPassphrase
+        | X509Error::ArchiveScheme { .. }
+        | X509Error::ArchiveTooCostly { .. }
+        | X509Error::PassphraseMissing
         | X509Error::WrongPassphrase
         | X509Error::LegacyEncryption { .. }
         | X509Error::UnsupportedEncryption { .. }
@@ -417,8 +433,9 @@ fn is_something_else(error: &X509Error) -> bool {
         | X509Error::BadBlock { .. }
         | X509Error::TooLarge { .. }
         | X509Error::TooManyBlocks { .. }
+        | X509Error::TooManyItems { .. }
+        | X509Error::NestedTooDeep { .. }
         | X509Error::NothingRecognised { .. }
-        | X509Error::Utf16
         | X509Error::Unwritable { .. }
         | X509Error::GenerationFailed { .. }
         | X509Error::SigningFailed { .. } => false,
@@ -428,7 +445,9 @@ fn is_something_else(error: &X509Error) -> bool {
 /// Whether the bytes were meant to be a certificate.
 fn is_damaged_certificate(error: &X509Error) -> bool {
     match error {
-        X509Error::Unreadable { expected, .. } => *expected == Expected::Certificate,
+        X509Error::Unreadable { expected, .. } => {
+            matches!(expected, Expected::Certificate | Expected::Archive)
+        }
         X509Error::TrailingBytes { after, .. } => *after == Expected::Certificate,
         X509Error::Truncated { .. } => true,
         X509Error::BadBlock { label, .. } => {
@@ -437,9 +456,14 @@ fn is_damaged_certificate(error: &X509Error) -> bool {
         X509Error::TooLarge { .. }
         | X509Error::TooManyBlocks { .. }
         | X509Error::TooManyEncryptedKeys { .. }
+        | X509Error::TooManyItems { .. }
+        | X509Error::NestedTooDeep { .. }
         | X509Error::NothingRecognised { .. }
-        | X509Error::Utf16
         | X509Error::ForeignForm { .. }
+        | X509Error::ArchivePassphraseMissing
+        | X509Error::ArchiveWrongPassphrase
+        | X509Error::ArchiveScheme { .. }
+        | X509Error::ArchiveTooCostly { .. }
         | X509Error::PassphraseMissing
         | X509Error::WrongPassphrase
         | X509Error::LegacyEncryption { .. }
@@ -452,6 +476,43 @@ fn is_damaged_certificate(error: &X509Error) -> bool {
         | X509Error::GenerationFailed { .. }
         | X509Error::SigningFailed { .. }
         | X509Error::KeyNotExportable => false,
+    }
+}
+
+/// Whether certificates may lie behind it: in PKCS#12, and not in an encrypted key.
+fn may_hold_certificates(error: &X509Error) -> bool {
+    matches!(
+        error,
+        X509Error::ArchivePassphraseMissing | X509Error::ArchiveWrongPassphrase
+    )
+}
+
+/// A file that nobody can look into without its passphrase: not known where it was named, and a note in a folder, which
+/// may well hold somebody's backup.
+fn closed(
+    name: &str,
+    kind: TargetKind,
+    block: &str,
+    error: &X509Error,
+    origin: Origin,
+) -> TargetReport {
+    let told = Explanation {
+        place: block.to_owned(),
+        mend: "check the certificates that it was made from, or take it in with `edgecert import FILE --passphrase-file PASS --adopt`".to_owned(),
+        ..error.explain()
+    };
+    match origin {
+        Origin::Named => TargetReport::unknown(name, kind, told),
+        Origin::Walked => TargetReport::new(name, kind).with_finding(
+            Finding::new(
+                Code::CheckUnreadable,
+                told.place,
+                told.what,
+                told.why,
+                told.mend,
+            )
+            .with_severity(Severity::Note),
+        ),
     }
 }
 

@@ -67,6 +67,9 @@ pub struct VerifyArgs {
     /// The key that must be the leaf's
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The passphrase of PKCS#12 files and encrypted keys: the first line of a file that only its owner can read
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// How to report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: Format,

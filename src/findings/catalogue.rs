@@ -52,6 +52,8 @@ catalogue! {
     ChainNameConstraint, "chain.name-constraint", Error, "RFC 5280 §4.2.1.10", "A name lies outside what an issuer in the chain may certify.";
     ChainBadSignature, "chain.bad-signature", Error, "RFC 5280 §6.1.3", "A signature in the chain does not verify.";
     ChainCriticalExtension, "chain.critical-extension", Error, "RFC 5280 §4.2", "A critical extension is one that peers do not know.";
+    ChainRootChanged, "chain.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate hangs on another root than the generation before, which partners may not trust.";
+    ChainIntermediateChanged, "chain.intermediate-changed", Note, "RFC 5280 §3.2", "The certificate comes from another intermediate than the generation before.";
     // validity
     ValidityExpired, "validity.expired", Error, "RFC 5280 §4.1.2.5", "The certificate has ended.";
     ValidityNotYet, "validity.not-yet", Error, "RFC 5280 §4.1.2.5", "The certificate is not valid yet.";
@@ -102,8 +104,7 @@ catalogue! {
     GrantedNameAdded, "granted.name-added", Note, "RFC 2986", "The certificate holds a name that was not asked for.";
     GrantedUsageLost, "granted.usage-lost", Warning, "RFC 5280 §4.2.1.12", "A key purpose that was asked for was not granted.";
     GrantedUsageAdded, "granted.usage-added", Note, "RFC 5280 §4.2.1.12", "The certificate holds a key purpose that was not asked for.";
-    GrantedRootChanged, "granted.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate hangs on another root than the generation before, which partners may not trust.";
-    GrantedIntermediateChanged, "granted.intermediate-changed", Note, "RFC 5280 §3.2", "The certificate comes from another intermediate than the generation before.";
+    GrantedLifeShorter, "granted.life-shorter", Note, "BR 6.3.2", "The certificate lives shorter than the generation before.";
     // live
     LiveUnreachable, "live.unreachable", Error, "RFC 6120 §3", "Nothing answers at the address.";
     LiveNoTls, "live.no-tls", Error, "RFC 7590 §3", "The peer answers but TLS does not come up.";

@@ -1,12 +1,12 @@
 //! Granted against asked, and against the generation before.
 //!
 //! CAs change what they are asked: a name is dropped in silence, a purpose taken out, `www.` added. What a peer would
-//! miss is an error here; what only some look at (SRVName, XmppAddr) a warning. How long it lives is not judged here.
+//! miss is an error here; what only some look at (SRVName, XmppAddr) a warning. Whether it lives too long is not judged here.
 
 use super::Asked;
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Report, Severity};
-use crate::names::{Identifier, NameForm, Presented, matching};
+use crate::names::{Domain, Identifier, NameForm, Presented, matching};
 use crate::x509::{Certificate, Chain, KeyPurpose};
 use std::collections::BTreeSet;
 
@@ -202,31 +202,80 @@ fn compare_purposes(granted: Option<&[KeyPurpose]>, asked: &Asked) -> Vec<Findin
     findings
 }
 
-/// Whether the new chain hangs on another root or intermediate than the generation before. The issuer name of the
-/// last certificate stands for the root, as the root itself is not kept.
-pub fn compare_with_previous(new: &Chain, previous: &Chain) -> Report {
+/// A partner that has roots of its own.
+#[derive(Debug, Clone)]
+pub struct PartnerRoots {
+    /// Its domain.
+    pub domain: Domain,
+    /// Its roots.
+    pub roots: Vec<Certificate>,
+}
+
+impl PartnerRoots {
+    /// Whether one of its roots is in the chain, or signed one of it.
+    fn reach(&self, chain: &Chain) -> bool {
+        chain.certificates().any(|one| {
+            self.roots.iter().any(|root| {
+                one == root
+                    || (root.facts().subject.der == one.facts().issuer.der
+                        && one.is_signed_by(root))
+            })
+        })
+    }
+}
+
+/// The new chain against that of the generation before: another root (with the partners whose own roots do not reach
+/// it), another intermediate, a shorter life. The issuer name of the last certificate stands for the root, as the root
+/// itself is not kept.
+pub fn compare_with_previous(new: &Chain, previous: &Chain, partners: &[PartnerRoots]) -> Report {
+    let mut findings = Vec::new();
+    findings.extend(compare_issuers(new, previous, partners));
+    findings.extend(compare_lives(&new.leaf, &previous.leaf));
+    Report::new(findings)
+}
+
+fn compare_issuers(new: &Chain, previous: &Chain, partners: &[PartnerRoots]) -> Option<Finding> {
     let root = |chain: &Chain| {
         let top = chain.intermediates.last().unwrap_or(&chain.leaf);
         top.facts().issuer.clone()
     };
     let (new_root, old_root) = (root(new), root(previous));
     if new_root.der != old_root.der {
-        return Report::new(vec![Finding::new(
-            Code::GrantedRootChanged,
+        let change = format!(
+            "before {}, now {}",
+            printable(&old_root.text),
+            printable(&new_root.text)
+        );
+        let lacking: Vec<String> = partners
+            .iter()
+            .filter(|partner| !partner.reach(new))
+            .map(|partner| partner.domain.to_string())
+            .collect();
+        let (why, mend) = match lacking.as_slice() {
+            [] => (
+                change,
+                "tell partners who pin your CA or keep roots of their own for your domain before you assign it".to_owned(),
+            ),
+            some => (
+                format!("{change}; the roots kept for {} do not reach it", list(some.iter())),
+                format!(
+                    "ask {} whether they take the new root before you assign it, and add it to their roots in the deployment",
+                    list(some.iter())
+                ),
+            ),
+        };
+        return Some(Finding::new(
+            Code::ChainRootChanged,
             "chain",
             "the certificate hangs on another root than the generation before",
-            format!(
-                "before {}, now {}",
-                printable(&old_root.text),
-                printable(&new_root.text)
-            ),
-            "tell partners who pin your CA or keep roots of their own for your domain before you assign it",
-        )]);
+            why,
+            mend,
+        ));
     }
     let (new_issuer, old_issuer) = (&new.leaf.facts().issuer, &previous.leaf.facts().issuer);
-    if new_issuer.der != old_issuer.der {
-        return Report::new(vec![Finding::new(
-            Code::GrantedIntermediateChanged,
+    (new_issuer.der != old_issuer.der).then(|| {
+        Finding::new(
+            Code::ChainIntermediateChanged,
             "chain",
             "the certificate comes from another intermediate than the generation before",
             format!(
@@ -235,9 +284,26 @@ pub fn compare_with_previous(new: &Chain, previous: &Chain) -> Report {
                 printable(&new_issuer.text)
             ),
             "nothing to do, as the intermediate is sent along; tell partners who pin the old one",
-        )]);
-    }
-    Report::default()
+        )
+    })
+}
+
+/// A tenth less is told: CAs shorten lives in steps (398, 200, 100, 47 days), and clocks differ by hours.
+fn compare_lives(new: &Certificate, previous: &Certificate) -> Option<Finding> {
+    let life = |one: &Certificate| {
+        let facts = one.facts();
+        (facts.not_after - facts.not_before).whole_days().max(0)
+    };
+    let (now, before) = (life(new), life(previous));
+    (now * 10 < before * 9).then(|| {
+        Finding::new(
+            Code::GrantedLifeShorter,
+            "leaf, validity",
+            "the certificate lives shorter than the generation before",
+            format!("{before} days before, {now} days now"),
+            "nothing to do, if the CA announced it; renewal comes due earlier, so see that its timer runs often enough",
+        )
+    })
 }
 
 /// A granted name in the spelling that names are compared in.

@@ -191,7 +191,7 @@ impl Explain for ImportError {
                 code: "import.no-certificate",
                 what: format!("no certificate in {}: {}", printable(file), printable(found)),
                 place: printable(file),
-                why: "a reply is PEM (it has a line that starts with -----BEGIN) or DER".into(),
+                why: "a reply is PEM (it has a line that starts with -----BEGIN), DER, PKCS#7 or PKCS#12".into(),
                 mend: match found.as_str() {
                     container::EMPTY => "the reply never arrived whole: fetch it again",
                     container::WEB_PAGE => {

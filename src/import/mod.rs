@@ -2,16 +2,17 @@
 //!
 //! Files are decided by content, in any order; the leaf is found by the keys that are waited for, its chain ordered,
 //! roots and strangers dropped and told; then the leaf meets its key, and what was granted is compared with what was
-//! asked. Pure: bytes come in, values go out; whether the chain deserves trust is `verify`'s to say. Standards: RFC 7468,
+//! asked. Pure but for [`fetch`]: bytes come in, values go out; whether the chain deserves trust is `verify`'s to say. Standards: RFC 7468,
 //! RFC 5280 §4.1.2.4 and §4.2.1.1 (who issued whom), RFC 2986.
 
 pub mod compare;
 mod error;
+pub mod fetch;
 pub mod order;
 pub mod pair;
 pub mod sort;
 
-pub use compare::{compare, compare_with_previous};
+pub use compare::{PartnerRoots, compare, compare_with_previous};
 pub use error::{FoundLeaf, ImportError, KeyTrouble, Mismatch, Stranger, WaitingRequest};
 pub use pair::{find_request, pair_with_key};
 pub use sort::sort_reply;
@@ -84,16 +85,22 @@ pub struct Reply {
     pub strangers: Vec<Certificate>,
     /// Other certificates for a name in the chain (expired or surplus cross-signs), and older leaves of the same key; not kept.
     pub spare: Vec<Certificate>,
+    /// Certificates that stand in the files more than once, with where they stand again.
+    pub doubles: Vec<(String, Certificate)>,
     /// The issuer name of the last certificate of the chain, where that issuer is neither in the files nor a root that was given.
     pub missing_issuer: Option<String>,
     /// Where that issuer's certificate can be fetched, as the last certificate says (caIssuers), fit to be shown.
     pub missing_issuer_urls: Vec<String>,
     /// Keys found in the files, with where.
     pub keys: Vec<(String, PrivateKey)>,
+    /// What PKCS#12 calls the leaf, fit to be shown.
+    pub friendly_name: Option<String>,
     /// What was found where, one line a file: (`reply.pem`, `PEM, 3 certificates`).
     pub inventory: Vec<(String, String)>,
     /// Blocks that could not be read and were not needed: where and why.
     pub problems: Vec<(String, X509Error)>,
+    /// What is worth knowing of the files and no fault: where, and what.
+    pub notes: Vec<(String, String)>,
 }
 
 /// What a reply is taken in with.
@@ -149,6 +156,10 @@ pub struct Imported {
     pub strangers: Vec<Certificate>,
     /// Surplus cross-signs and older leaves, not kept.
     pub spare: Vec<Certificate>,
+    /// See [`Reply::doubles`].
+    pub doubles: Vec<(String, Certificate)>,
+    /// See [`Reply::friendly_name`].
+    pub friendly_name: Option<String>,
     /// See [`Reply::missing_issuer`].
     pub missing_issuer: Option<String>,
     /// See [`Reply::missing_issuer_urls`].
@@ -157,6 +168,8 @@ pub struct Imported {
     pub inventory: Vec<(String, String)>,
     /// Blocks that could not be read and were not needed.
     pub problems: Vec<(String, X509Error)>,
+    /// See [`Reply::notes`].
+    pub notes: Vec<(String, String)>,
 }
 
 /// The whole passage: sort, find the request, pair, compare.
@@ -199,10 +212,13 @@ pub fn import_reply(passage: &Passage<'_>, source: KeySource<'_>) -> Result<Impo
         roots: reply.roots,
         strangers: reply.strangers,
         spare: reply.spare,
+        doubles: reply.doubles,
+        friendly_name: reply.friendly_name,
         missing_issuer: reply.missing_issuer,
         missing_issuer_urls: reply.missing_issuer_urls,
         inventory: reply.inventory,
         problems: reply.problems,
+        notes: reply.notes,
     })
 }
 

@@ -3,18 +3,27 @@
 use super::order::{Ordered, order_chain};
 use super::{FoundLeaf, ImportError, MAX_CERTIFICATES, Reply, ReplyFile};
 use crate::explain::printable;
-use crate::x509::container::{self, Contents, Packing};
+use crate::x509::container::{self, BagName, Contents};
 use crate::x509::error::ForeignForm;
 use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
+use std::collections::HashSet;
+
+/// Most keys, and most certificates, whose names in PKCS#12 are compared.
+const MAX_PAIRS: usize = 50;
 
 /// What all files hold together.
 #[derive(Default)]
 struct Pile {
     certificates: Vec<(String, Certificate)>,
     keys: Vec<(String, PrivateKey)>,
+    /// What PKCS#12 calls the certificates and keys, by their places.
+    bags: Vec<BagName>,
     requests: usize,
+    /// Certificates that stood in the files before.
+    doubles: Vec<(String, Certificate)>,
     problems: Vec<(String, String, X509Error)>,
     inventory: Vec<(String, String)>,
+    notes: Vec<(String, String)>,
 }
 
 /// Sorts the files: finds the one leaf, orders its chain, drops roots and strangers (each is told).
@@ -48,6 +57,8 @@ pub fn sort_reply(
         }
         Err(error) => return Err(error),
     };
+    let friendly_name = friendly_name(&pile.bags, &leaf_place);
+    pile.notes.extend(unlike_pairs(&pile));
     let others: Vec<Certificate> = pile
         .certificates
         .into_iter()
@@ -67,6 +78,7 @@ pub fn sort_reply(
         missing_issuer_urls,
     } = order_chain(leaf, others, roots);
     spare.extend(older);
+    let doubles = pile.doubles;
     // The unreadable block may be the very certificate that is missing.
     let suspect = pile
         .problems
@@ -86,10 +98,13 @@ pub fn sort_reply(
         roots: dropped_roots,
         strangers,
         spare,
+        doubles,
         missing_issuer,
         missing_issuer_urls,
         keys: pile.keys,
+        friendly_name,
         inventory: pile.inventory,
+        notes: pile.notes,
         problems: pile
             .problems
             .into_iter()
@@ -103,6 +118,7 @@ fn read_all(files: &[ReplyFile], passphrase: Option<&Passphrase>) -> Result<Pile
         return Err(ImportError::NoFiles);
     }
     let mut pile = Pile::default();
+    let mut seen = HashSet::new();
     for file in files {
         let name = printable(&file.name);
         let contents = container::read(&file.bytes, passphrase).map_err(|source| {
@@ -117,30 +133,76 @@ fn read_all(files: &[ReplyFile], passphrase: Option<&Passphrase>) -> Result<Pile
             certificates,
             keys,
             requests,
+            // a chain is judged without them
+            lists: _,
+            bags,
             problems,
+            notes,
         } = contents;
         for (block, certificate) in certificates {
+            let place = join(&name, &block);
             // The same certificate twice, in one file or in several, counts once.
-            if !pile
-                .certificates
-                .iter()
-                .any(|(_, known)| *known == certificate)
-            {
-                pile.certificates.push((join(&name, &block), certificate));
+            if seen.insert(certificate.facts().sha256) {
+                pile.certificates.push((place, certificate));
+            } else {
+                pile.doubles.push((place, certificate));
             }
         }
         pile.keys.extend(
             keys.into_iter()
                 .map(|(block, key)| (join(&name, &block), key)),
         );
+        pile.bags.extend(bags.into_iter().map(|bag| BagName {
+            place: join(&name, &bag.place),
+            ..bag
+        }));
         pile.requests += requests.len();
         pile.problems.extend(
             problems
                 .into_iter()
                 .map(|(block, error)| (name.clone(), block, error)),
         );
+        pile.notes.extend(
+            notes
+                .into_iter()
+                .map(|(block, note)| (join(&name, &block), note.words())),
+        );
     }
     Ok(pile)
+}
+
+/// What PKCS#12 calls the leaf, fit to be shown.
+fn friendly_name(bags: &[BagName], leaf_place: &str) -> Option<String> {
+    bags.iter()
+        .find(|bag| bag.place == leaf_place)
+        .and_then(|bag| bag.friendly_name.as_deref())
+        .map(printable)
+}
+
+/// Keys and certificates that carry the same localKeyId and do not belong together: the keys themselves decide.
+fn unlike_pairs(pile: &Pile) -> Vec<(String, String)> {
+    let id_of = |place: &str| {
+        pile.bags
+            .iter()
+            .find(|bag| bag.place == place)
+            .and_then(|bag| bag.local_key_id.as_ref())
+    };
+    let mut found = Vec::new();
+    for (key_place, key) in pile.keys.iter().take(MAX_PAIRS) {
+        let Some(id) = id_of(key_place) else {
+            continue;
+        };
+        for (place, one) in pile.certificates.iter().take(MAX_PAIRS) {
+            if id_of(place) == Some(id) && one.facts().spki_sha256 != key.spki_sha256() {
+                found.push((
+                    place.clone(),
+                    "its localKeyId is that of a key which is not its own; the public keys decide"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    found
 }
 
 fn no_certificate(files: &[ReplyFile], pile: Pile) -> ImportError {
@@ -177,6 +239,7 @@ fn may_be_certificate(error: &X509Error) -> bool {
             | X509Error::RsaTooShort { .. }
             | X509Error::UnknownKeyAlgorithm { .. }
             | X509Error::BadKey { .. }
+            | X509Error::TooManyEncryptedKeys { .. }
             | X509Error::ForeignForm {
                 form: ForeignForm::Crl | ForeignForm::PublicKey,
                 ..
@@ -249,11 +312,7 @@ fn join(file: &str, block: &str) -> String {
 }
 
 fn describe(contents: &Contents) -> String {
-    let packing = match contents.packing {
-        Packing::Pem => "PEM",
-        Packing::Der => "DER",
-    };
-    let mut words = vec![packing.to_owned()];
+    let mut words = vec![contents.packing.words().to_owned()];
     for (count, one, more) in [
         (contents.certificates.len(), "certificate", "certificates"),
         (contents.keys.len(), "private key", "private keys"),

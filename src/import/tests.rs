@@ -1,7 +1,7 @@
 use super::*;
 use crate::explain::{Explain, Explanation};
 use crate::findings::{Code, Severity, Verdict};
-use crate::names::Identifier;
+use crate::names::{Domain, Identifier};
 use crate::x509::issue::{IssueSpec, Issuer, issue};
 use crate::x509::{Csr, CsrSpec, KeyType, KeyUsage, Subject};
 use proptest::prelude::*;
@@ -478,7 +478,7 @@ fn what_is_no_certificate_is_called_by_its_name() {
             "reply.p7b",
             pkcs7.to_vec(),
             "import.no-certificate",
-            "openssl pkcs7 -inform DER -print_certs -in reply.p7b",
+            "fetch it from the CA again",
         ),
     ];
     for (name, bytes, code, mend) in cases {
@@ -587,6 +587,21 @@ fn what_was_granted_is_compared_with_what_was_asked() {
 }
 
 #[test]
+fn a_shorter_life_than_before_is_noted() {
+    let w = world();
+    let chain = |from| Chain {
+        leaf: leaf_from(from, &["dns:a.net"], &w.key, &w.lower),
+        intermediates: vec![w.lower.certificate.clone()],
+    };
+    let (before, day) = (chain(FROM), time::Duration::DAY);
+    let report = compare_with_previous(&chain(FROM + day * 30), &before, &[]);
+    assert_eq!(report.findings()[0].code, Code::GrantedLifeShorter);
+    assert_eq!(report.findings()[0].why, "90 days before, 60 days now");
+    let little = compare_with_previous(&chain(FROM + day), &before, &[]);
+    assert_eq!(little, Report::default());
+}
+
+#[test]
 fn another_root_is_warned_of_and_another_intermediate_noted() {
     let w = world();
     let chain = |leaf: &Certificate, above: &[&Signer]| Chain {
@@ -594,16 +609,33 @@ fn another_root_is_warned_of_and_another_intermediate_noted() {
         intermediates: above.iter().map(|one| one.certificate.clone()).collect(),
     };
     let before = chain(&w.leaf, &[&w.lower, &w.upper]);
-    assert_eq!(compare_with_previous(&before, &before), Report::default());
+    assert_eq!(
+        compare_with_previous(&before, &before, &[]),
+        Report::default()
+    );
     let sibling = authority("Lower E6", Some(&w.upper), key(), UNTIL);
     let own = key();
     let new = leaf(&["dns:a.net"], &[], &own, &sibling);
-    let report = compare_with_previous(&chain(&new, &[&sibling, &w.upper]), &before);
-    assert_eq!(report.findings()[0].code, Code::GrantedIntermediateChanged);
+    let report = compare_with_previous(&chain(&new, &[&sibling, &w.upper]), &before, &[]);
+    assert_eq!(report.findings()[0].code, Code::ChainIntermediateChanged);
     let foreign = authority("Root Y", None, key(), UNTIL);
     let new = leaf(&["dns:a.net"], &[], &own, &foreign);
-    let report = compare_with_previous(&chain(&new, &[]), &before);
-    assert_eq!(report.findings()[0].code, Code::GrantedRootChanged);
+    let partner = |domain: &str, root: &Signer| PartnerRoots {
+        domain: Domain::parse(domain).unwrap(),
+        roots: vec![root.certificate.clone()],
+    };
+    let partners = [
+        partner("old.example", &w.root),
+        partner("new.example", &foreign),
+    ];
+    let told = compare_with_previous(&chain(&new, &[]), &before, &partners);
+    let why = &told.findings()[0].why;
+    assert!(
+        why.contains("old.example") && !why.contains("new.example"),
+        "{why}"
+    );
+    let report = compare_with_previous(&chain(&new, &[]), &before, &[]);
+    assert_eq!(report.findings()[0].code, Code::ChainRootChanged);
     assert_eq!(report.findings()[0].why, "before CN=Root X1, now CN=Root Y");
 }
 

@@ -11,6 +11,8 @@ pub enum Expected {
     Request,
     /// A private key.
     Key,
+    /// A container of them: PKCS#7 or PKCS#12.
+    Archive,
     /// Any of them.
     Anything,
 }
@@ -22,18 +24,19 @@ impl Expected {
             Expected::Certificate => "a certificate",
             Expected::Request => "a certificate request",
             Expected::Key => "a private key",
+            Expected::Archive => "a container of certificates",
             Expected::Anything => "a certificate, a request or a key",
         }
     }
 }
 
-/// A way of packing certificates that is recognised, and not read.
+/// A thing that is recognised, and holds no certificate to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForeignForm {
-    /// PKCS#7 or CMS (`.p7b`).
-    Pkcs7,
-    /// PKCS#12 (`.pfx`, `.p12`).
-    Pkcs12,
+    /// PKCS#7 (CMS) of another kind than signed data: an encrypted message.
+    SealedMessage,
+    /// PKCS#12 that is protected by a public key instead of a passphrase.
+    PublicKeyPkcs12,
     /// A certificate revocation list.
     Crl,
     /// A public key alone.
@@ -44,8 +47,8 @@ impl ForeignForm {
     /// Its name.
     pub fn words(self) -> &'static str {
         match self {
-            ForeignForm::Pkcs7 => "PKCS#7",
-            ForeignForm::Pkcs12 => "PKCS#12",
+            ForeignForm::SealedMessage => "an encrypted PKCS#7 message",
+            ForeignForm::PublicKeyPkcs12 => "PKCS#12 for the owner of another key",
             ForeignForm::Crl => "a certificate revocation list",
             ForeignForm::PublicKey => "a public key",
         }
@@ -120,16 +123,45 @@ pub enum X509Error {
         /// What the text looks like.
         found: String,
     },
-    /// UTF-16 text, as Windows tools write it.
-    #[error("the text is UTF-16")]
-    Utf16,
     /// A form that is known, and not read here.
     #[error("{} is not read", form.words())]
     ForeignForm {
         /// Which.
         form: ForeignForm,
-        /// Whether it was in a PEM block.
-        is_pem: bool,
+    },
+    /// An encrypted PKCS#12 file, and no passphrase was given.
+    #[error("the PKCS#12 file is encrypted, and there is no passphrase")]
+    ArchivePassphraseMissing,
+    /// The passphrase does not open the PKCS#12 file.
+    #[error("the passphrase does not open the PKCS#12 file")]
+    ArchiveWrongPassphrase,
+    /// A PKCS#12 file under a scheme that is not read.
+    #[error("the PKCS#12 file is protected by {scheme}, which is not read")]
+    ArchiveScheme {
+        /// Its name, or dotted.
+        scheme: String,
+        /// Whether openssl 3 needs its legacy provider for it.
+        needs_legacy_provider: bool,
+    },
+    /// Opening a PKCS#12 file would cost more than a file from outside may ask for.
+    #[error("opening the PKCS#12 file asks for {cost}, and at most {limit} is allowed")]
+    ArchiveTooCostly {
+        /// What it asks for, with its unit.
+        cost: String,
+        /// The bound.
+        limit: String,
+    },
+    /// More things than are read of one file.
+    #[error("more than {limit} things in one file")]
+    TooManyItems {
+        /// The limit.
+        limit: usize,
+    },
+    /// Containers in containers, too often.
+    #[error("more than {limit} levels of containers")]
+    NestedTooDeep {
+        /// The limit.
+        limit: usize,
     },
     /// An encrypted key, and no passphrase was given.
     #[error("the key is encrypted, and there is no passphrase")]
@@ -205,6 +237,17 @@ pub enum X509Error {
 }
 
 impl X509Error {
+    /// Whether a passphrase, or another one, would open it.
+    pub fn is_closed(&self) -> bool {
+        matches!(
+            self,
+            X509Error::PassphraseMissing
+                | X509Error::WrongPassphrase
+                | X509Error::ArchivePassphraseMissing
+                | X509Error::ArchiveWrongPassphrase
+        )
+    }
+
     pub(crate) fn unwritable(field: &'static str, cause: impl std::fmt::Display) -> Self {
         X509Error::Unwritable {
             field,
@@ -225,6 +268,7 @@ impl Explain for X509Error {
                     Expected::Certificate => "compare with `openssl x509 -in FILE -noout -text`; if that fails too, fetch the certificate from the CA again",
                     Expected::Request => "compare with `openssl req -in FILE -noout -text`; if that fails too, make the request again",
                     Expected::Key => "compare with `openssl pkey -in FILE -noout`; if that fails too, restore the key from its backup",
+                    Expected::Archive => "fetch it from the CA again; or look at it with `openssl asn1parse -inform DER -in FILE`",
                     Expected::Anything => "look at the file with `openssl asn1parse -in FILE` (add `-inform DER` when it is not text)",
                 }
                 .to_owned(),
@@ -283,27 +327,69 @@ impl Explain for X509Error {
                 what: format!("{} was not found here", expected.words()),
                 place: String::new(),
                 why: printable(found),
-                mend: "give a PEM file (it has a line that starts with -----BEGIN) or a DER file".to_owned(),
+                mend: "give a PEM file (it has a line that starts with -----BEGIN), or DER, PKCS#7 or PKCS#12".to_owned(),
             },
-            X509Error::Utf16 => Explanation {
-                code: "x509.utf16",
-                what: "the text is UTF-16".to_owned(),
-                place: String::new(),
-                why: "PEM is read as ASCII or UTF-8".to_owned(),
-                mend: "`iconv -f UTF-16 -t UTF-8 FILE > FILE.pem`".to_owned(),
-            },
-            X509Error::ForeignForm { form, is_pem } => Explanation {
+            X509Error::ForeignForm { form } => Explanation {
                 code: "x509.foreign-form",
                 what: format!("this is {}, which is not read here", form.words()),
                 place: String::new(),
-                why: "certificates, requests and keys are read as PEM or DER".to_owned(),
-                mend: match (form, is_pem) {
-                    (ForeignForm::Pkcs7, true) => "`openssl pkcs7 -print_certs -in FILE -out FILE.pem`, and take FILE.pem".to_owned(),
-                    (ForeignForm::Pkcs7, false) => "`openssl pkcs7 -inform DER -print_certs -in FILE -out FILE.pem`, and take FILE.pem".to_owned(),
-                    (ForeignForm::Pkcs12, _) => "`openssl pkcs12 -in FILE -out FILE.pem` (add `-legacy` for old Windows files), and take FILE.pem with the passphrase given there".to_owned(),
-                    (ForeignForm::Crl, _) => "give the certificate, not the list of revoked ones".to_owned(),
-                    (ForeignForm::PublicKey, _) => "give the certificate or the private key that belongs to it".to_owned(),
+                why: "certificates, requests and keys are read, alone or in PKCS#7 and PKCS#12".to_owned(),
+                mend: match form {
+                    ForeignForm::SealedMessage => "decrypt it first: `openssl cms -decrypt -inform DER -in FILE -inkey KEYFILE -out FILE.out`, and take FILE.out",
+                    ForeignForm::PublicKeyPkcs12 => "ask its sender for a file under a passphrase: openssl and Windows write no other",
+                    ForeignForm::Crl => "give the certificate, not the list of revoked ones",
+                    ForeignForm::PublicKey => "give the certificate or the private key that belongs to it",
+                }
+                .to_owned(),
+            },
+            X509Error::ArchivePassphraseMissing => Explanation {
+                code: "x509.archive-passphrase-missing",
+                what: "the PKCS#12 file is encrypted".to_owned(),
+                place: String::new(),
+                why: "no passphrase was given, and the empty one does not open it".to_owned(),
+                mend: "write its passphrase into a file that only you can read: `edgecert import FILE --passphrase-file PASS`".to_owned(),
+            },
+            X509Error::ArchiveWrongPassphrase => Explanation {
+                code: "x509.archive-wrong-passphrase",
+                what: "the passphrase does not open the PKCS#12 file".to_owned(),
+                place: String::new(),
+                why: "its MAC is not the one that the passphrase makes, or nothing decrypts with it; a damaged file looks the same".to_owned(),
+                mend: "try it with `openssl pkcs12 -in FILE -noout`, and give the one that works there".to_owned(),
+            },
+            X509Error::ArchiveScheme {
+                scheme,
+                needs_legacy_provider,
+            } => Explanation {
+                code: "x509.archive-scheme",
+                what: "the PKCS#12 file is protected in a way that is not read".to_owned(),
+                place: String::new(),
+                why: format!("{}; PBES2, 3DES and RC2-40 are read", printable(scheme)),
+                mend: if *needs_legacy_provider {
+                    "`openssl pkcs12 -legacy -in FILE -out FILE.pem`, and take FILE.pem with the passphrase given there".to_owned()
+                } else {
+                    "`openssl pkcs12 -in FILE -out FILE.pem`, and take FILE.pem with the passphrase given there".to_owned()
                 },
+            },
+            X509Error::ArchiveTooCostly { cost, limit } => Explanation {
+                code: "x509.archive-too-costly",
+                what: "opening the PKCS#12 file would take too long".to_owned(),
+                place: String::new(),
+                why: format!("it asks for {cost}, and at most {limit} is allowed"),
+                mend: "if the file is yours: `openssl pkcs12 -in FILE -out FILE.pem`, and take FILE.pem with the passphrase given there".to_owned(),
+            },
+            X509Error::TooManyItems { limit } => Explanation {
+                code: "x509.too-many-items",
+                what: "the file holds too many things".to_owned(),
+                place: String::new(),
+                why: format!("at most {limit} certificates, keys and lists are read of one file"),
+                mend: "give the certificate and its chain, not a whole store".to_owned(),
+            },
+            X509Error::NestedTooDeep { limit } => Explanation {
+                code: "x509.nested-too-deep",
+                what: "the file is packed too often".to_owned(),
+                place: String::new(),
+                why: format!("containers stand in containers, and at most {limit} levels are opened"),
+                mend: "unpack it once or twice by hand, and give what comes out".to_owned(),
             },
             X509Error::PassphraseMissing => Explanation {
                 code: "x509.passphrase-missing",

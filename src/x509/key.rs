@@ -1,6 +1,7 @@
 //! Private keys: generated, read (PKCS#8, PKCS#1, SEC1, encrypted or not), written as PKCS#8; zeroised.
 
-use super::error::{Expected, ForeignForm};
+use super::error::Expected;
+use super::pkcs12::{self, Held};
 use super::public_key::{PublicKeyKind, curve_name};
 use super::sniff::{self, Form};
 use super::{Fingerprint, X509Error, key_format, oid, pem, tlv};
@@ -119,7 +120,7 @@ impl PrivateKey {
     }
 
     /// Reads the first private key of a PEM or DER text: PKCS#8, encrypted PKCS#8 (PBES2; KDF costs bounded),
-    /// PKCS#1, SEC1; blocks such as EC PARAMETERS before it are skipped.
+    /// PKCS#1, SEC1, PKCS#12; blocks such as EC PARAMETERS before it are skipped.
     ///
     /// Errors: encrypted and no passphrase, wrong passphrase, a form we do not read (legacy DEK-Info, PBES1) with
     /// the openssl command that converts it, RSA under 2048 bits, an unknown algorithm.
@@ -154,12 +155,8 @@ impl PrivateKey {
                 return Err(legacy);
             }
             match &block.content {
-                Ok(der) if sniff::form(der).is_key() => return Self::from_der(der, passphrase),
-                Ok(der) if sniff::form(der) == Form::Pkcs12 => {
-                    return Err(X509Error::ForeignForm {
-                        form: ForeignForm::Pkcs12,
-                        is_pem: true,
-                    });
+                Ok(der) if sniff::form(der).is_key() || sniff::form(der) == Form::Pkcs12 => {
+                    return Self::from_der(der, passphrase);
                 }
                 Ok(_) if block.label.ends_with("PRIVATE KEY") => {
                     return Err(X509Error::Unreadable {
@@ -190,6 +187,9 @@ impl PrivateKey {
 
     /// One private key in DER, of any form that is read.
     pub(crate) fn from_der(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Self, X509Error> {
+        if sniff::form(der) == Form::Pkcs12 {
+            return Self::from_pkcs12(der, passphrase);
+        }
         let mut pkcs8 = key_format::to_pkcs8(der, passphrase)?;
         let inner = key_format::open(&pkcs8)?;
         let is = |known: &der::oid::ObjectIdentifier| inner.algorithm == known.as_bytes();
@@ -228,6 +228,21 @@ impl PrivateKey {
             reason: cause.to_string(),
         })?;
         Ok(Self::from_pair(pair, pkcs8))
+    }
+
+    /// The first private key of a PKCS#12 file.
+    fn from_pkcs12(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Self, X509Error> {
+        let archive = pkcs12::open(der, passphrase, super::container::MAX_BLOCKS)?;
+        for bag in archive.bags {
+            match bag.held {
+                Ok(Held::Key(pkcs8)) => return Self::from_der(&pkcs8, None),
+                Ok(Held::Certificate(_) | Held::List(_) | Held::Other) | Err(_) => {}
+            }
+        }
+        Err(X509Error::NothingRecognised {
+            expected: Expected::Key,
+            found: "the PKCS#12 file holds no private key that can be read".to_owned(),
+        })
     }
 
     fn from_pair(mut pair: KeyPair, pkcs8: Zeroizing<Vec<u8>>) -> Self {

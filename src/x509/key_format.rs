@@ -9,8 +9,8 @@ use super::tlv::{self, Tlv};
 use super::{Passphrase, X509Error, oid, signature};
 use aws_lc_rs::rand;
 use der::{Decode, Encode};
+use pkcs8::PrivateKeyInfoRef;
 use pkcs8::pkcs5::pbes2;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 /// Most PBKDF2 iterations of a file from outside: some seconds of one core.
@@ -52,12 +52,7 @@ fn not_a_key(form: Form) -> X509Error {
         Form::Crl => "it is a certificate revocation list",
         Form::PublicKey => "it is a public key",
         Form::Pkcs7 => "it is PKCS#7, which never holds a key",
-        Form::Pkcs12 => {
-            return X509Error::ForeignForm {
-                form: super::error::ForeignForm::Pkcs12,
-                is_pem: false,
-            };
-        }
+        Form::Pkcs12 => "it is PKCS#12",
         Form::Pkcs8 | Form::EncryptedPkcs8 | Form::Pkcs1 | Form::Sec1 | Form::Unknown => {
             "its structure is that of no known key"
         }
@@ -182,59 +177,101 @@ pub(crate) fn bits(integer: &[u8]) -> usize {
 }
 
 fn decrypt(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<Vec<u8>>, X509Error> {
-    check_encryption(der)?;
+    let sealed = Sealed::read(der)?;
+    sealed.cost()?;
     let passphrase = passphrase.ok_or(X509Error::PassphraseMissing)?;
-    let sealed = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|cause| {
-        X509Error::UnsupportedEncryption {
-            reason: cause.to_string(),
-        }
-    })?;
-    match sealed.decrypt(passphrase.reveal().as_bytes()) {
-        Ok(plain) => {
-            // The padding of one wrong passphrase in 256 looks right: what came out must be a key as well.
-            let plain = Zeroizing::new(plain.as_bytes().to_vec());
-            match open(&plain) {
-                Ok(_) => Ok(plain),
-                Err(_) => Err(X509Error::WrongPassphrase),
-            }
-        }
-        Err(pkcs8::Error::EncryptedPrivateKey(
-            cause @ (pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }
-            | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { .. }),
-        )) => Err(X509Error::UnsupportedEncryption {
-            reason: cause.to_string(),
-        }),
+    let plain = sealed.open(passphrase)?;
+    // The padding of one wrong passphrase in 256 looks right: what came out must be a key as well.
+    match open(&plain) {
+        Ok(_) => Ok(plain),
         Err(_) => Err(X509Error::WrongPassphrase),
     }
 }
 
-/// Whether the scheme is one that is read, and its cost within bounds.
-fn check_encryption(der: &[u8]) -> Result<(), X509Error> {
-    let damaged = || unreadable("the structure of the encrypted key is damaged");
-    let outer = match tlv::read(der) {
-        Ok((outer, [])) => outer,
-        Ok((_, rest)) => {
-            return Err(X509Error::TrailingBytes {
-                after: Expected::Key,
-                count: rest.len(),
-            });
+/// Bytes under an encryption scheme, as EncryptedPrivateKeyInfo and EncryptedContentInfo hold them.
+pub(crate) struct Sealed<'a> {
+    /// AlgorithmIdentifier.
+    pub scheme: Tlv<'a>,
+    /// What is encrypted.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Sealed<'a> {
+    /// An EncryptedPrivateKeyInfo (RFC 5958 §3).
+    fn read(der: &'a [u8]) -> Result<Self, X509Error> {
+        let outer = match tlv::read(der) {
+            Ok((outer, [])) => outer,
+            Ok((_, rest)) => {
+                return Err(X509Error::TrailingBytes {
+                    after: Expected::Key,
+                    count: rest.len(),
+                });
+            }
+            Err(tlv::TlvError::Truncated { expected, found }) => {
+                return Err(X509Error::Truncated { expected, found });
+            }
+            Err(tlv::TlvError::Unreadable) => return Err(seal_damaged()),
+        };
+        match tlv::items(outer.content)
+            .ok_or_else(seal_damaged)?
+            .as_slice()
+        {
+            [scheme, bytes] if bytes.tag == tlv::OCTET_STRING => Ok(Self {
+                scheme: *scheme,
+                bytes: bytes.content,
+            }),
+            [scheme] => Ok(Self {
+                scheme: *scheme,
+                bytes: &[],
+            }),
+            _ => Err(seal_damaged()),
         }
-        Err(tlv::TlvError::Truncated { expected, found }) => {
-            return Err(X509Error::Truncated { expected, found });
-        }
-        Err(tlv::TlvError::Unreadable) => return Err(damaged()),
-    };
-    let fields = tlv::items(outer.content).ok_or_else(damaged)?;
-    let scheme = fields.first().ok_or_else(damaged)?;
-    let (kind, parameters) = signature::algorithm_parts(scheme.content).ok_or_else(damaged)?;
-    if kind != oid::PBES2.as_bytes() {
-        return Err(legacy(&tlv::dotted(kind)));
     }
-    let parameters = tlv::items(parameters.ok_or_else(damaged)?.content).ok_or_else(damaged)?;
-    let kdf = parameters.first().ok_or_else(damaged)?;
-    let (kdf, parameters) = signature::algorithm_parts(kdf.content).ok_or_else(damaged)?;
-    let numbers: Vec<u64> = tlv::items(parameters.ok_or_else(damaged)?.content)
-        .ok_or_else(damaged)?
+
+    /// Decrypts PBES2; the passphrase counts as UTF-8 (RFC 8018 §3). Ask for the [`Self::cost`] first.
+    pub(crate) fn open(&self, passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, X509Error> {
+        let (_, parameters) =
+            signature::algorithm_parts(self.scheme.content).ok_or_else(seal_damaged)?;
+        let parameters = parameters.ok_or_else(seal_damaged)?;
+        let scheme = pbes2::Parameters::from_der(parameters.raw).map_err(|cause| {
+            X509Error::UnsupportedEncryption {
+                reason: cause.to_string(),
+            }
+        })?;
+        match scheme.decrypt(passphrase.reveal().as_bytes(), self.bytes) {
+            Ok(plain) => Ok(Zeroizing::new(plain)),
+            Err(
+                cause @ (pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }
+                | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { .. }),
+            ) => Err(X509Error::UnsupportedEncryption {
+                reason: cause.to_string(),
+            }),
+            Err(_) => Err(X509Error::WrongPassphrase),
+        }
+    }
+
+    /// What opening it costs, in rounds of PBKDF2; an error where that is too much, or the scheme is not read.
+    pub(crate) fn cost(&self) -> Result<u64, X509Error> {
+        let (kind, parameters) =
+            signature::algorithm_parts(self.scheme.content).ok_or_else(seal_damaged)?;
+        if kind != oid::PBES2.as_bytes() {
+            return Err(legacy(&tlv::dotted(kind)));
+        }
+        let parameters = parameters.ok_or_else(seal_damaged)?;
+        let parameters = tlv::items(parameters.content).ok_or_else(seal_damaged)?;
+        let kdf = parameters.first().ok_or_else(seal_damaged)?;
+        kdf_cost(kdf)
+    }
+}
+
+fn seal_damaged() -> X509Error {
+    unreadable("the structure of the encrypted key is damaged")
+}
+
+fn kdf_cost(kdf: &Tlv<'_>) -> Result<u64, X509Error> {
+    let (kdf, parameters) = signature::algorithm_parts(kdf.content).ok_or_else(seal_damaged)?;
+    let numbers: Vec<u64> = tlv::items(parameters.ok_or_else(seal_damaged)?.content)
+        .ok_or_else(seal_damaged)?
         .iter()
         .filter(|field| field.tag == tlv::INTEGER)
         .map(|field| saturated(field.content))
@@ -242,19 +279,20 @@ fn check_encryption(der: &[u8]) -> Result<(), X509Error> {
     if kdf == oid::PBKDF2.as_bytes() {
         // salt, iterationCount, keyLength OPTIONAL, prf
         match numbers.first() {
-            Some(count) if *count <= MAX_PBKDF2_ITERATIONS => Ok(()),
+            Some(count) if *count <= MAX_PBKDF2_ITERATIONS => Ok(*count),
             Some(count) => Err(X509Error::KdfTooCostly {
                 cost: format!("{count} PBKDF2 iterations"),
                 limit: MAX_PBKDF2_ITERATIONS.to_string(),
             }),
-            None => Err(damaged()),
+            None => Err(seal_damaged()),
         }
     } else if kdf == oid::SCRYPT.as_bytes() {
         // salt, N, r, p, keyLength OPTIONAL
         let [cost, block, lanes, ..] = numbers.as_slice() else {
-            return Err(damaged());
+            return Err(seal_damaged());
         };
-        let memory = cost.saturating_mul(*block).saturating_mul(128);
+        let blocks = cost.saturating_mul(*block);
+        let memory = blocks.saturating_mul(128);
         if memory > MAX_SCRYPT_BYTES {
             Err(X509Error::KdfTooCostly {
                 cost: format!("{} MiB for scrypt", memory >> 20),
@@ -266,7 +304,8 @@ fn check_encryption(der: &[u8]) -> Result<(), X509Error> {
                 limit: MAX_SCRYPT_LANES.to_string(),
             })
         } else {
-            Ok(())
+            // Measured: one block of scrypt takes as long as some four rounds of PBKDF2.
+            Ok(blocks.saturating_mul(*lanes).saturating_mul(4))
         }
     } else {
         Err(X509Error::UnsupportedEncryption {

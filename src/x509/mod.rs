@@ -6,6 +6,7 @@
 //! ([`key`]). No type of these crates shows in a signature here. Bundles ([`bundle`]) exist only if leaf, chain and
 //! key belong together. Standards: RFC 5280, 2986, 5958, 7468.
 
+mod ber;
 pub mod bundle;
 pub mod certificate;
 pub mod chain;
@@ -20,6 +21,8 @@ pub mod key;
 mod key_format;
 pub mod oid;
 pub mod pem;
+mod pkcs12;
+mod pkcs7;
 pub mod public_key;
 pub mod rsa_flaw;
 mod signature;
@@ -27,6 +30,7 @@ mod sniff;
 pub mod subject;
 mod tlv;
 pub mod usage;
+mod utf16;
 pub mod window;
 
 pub use bundle::Bundle;

@@ -67,6 +67,50 @@ oids! {
     /// Microsoft's own attribute for the same thing, MS-WCCE §2.2.2.7.7.4.
     MS_CERT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14";
 
+    // containers, RFC 5652 and RFC 7292
+    /// id-data.
+    PKCS7_DATA = "1.2.840.113549.1.7.1";
+    /// id-signedData.
+    PKCS7_SIGNED_DATA = "1.2.840.113549.1.7.2";
+    /// id-encryptedData.
+    PKCS7_ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
+    /// keyBag.
+    KEY_BAG = "1.2.840.113549.1.12.10.1.1";
+    /// pkcs8ShroudedKeyBag.
+    SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2";
+    /// certBag.
+    CERT_BAG = "1.2.840.113549.1.12.10.1.3";
+    /// crlBag.
+    CRL_BAG = "1.2.840.113549.1.12.10.1.4";
+    /// safeContentsBag.
+    SAFE_CONTENTS_BAG = "1.2.840.113549.1.12.10.1.6";
+    /// x509Certificate, the one kind of a certBag that is used.
+    X509_CERTIFICATE_BAG = "1.2.840.113549.1.9.22.1";
+    /// x509CRL.
+    X509_CRL_BAG = "1.2.840.113549.1.9.23.1";
+    /// friendlyName, RFC 2985 §5.5.1.
+    FRIENDLY_NAME = "1.2.840.113549.1.9.20";
+    /// localKeyId, RFC 2985 §5.5.2.
+    LOCAL_KEY_ID = "1.2.840.113549.1.9.21";
+    /// pbeWithSHAAnd3-KeyTripleDES-CBC.
+    PBE_SHA1_3DES = "1.2.840.113549.1.12.1.3";
+    /// pbeWithSHAAnd40BitRC2-CBC.
+    PBE_SHA1_RC2_40 = "1.2.840.113549.1.12.1.6";
+    /// PBMAC1, RFC 9579.
+    PBMAC1 = "1.2.840.113549.1.5.14";
+    /// SHA-1.
+    SHA1 = "1.3.14.3.2.26";
+    /// SHA-224.
+    SHA224 = "2.16.840.1.101.3.4.2.4";
+    /// hmacWithSHA1, RFC 8018 appendix B.1.
+    HMAC_SHA1 = "1.2.840.113549.2.7";
+    /// hmacWithSHA256.
+    HMAC_SHA256 = "1.2.840.113549.2.9";
+    /// hmacWithSHA384.
+    HMAC_SHA384 = "1.2.840.113549.2.10";
+    /// hmacWithSHA512.
+    HMAC_SHA512 = "1.2.840.113549.2.11";
+
     // public keys, RFC 3279, RFC 5480, RFC 8410
     /// rsaEncryption.
     RSA = "1.2.840.113549.1.1.1";

@@ -3,6 +3,7 @@
 //! Administrators send what mail programs, Windows and copy-and-paste have left of a file. What can be read without
 //! guessing is read; one bad block never spoils the rest. Which block is what is decided elsewhere, by content.
 
+use super::utf16;
 use zeroize::Zeroizing;
 
 /// One block, good or bad.
@@ -28,8 +29,15 @@ const DASHES: &[u8] = b"-----";
 const MAX_LABEL: usize = 64;
 
 /// All blocks of a text, in order. BOM, CR, CRLF, indentation and text around blocks are taken; a block without
-/// END stops at the next BEGIN. UTF-16 is not yet read.
+/// END stops at the next BEGIN. UTF-16 of either order is taken, with or without its mark.
 pub fn scan(text: &[u8]) -> Vec<PemBlock> {
+    match utf16::to_utf8(text) {
+        Some(text) => scan_utf8(text.as_bytes()),
+        None => scan_utf8(text),
+    }
+}
+
+fn scan_utf8(text: &[u8]) -> Vec<PemBlock> {
     let mut blocks = Vec::new();
     let mut rest = text;
     let mut line = 1;
@@ -153,6 +161,9 @@ fn decode_body(body: &[u8], first_line: usize) -> Body {
 
 /// Decodes base64 text without armour; none if anything else stands in it.
 pub(crate) fn decode_bare(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if let Some(text) = utf16::to_utf8(text) {
+        return decode_bare(text.as_bytes());
+    }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut decoder = Decoder::with_room_for(text.len());
     decoder.take(text)?;

@@ -6,12 +6,11 @@ use crate::cli::expectation::ForCertificate;
 use crate::cli::output::Failure;
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Report, Severity};
-use crate::import::{Asked, Imported, compare_with_previous};
+use crate::import::{Asked, Imported, PartnerRoots, compare_with_previous};
 use crate::store::Accepted;
 use crate::verify::rules::validity::outside;
-use crate::verify::{Expectation, Override, TrustSet, VerifiedBundle};
-use crate::x509::{Certificate, Chain};
-use std::collections::BTreeSet;
+use crate::verify::{Expectation, TrustSet, VerifiedBundle};
+use crate::x509::Chain;
 use time::OffsetDateTime;
 
 /// What the verdict leaves of an imported reply.
@@ -19,9 +18,15 @@ pub(super) struct Judged {
     pub(super) bundle: VerifiedBundle,
     pub(super) report: Report,
     pub(super) accepted: Vec<Accepted>,
+    pub(super) not_needed: Vec<Code>,
     pub(super) not_judged: Vec<&'static str>,
     pub(super) answers: Option<Asked>,
-    pub(super) roots: Vec<String>,
+}
+
+/// The generation before, and those who know its root.
+pub(super) struct Before<'a> {
+    pub(super) chain: &'a Chain,
+    pub(super) partners: Vec<PartnerRoots>,
 }
 
 /// Judges a reply; `held` is what the deployment wants, `trust` the roots by which the chain is judged.
@@ -33,7 +38,7 @@ pub(super) fn judge(
     trust: Option<&TrustSet>,
     intake: &Intake<'_>,
     imported: Imported,
-    previous: Option<&Chain>,
+    previous: Option<Before<'_>>,
 ) -> Result<Judged, Failure> {
     let mut not_judged = Vec::new();
     let mut expected = match held {
@@ -60,19 +65,16 @@ pub(super) fn judge(
         compared = compared.merged(Report::new(vec![early]));
     }
     if let Some(previous) = previous {
-        compared = compared.merged(compare_with_previous(imported.bundle.chain(), previous));
+        compared = compared.merged(compare_with_previous(
+            imported.bundle.chain(),
+            previous.chain,
+            &previous.partners,
+        ));
     }
-    let overrides: Vec<Override> = intake
-        .accept
-        .iter()
-        .map(|code| Override {
-            code: *code,
-            reason: intake.reason.to_owned(),
-        })
-        .collect();
-    let stands = |finding: &Finding| {
-        finding.severity == Severity::Error && !intake.accept.contains(&finding.code)
-    };
+    let overrides = intake.accept.to_vec();
+    let is_accepted = |code: Code| intake.accept.iter().any(|one| one.code == code);
+    let stands =
+        |finding: &Finding| finding.severity == Severity::Error && !is_accepted(finding.code);
     match VerifiedBundle::verify(imported.bundle, &expected, overrides) {
         Ok(bundle) => {
             let verdict = bundle.report().clone().into_iter();
@@ -82,17 +84,19 @@ pub(super) fn judge(
                 return Err(refusal(&place, first).with_findings(report));
             }
             let accepted = accepted(&report, intake);
+            let not_needed = intake
+                .accept
+                .iter()
+                .map(|one| one.code)
+                .filter(|code| !accepted.iter().any(|one| one.code == code.as_str()))
+                .collect();
             Ok(Judged {
                 bundle,
                 report,
                 accepted,
+                not_needed,
                 not_judged,
                 answers: imported.answers,
-                roots: imported
-                    .roots
-                    .iter()
-                    .map(Certificate::display_name)
-                    .collect(),
             })
         }
         Err(refused) => {
@@ -127,18 +131,15 @@ fn without_doubles(verdict: Report, compared: Report) -> Report {
     verdict.merged(Report::new(compared))
 }
 
+/// Those of `--accept` for which there was an error.
 fn accepted(report: &Report, intake: &Intake<'_>) -> Vec<Accepted> {
-    let codes: BTreeSet<&str> = report
-        .errors()
-        .map(|finding| finding.code)
-        .filter(|code| intake.accept.contains(code))
-        .map(|code| code.as_str())
-        .collect();
-    codes
-        .into_iter()
-        .map(|code| Accepted {
-            code: code.to_owned(),
-            reason: intake.reason.to_owned(),
+    intake
+        .accept
+        .iter()
+        .filter(|one| report.errors().any(|error| error.code == one.code))
+        .map(|one| Accepted {
+            code: one.code.as_str().to_owned(),
+            reason: one.reason.clone(),
         })
         .collect()
 }

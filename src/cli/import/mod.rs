@@ -2,26 +2,30 @@
 //!
 //! The passage itself is [`take::take_in`], which `renew` uses as well; what was found is told by [`tell`].
 
+mod accept;
+mod ask;
+mod complete;
 mod judge;
+mod seen;
 mod sources;
 pub mod take;
 mod tell;
 
-use super::Context;
 use super::exit::FailureKind;
 use super::expectation;
 use super::output::{Failure, Outcome};
 use super::request::flags;
-use crate::deployment::RootsSource;
+use super::{Context, passphrase};
+use crate::deployment::{PassphraseSource, RootsSource};
 use crate::explain::Explanation;
 use crate::findings::Code;
 use crate::import::ReplyFile;
 use crate::store::{StoreError, atomic};
-use crate::x509::container;
+use crate::x509::{X509Error, container};
 use clap::Args;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use take::{Intake, KeyGiven};
+use take::{Fetch, Intake, KeyGiven};
 
 /// Most files of one reply.
 const MAX_FILES: usize = 100;
@@ -33,9 +37,12 @@ Examples:
   edgecert import reply.pem                      finds its request by the key
   edgecert import leaf.crt intermediate.crt      several files, any order, PEM or DER
   edgecert import reply.pem --request ./out      for a request made with --out
-  edgecert import fullchain.pem privkey.pem --adopt --cert external-edge")]
+  edgecert import fullchain.pem privkey.pem --adopt --cert external-edge
+  edgecert import edge.pfx --passphrase-file pass.txt --adopt   PKCS#12 with key and chain
+  edgecert import leaf.cer --fetch-intermediates                asks the CA for what is missing
+  edgecert import reply.p7b --accept names.missing --reason \"fabrikam.com follows next week\"")]
 pub struct ImportArgs {
-    /// What the CA sent, in any order; - is standard input
+    /// What the CA sent, in any form and order: PEM, DER, PKCS#7, PKCS#12; a folder is all files in it, - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Import it under this certificate [default: that of the request it answers]
@@ -47,18 +54,24 @@ pub struct ImportArgs {
     /// The private key that was requested with
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The passphrase of PKCS#12 files and encrypted keys: the first line of a file that only its owner can read
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Take an existing certificate and its key as they are
     #[arg(long)]
     adopt: bool,
     /// Roots to judge it by: a file, a folder, system or mozilla (repeatable) [default: the issuer's]
     #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
-    /// Let a finding through knowingly (repeatable); needs --reason
-    #[arg(long, value_name = "CODE", value_parser = expectation::code, requires = "reason")]
+    /// Let a finding of level error through knowingly (repeatable); needs --reason
+    #[arg(long, value_name = "CODE", value_parser = accept::code, requires = "reason")]
     accept: Vec<Code>,
-    /// Why; it is journalled
+    /// Why; journalled and kept with the generation. One for all, or one for each --accept in turn
     #[arg(long, value_name = "TEXT", requires = "accept")]
-    reason: Option<String>,
+    reason: Vec<String>,
+    /// Fetch missing intermediates from where the certificate says they lie (http, at most 6)
+    #[arg(long)]
+    fetch_intermediates: bool,
     /// Judge it and show what would be done
     #[arg(long)]
     dry_run: bool,
@@ -72,6 +85,7 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .map(|text| flags::certificate("--cert", text))
         .transpose()?;
     let deployment = context.find_deployment()?;
+    let accept = accept::pairs(&args.accept, &args.reason)?;
     let mut files = read_all(&args.files)?;
     let key = match (args.request, args.key, args.adopt) {
         (Some(folder), _, _) => KeyGiven::Folder(folder),
@@ -83,13 +97,28 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         (None, None, true) => KeyGiven::Beside,
         (None, None, false) => KeyGiven::Ledger,
     };
+    let given = args
+        .passphrase_file
+        .map(PassphraseSource::File)
+        .as_ref()
+        .map(|source| passphrase::read(Some(source), Path::new("")))
+        .transpose()?
+        .flatten();
+    let given = match given {
+        Some(given) => Some(given),
+        None => ask::passphrase_for(context, &files)?,
+    };
     let intake = Intake {
         files: &files,
+        passphrase: given.as_ref(),
+        fetch: match args.fetch_intermediates {
+            true => Fetch::Missing,
+            false => Fetch::Nothing,
+        },
         certificate: certificate.as_ref(),
         key,
         roots: &args.roots,
-        accept: &args.accept,
-        reason: args.reason.as_deref().unwrap_or_default(),
+        accept: &accept,
         dry_run: args.dry_run,
         command: "edgecert import",
     };
@@ -105,7 +134,77 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<ReplyFile>, Failure> {
             "name the leaf and its intermediates",
         ));
     }
-    paths.iter().map(|path| read(path)).collect()
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(read_folder(path)?);
+        } else {
+            files.push(read(path)?);
+        }
+    }
+    if files.len() > MAX_FILES {
+        return Err(Failure::usage(
+            format!("{} files are too many for one reply", files.len()),
+            format!("at most {MAX_FILES} are read"),
+            "name the leaf and its intermediates",
+        ));
+    }
+    Ok(files)
+}
+
+/// Every file of a folder that holds something known; what lies in folders below it is not looked at.
+fn read_folder(folder: &Path) -> Result<Vec<ReplyFile>, Failure> {
+    let unreadable_folder = |error: std::io::Error| {
+        Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                code: "import.folder",
+                what: "the folder cannot be read".into(),
+                place: folder.display().to_string(),
+                why: error.to_string(),
+                mend: "name the files of the reply".into(),
+            },
+        )
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable_folder)? {
+        let path = entry.map_err(unreadable_folder)?.path();
+        if path.is_file() {
+            paths.push(path);
+        }
+        if paths.len() > MAX_FILES {
+            break;
+        }
+    }
+    paths.sort();
+    let mut files = Vec::new();
+    for path in &paths {
+        let file = read(path)?;
+        let known = match container::read(&file.bytes, None) {
+            Ok(_) => true,
+            // known, and in need of attention: the passage says what about it
+            Err(error) => !matches!(error, X509Error::NothingRecognised { .. }),
+        };
+        if known {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                code: "import.no-certificate",
+                what: "the folder holds nothing that could be a reply".into(),
+                place: folder.display().to_string(),
+                why: format!(
+                    "none of its {} files is a certificate, or a container of them",
+                    paths.len()
+                ),
+                mend: "name the file that the CA sent".into(),
+            },
+        ));
+    }
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<ReplyFile, Failure> {

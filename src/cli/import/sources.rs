@@ -9,7 +9,7 @@ use crate::cli::request::make::OUT_FILES;
 use crate::cli::{Context, passphrase};
 use crate::deployment::{self, Deployment, RootsSource};
 use crate::explain::Explanation;
-use crate::import::{Asked, AskedState, KeyTrouble};
+use crate::import::{Asked, AskedState, KeyTrouble, PartnerRoots};
 use crate::names::{NameForm, Slug};
 use crate::request::IssuerProfile;
 use crate::store::{MAX_RECORD_BYTES, RequestRecord, RequestState, Store, StoreError, atomic};
@@ -28,6 +28,41 @@ pub(super) fn previous_chain(store: &Store, certificate: &Slug, number: u32) -> 
         leaf: all.next()?,
         intermediates: all.collect(),
     })
+}
+
+/// The partners of the deployment that have roots of their own. One whose roots cannot be read is told and passed
+/// over, as this is for a comparison that warns.
+pub(super) fn partner_roots(
+    context: &Context,
+    deployment: Option<&Deployment>,
+) -> Vec<PartnerRoots> {
+    let Some(deployment) = deployment else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for partner in deployment
+        .partners
+        .iter()
+        .filter(|one| !one.roots.is_empty())
+    {
+        let sources: Vec<RootsSource> = partner
+            .roots
+            .iter()
+            .cloned()
+            .map(RootsSource::Path)
+            .collect();
+        match context.trust(&sources, &deployment.base) {
+            Ok(trust) => found.push(PartnerRoots {
+                domain: partner.domain.clone(),
+                roots: trust.anchors().to_vec(),
+            }),
+            Err(failure) => context.note(&format!(
+                "note: the roots kept for {} cannot be read: {}\n",
+                partner.domain, failure.explanation.what
+            )),
+        }
+    }
+    found
 }
 
 /// The passphrase of the certificate's keys.

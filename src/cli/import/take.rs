@@ -3,10 +3,12 @@
 //! What was found is told before it is judged, so that a person sees what was refused. Nothing is written before the
 //! verdict; the generation then appears whole.
 
-use super::judge::{Judged, judge};
+use super::complete::complete;
+use super::judge::{Before, Judged, judge};
+use super::seen::Seen;
 use super::sources::{
-    asked_of, brought_key, given_roots, held_against, load_key, passphrase_of, previous_chain,
-    read_record,
+    asked_of, brought_key, given_roots, held_against, load_key, partner_roots, passphrase_of,
+    previous_chain, read_record,
 };
 use super::tell;
 use crate::cli::Context;
@@ -22,8 +24,8 @@ use crate::store::{
     self, Accepted, CertificateSummary, GenerationRecord, Lease, RequestRecord, RequestState,
     Source, Store,
 };
-use crate::verify::TrustSet;
-use crate::x509::{Certificate, Chain, Fingerprint};
+use crate::verify::{Override, TrustSet};
+use crate::x509::{Chain, Fingerprint, Passphrase};
 use std::path::PathBuf;
 
 /// Where the key comes from.
@@ -39,6 +41,15 @@ pub enum KeyGiven {
     Beside,
 }
 
+/// Whether the network may be asked for intermediates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// No: an import opens no connection.
+    Nothing,
+    /// What the files lack, from where the certificates say it lies.
+    Missing,
+}
+
 /// What is to be taken in, and how.
 #[derive(Debug)]
 pub struct Intake<'a> {
@@ -50,10 +61,13 @@ pub struct Intake<'a> {
     pub key: KeyGiven,
     /// Roots instead of the issuer's.
     pub roots: &'a [RootsSource],
-    /// Findings let through knowingly.
-    pub accept: &'a [Code],
-    /// Why.
-    pub reason: &'a str,
+    /// Opens PKCS#12 files and encrypted keys among the files, and the key brought along; none: that of the
+    /// certificate's stored keys.
+    pub passphrase: Option<&'a Passphrase>,
+    /// Whether missing intermediates are fetched.
+    pub fetch: Fetch,
+    /// Findings let through knowingly, with why.
+    pub accept: &'a [Override],
     /// Judge, and write nothing.
     pub dry_run: bool,
     /// What other writers are told that wait.
@@ -92,8 +106,10 @@ pub struct Taken {
     pub accepted: Vec<Accepted>,
     /// What could not be judged, and why.
     pub not_judged: Vec<&'static str>,
-    /// Roots in the files, not kept.
-    pub roots: Vec<String>,
+    /// Codes of `--accept` that stood for no error.
+    pub not_needed: Vec<Code>,
+    /// What the files held beside the chain, and what was fetched.
+    pub intake: Seen,
 }
 
 /// What is known of the surroundings before the reply is looked at.
@@ -151,7 +167,16 @@ pub fn take_in_under(
     let given = given_roots(context, intake.roots)?;
     let trust = given.as_ref().or(held.as_ref().map(|held| &held.trust));
 
-    let key = brought_key(intake, secret.as_ref())?;
+    let opens = intake.passphrase.or(secret.as_ref());
+    let key = brought_key(intake, opens)?;
+    let anchors = trust.map(TrustSet::anchors).unwrap_or_default();
+    let wanted: Vec<Fingerprint> = match &key {
+        Some((_, key)) => vec![key.spki_sha256()],
+        None => scene.asked.iter().map(|one| one.spki_sha256).collect(),
+    };
+    let completed = complete(context, intake.files, intake.fetch, &|files| {
+        sort_reply(files, opens, &wanted, anchors).ok()
+    });
     let mut load = |asked: &Asked| load_key(store.as_ref(), asked, secret.as_ref());
     let source = match (key, &intake.key) {
         (Some((place, key)), _) => KeySource::Brought(place, key),
@@ -161,13 +186,14 @@ pub fn take_in_under(
         }
     };
     let passage = Passage {
-        files: intake.files,
+        files: &completed.files,
         asked: &scene.asked,
-        roots: trust.map(TrustSet::anchors).unwrap_or_default(),
-        passphrase: secret.as_ref(),
+        roots: anchors,
+        passphrase: opens,
     };
     let imported = import_reply(&passage, source).map_err(|error| refused(&error))?;
-    context.say(tell::found(&imported, trust, context.now).trim_end());
+    let seen = Seen::of(&imported, completed.fetched, context.now);
+    context.say(tell::found(&imported, &seen, trust, context.now).trim_end());
 
     let generations = match &store {
         Some(store) => store
@@ -186,11 +212,8 @@ pub fn take_in_under(
             certificate,
             number: known.number,
             fate: Fate::Known,
-            roots: imported
-                .roots
-                .iter()
-                .map(Certificate::display_name)
-                .collect(),
+            intake: seen,
+            not_needed: Vec::new(),
             chain: imported.bundle.chain().clone(),
             answers: imported.answers,
             source: source_kind,
@@ -210,15 +233,18 @@ pub fn take_in_under(
         trust,
         intake,
         imported,
-        previous.as_ref(),
+        previous.as_ref().map(|chain| Before {
+            chain,
+            partners: partner_roots(context, deployment),
+        }),
     )?;
     let Judged {
         bundle,
         report,
         accepted,
+        not_needed,
         not_judged,
         answers,
-        roots,
     } = judged;
     let chain = bundle.bundle().chain().clone();
     let next = generations
@@ -233,8 +259,9 @@ pub fn take_in_under(
         source: source_kind,
         report,
         accepted,
+        not_needed,
         not_judged,
-        roots,
+        intake: seen,
     };
     if intake.dry_run {
         return Ok(taken);
@@ -317,8 +344,10 @@ impl Scene<'_> {
             }
             KeyGiven::Ledger | KeyGiven::File(_) => {
                 let keys: Vec<Fingerprint> = self.asked.iter().map(|one| one.spki_sha256).collect();
+                let secret = self.secret_before(context, intake)?;
+                let opens = intake.passphrase.or(secret.as_ref());
                 let reply =
-                    sort_reply(intake.files, None, &keys, &[]).map_err(|error| refused(&error))?;
+                    sort_reply(intake.files, opens, &keys, &[]).map_err(|error| refused(&error))?;
                 let leaf = reply.chain.leaf.facts().spki_sha256;
                 let answered = self.asked.iter().rev().find(|one| one.spki_sha256 == leaf);
                 let name = match (intake.certificate, answered) {
@@ -333,6 +362,26 @@ impl Scene<'_> {
                 Ok((name, Source::Import))
             }
         }
+    }
+
+    /// The passphrase of stored keys, before it is known whose reply it is: that of the certificate named, or of the
+    /// only one.
+    fn secret_before(
+        &self,
+        context: &Context,
+        intake: &Intake<'_>,
+    ) -> Result<Option<Passphrase>, Failure> {
+        if intake.passphrase.is_some() {
+            return Ok(None);
+        }
+        let Some(deployment) = self.deployment else {
+            return Ok(None);
+        };
+        let own = match intake.certificate {
+            Some(name) => deployment.certificate(name),
+            None => context.certificate(deployment, None).ok(),
+        };
+        passphrase_of(Some(deployment), own)
     }
 
     fn record(

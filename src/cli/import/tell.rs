@@ -1,5 +1,6 @@
 //! What was found in a reply and what has become of it: for people, and for scripts.
 
+use super::seen::Seen;
 use super::take::{Fate, Taken};
 use crate::cli::Context;
 use crate::cli::output::Outcome;
@@ -10,7 +11,7 @@ use crate::import::Imported;
 use crate::names::Presented;
 use crate::store::Source;
 use crate::verify::TrustSet;
-use crate::x509::{Certificate, KeyPurpose};
+use crate::x509::{Certificate, Chain, KeyPurpose};
 use console::style;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -19,34 +20,50 @@ use time::OffsetDateTime;
 const SERIAL_SHOWN: usize = 11;
 
 /// What a reply holds, line by line.
-pub fn found(imported: &Imported, trust: Option<&TrustSet>, now: OffsetDateTime) -> String {
+pub fn found(
+    imported: &Imported,
+    seen: &Seen,
+    trust: Option<&TrustSet>,
+    now: OffsetDateTime,
+) -> String {
     let mut text = String::new();
     for (file, what) in &imported.inventory {
         text.push_str(&format!("{}: {what}\n", printable(file)));
     }
     let chain = imported.bundle.chain();
     text.push_str(&row("leaf", &leaf_words(&chain.leaf, now)));
-    for one in &chain.intermediates {
-        text.push_str(&row("intermediate", &one.display_name()));
+    if let Some(name) = &imported.friendly_name {
+        text.push_str(&row("called", &format!("\"{name}\" in the file")));
     }
-    for root in &imported.roots {
-        let known = match trust {
-            Some(trust) if trust.contains(root) => "in the trust store, not kept",
-            Some(_) => "not one of the issuer's roots, not kept",
-            None => "not kept",
-        };
-        text.push_str(&row("root", &format!("{} ({known})", root.display_name())));
-    }
-    for (others, why) in [
-        (&imported.strangers, "belongs to another chain"),
-        (&imported.spare, "surplus"),
-    ] {
-        for other in others {
-            text.push_str(&row(
-                "left out",
-                &format!("{} ({why})", other.display_name()),
-            ));
+    for (at, one) in chain.intermediates.iter().enumerate() {
+        let mut words = one.display_name();
+        if at + 1 == chain.intermediates.len()
+            && let Some(root) = root_above(one, imported, trust)
+        {
+            words.push_str(&format!(" → root {root}"));
         }
+        text.push_str(&row("intermediate", &words));
+    }
+    if chain.intermediates.is_empty()
+        && let Some(root) = root_above(&chain.leaf, imported, trust)
+    {
+        text.push_str(&row("issued by", &format!("root {root}")));
+    }
+    for root in imported.roots.iter().filter(|root| !is_above(root, chain)) {
+        text.push_str(&row(
+            "root",
+            &format!("{} ({})", root.display_name(), standing(root, trust)),
+        ));
+    }
+    for (other, why) in &seen.left_out {
+        text.push_str(&row(
+            "left out",
+            &format!(
+                "{}  ends {}  ({why})",
+                other.display_name(),
+                render::date(other.facts().not_after)
+            ),
+        ));
     }
     for (place, error) in &imported.problems {
         text.push_str(&row(
@@ -54,9 +71,15 @@ pub fn found(imported: &Imported, trust: Option<&TrustSet>, now: OffsetDateTime)
             &format!("{}: {error}", printable(place)),
         ));
     }
+    for (place, note) in &imported.notes {
+        text.push_str(&row("note", &format!("{}: {note}", printable(place))));
+    }
     if let (Some(issuer), Some(_)) = (&imported.missing_issuer, trust) {
         let urls = match imported.missing_issuer_urls.first() {
-            Some(url) => format!("; it can be fetched from {}", printable(url)),
+            Some(url) => format!(
+                "; it lies at {}: --fetch-intermediates gets it",
+                printable(url)
+            ),
             None => String::new(),
         };
         text.push_str(&row(
@@ -86,6 +109,44 @@ pub fn found(imported: &Imported, trust: Option<&TrustSet>, now: OffsetDateTime)
         )),
     }
     text
+}
+
+/// The root that signed the top of the chain: of the files, else one that is known; with what is known of it.
+fn root_above(top: &Certificate, imported: &Imported, trust: Option<&TrustSet>) -> Option<String> {
+    if let Some(root) = imported.roots.iter().find(|root| top.is_signed_by(root)) {
+        return Some(format!(
+            "{} ({})",
+            root.display_name(),
+            standing(root, trust)
+        ));
+    }
+    let anchors = trust.map(TrustSet::anchors).unwrap_or_default();
+    let root = anchors.iter().find(|root| {
+        root.facts().subject.der == top.facts().issuer.der && top.is_signed_by(root)
+    })?;
+    Some(format!("{} ({})", root.display_name(), standing_of(trust)))
+}
+
+/// Whether a root of the files is the one that [`root_above`] names.
+fn is_above(root: &Certificate, chain: &Chain) -> bool {
+    let top = chain.intermediates.last().unwrap_or(&chain.leaf);
+    top.is_signed_by(root)
+}
+
+fn standing(root: &Certificate, trust: Option<&TrustSet>) -> String {
+    match trust {
+        Some(known) if known.contains(root) => standing_of(trust) + ", not kept",
+        Some(_) => "not one of the issuer's roots, not kept".to_owned(),
+        None => "not kept".to_owned(),
+    }
+}
+
+fn standing_of(trust: Option<&TrustSet>) -> String {
+    match trust {
+        Some(known) if known.name == "system" => "in the system's store".to_owned(),
+        Some(known) => printable(&known.name),
+        None => "not known here".to_owned(),
+    }
 }
 
 /// `asked 6 names, granted 6 · asked serverAuth, granted serverAuth`.
@@ -146,6 +207,19 @@ pub fn outcome(context: &Context, taken: Taken, assignable: bool) -> Outcome {
         text.push_str(&row(
             "let through",
             &format!("{}: {}", one.code, printable(&one.reason)),
+        ));
+    }
+    for code in &taken.not_needed {
+        let why = match taken.report.findings().iter().find(|one| one.code == *code) {
+            Some(found) => format!(
+                "it was found as a {}, which refuses nothing",
+                found.severity
+            ),
+            None => "it was not found".to_owned(),
+        };
+        text.push_str(&row(
+            "not needed",
+            &format!("--accept {}: {why}", code.as_str()),
         ));
     }
     let (name, number) = (&taken.certificate, taken.number);
@@ -209,7 +283,15 @@ pub fn result_json(taken: &Taken, now: OffsetDateTime) -> Value {
         "chain": taken.chain.intermediates.iter().map(|one| certificate_json(one, now)).collect::<Vec<_>>(),
         "asked": taken.answers.as_ref().map(|asked| &asked.names),
         "granted": taken.chain.leaf.facts().names.iter().flatten().map(Presented::to_typed).collect::<Vec<_>>(),
-        "roots_not_kept": taken.roots,
+        "files": taken.intake.inventory.iter().map(|(file, what)| json!({"file": printable(file), "holds": what})).collect::<Vec<_>>(),
+        "friendly_name": taken.intake.friendly_name,
+        "roots_not_kept": taken.intake.roots,
+        "left_out": taken.intake.left_out.iter().map(|(one, why)| json!({"certificate": certificate_json(one, now), "because": why})).collect::<Vec<_>>(),
+        "missing_issuer": taken.intake.missing_issuer,
+        "fetched": taken.intake.fetched.iter().map(|one| json!({"issuer": one.issuer, "url": one.url, "address": one.address, "sha256": one.sha256.to_string()})).collect::<Vec<_>>(),
+        "notes": taken.intake.notes.iter().map(|(place, note)| json!({"place": printable(place), "note": note})).collect::<Vec<_>>(),
+        "unreadable": taken.intake.problems.iter().map(|(place, why)| json!({"place": printable(place), "why": printable(why)})).collect::<Vec<_>>(),
+        "not_needed": taken.not_needed.iter().map(|code| code.as_str()).collect::<Vec<_>>(),
         "accepted": taken.accepted.iter().map(|one| json!({"code": one.code, "reason": one.reason})).collect::<Vec<_>>(),
         "not_judged": taken.not_judged,
         "dry_run": taken.fate == Fate::WouldBe,

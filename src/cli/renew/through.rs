@@ -7,7 +7,7 @@ use super::due::{Standing, standing};
 use super::submit::{self, Submission, Trouble};
 use super::{Done, Run, by_hand, nothing_asked, pending_of, tell_changes};
 use crate::cli::exit::FailureKind;
-use crate::cli::import::take::{Intake, KeyGiven, take_in_under};
+use crate::cli::import::take::{Fetch, Intake, KeyGiven, take_in_under};
 use crate::cli::output::Failure;
 use crate::cli::request::make::{self, Doubles, Made};
 use crate::cli::request::store_failure;
@@ -217,8 +217,9 @@ impl Run<'_> {
             certificate: Some(name),
             key: KeyGiven::Ledger,
             roots: &[],
+            passphrase: None,
+            fetch: Fetch::Nothing,
             accept: &[],
-            reason: "",
             dry_run: false,
             command: COMMAND,
         };

@@ -6,14 +6,14 @@ use crate::cli::exit::FailureKind;
 use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
 use crate::cli::{Context, passphrase};
-use crate::deployment::{Deployment, LifeLeft, RootsSource};
+use crate::deployment::{Deployment, LifeLeft, PassphraseSource, RootsSource};
 use crate::explain::{Explain, Explanation, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::store::{Store, StoreError, atomic};
 use crate::verify::{Expectation, MAX_CERTIFICATES, TrustSet, too_many};
 use crate::x509::container::{self, Contents};
-use crate::x509::{Certificate, Fingerprint, PrivateKey, X509Error};
+use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
@@ -257,10 +257,14 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     let mut first_count = 0;
     let mut keys: Vec<PrivateKey> = Vec::new();
     let mut damaged = Vec::new();
+    let source = args.passphrase_file.clone().map(PassphraseSource::File);
+    let passphrase = passphrase::read(source.as_ref(), Path::new(""))?;
     for (index, item) in args.items.iter().enumerate() {
         let bytes = atomic::read_secret(Path::new(item), container::MAX_BYTES as u64)
             .map_err(|error| no_such_item(context, item, &error))?;
-        match container::read(&bytes, None) {
+        match container::read(&bytes, passphrase.as_ref()) {
+            // nothing is known of what lies in it
+            Err(error) if error.is_closed() => return Err(unreadable(item, &error)),
             Ok(contents) => take(item, contents, &mut certificates, &mut keys, &mut damaged),
             Err(error) => damaged.push(damaged_finding(item, "", &error)),
         }
@@ -269,7 +273,7 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
         }
     }
     if let Some(path) = &args.key {
-        keys.insert(0, read_key(path)?);
+        keys.insert(0, read_key(path, passphrase.as_ref())?);
     }
     // The leaf stands in the first file; a file of CA certificates alone is judged by its first.
     let leaf = certificates
@@ -359,6 +363,7 @@ fn damaged_finding(item: &str, block: &str, error: &X509Error) -> Finding {
     let is_closed_key = matches!(
         error,
         X509Error::PassphraseMissing
+            | X509Error::WrongPassphrase
             | X509Error::LegacyEncryption { .. }
             | X509Error::UnsupportedEncryption { .. }
             | X509Error::KdfTooCostly { .. }
@@ -404,10 +409,11 @@ fn owner<'a>(
     })
 }
 
-fn read_key(path: &Path) -> Result<PrivateKey, Failure> {
+fn read_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Failure> {
     let bytes = atomic::read_secret(path, PrivateKey::MAX_BYTES as u64)
         .map_err(|error| store_failure(&error))?;
-    PrivateKey::read(&bytes, None).map_err(|error| unreadable(&path.display().to_string(), &error))
+    PrivateKey::read(&bytes, passphrase)
+        .map_err(|error| unreadable(&path.display().to_string(), &error))
 }
 
 pub(super) fn read_untrusted(paths: &[PathBuf]) -> Result<Vec<Certificate>, Failure> {
