@@ -91,6 +91,7 @@ fn spec() -> CsrSpec {
             KeyPurpose::ClientAuth,
             KeyPurpose::SipDomain,
         ],
+        template: None,
     }
 }
 

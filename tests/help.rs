@@ -16,6 +16,7 @@ const COMMANDS: &[&[&str]] = &[
     &["request"],
     &["request", "list"],
     &["request", "show"],
+    &["request", "profiles"],
     &["request", "cancel"],
     &["import"],
     &["verify"],

@@ -14,7 +14,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("findings", &[]),
     ("federation", &["names"]),
     ("x509", &["names"]),
-    ("deployment", &["names", "federation", "x509::KeyType"]),
+    (
+        "deployment",
+        &[
+            "names",
+            "federation",
+            "x509::KeyType",
+            "x509::CertificateTemplate",
+        ],
+    ),
     ("wire", &[]),
     ("probe", &["names", "wire", "x509"]),
     ("request", &["names", "findings", "x509", "deployment"]),

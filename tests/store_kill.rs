@@ -41,6 +41,7 @@ fn request_of(certificate: &str) -> RequestRecord {
         left_out: Vec::new(),
         key_purposes: vec!["serverAuth".into()],
         subject: BTreeMap::new(),
+        template: None,
         uses: vec!["sip-edge".into()],
         submitted: None,
         state: RequestState::Pending,

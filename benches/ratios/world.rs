@@ -76,6 +76,7 @@ impl World {
                     ..KeyUsage::default()
                 },
                 key_purposes: vec![KeyPurpose::ServerAuth],
+                template: None,
             };
             let csr = Csr::build(&spec, &key).unwrap();
             let reply = sign(&ca, &csr, &SignPolicy::public(now)).unwrap();

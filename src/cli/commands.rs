@@ -88,6 +88,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("request", Family::Acting),
     ("request list", Family::Showing),
     ("request show", Family::Showing),
+    ("request profiles", Family::Showing),
     ("request cancel", Family::Acting),
     ("import", Family::Acting),
     ("verify", Family::Judging),

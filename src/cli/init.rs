@@ -21,9 +21,10 @@ const MODE: u32 = 0o644;
 #[command(after_help = "\
 Examples:
   edgecert init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
+  edgecert init --template letsencrypt-classic --xmpp-domain contoso.com
   edgecert init --template private-xmpp --config /etc/edgecert/edgecert.toml")]
 pub struct InitArgs {
-    /// Who signs: public-dv (a public CA) or private-xmpp (a CA of your own)
+    /// Who signs, by its profile (edgecert request profiles)
     #[arg(long, value_name = "NAME", default_value = "public-dv")]
     template: String,
     /// Access Edge FQDN [default: edge.<the first domain>]

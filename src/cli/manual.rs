@@ -38,6 +38,10 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/request-show.json"),
     ),
     (
+        "request profiles",
+        include_str!("../../templates/schemas/request-profiles.json"),
+    ),
+    (
         "request cancel",
         include_str!("../../templates/schemas/request-cancel.json"),
     ),

@@ -4,11 +4,14 @@ use super::Context;
 use super::output::{Failure, Outcome};
 use super::render::{self, Table};
 use super::request::flags::{self, NameFlags};
+use super::request::template_words;
 use super::request::wanted::{Choices, Wanted, shown};
+use crate::findings::Finding;
+use crate::names::offered::offered_names;
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{NameForm, Use};
-use crate::request::IssuerProfile;
 use crate::request::split::split_by_domain;
+use crate::request::{IssuerProfile, issuer_rules};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +22,7 @@ use std::collections::BTreeSet;
 Examples:
   edgecert plan
   edgecert plan --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
-  edgecert plan external-edge --issuer-profile private-xmpp")]
+  edgecert plan external-edge --issuer-profile private-xmpp   compared with another issuer (edgecert request profiles)")]
 pub struct PlanArgs {
     /// The certificate [default: all of the deployment]
     #[arg(value_name = "CERT")]
@@ -70,12 +73,24 @@ pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
         result = fields;
     }
     result.insert("certificates".into(), plans.iter().map(json_of).collect());
+    let mut remarks: Vec<Finding> = Vec::new();
+    for remark in plans
+        .iter()
+        .flat_map(|one| issuer_rules::remarks(&one.spec))
+    {
+        // Two certificates of one issuer have its notes in common.
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
     let next = if plans.iter().any(|one| one.spec.plan.surplus() > 0) {
         "fewer names in the certificates that are over the limit, as told above; then edgecert plan"
     } else {
         "edgecert request"
     };
-    Ok(Outcome::show(texts.join("\n"), Value::Object(result)).with_next(next))
+    Ok(Outcome::show(texts.join("\n"), Value::Object(result))
+        .with_findings(remarks)
+        .with_next(next))
 }
 
 fn text_of(wanted: &Wanted) -> String {
@@ -92,10 +107,11 @@ fn text_of(wanted: &Wanted) -> String {
         ]);
     }
     let head = format!(
-        "issuer {} ({}) · uses {}",
+        "issuer {} ({}) · uses {}{}",
         profile.name,
         profile_words(profile),
         uses.join(", "),
+        template_words(wanted.spec.template.as_ref().map(ToString::to_string)),
     );
     let mut text = render::hanging(&format!("{} · ", wanted.spec.certificate), &head);
     text.push_str(&format!("\n{}\n", table.render()));
@@ -120,6 +136,17 @@ fn text_of(wanted: &Wanted) -> String {
         });
     }
     text.push_str(&render::hanging("  ", &sum));
+    for offered in offered_names(plan, &profile.offers) {
+        text.push_str(&render::hanging(
+            "  ",
+            &format!(
+                "offered: {} for {} ({})",
+                offered.name,
+                offered.because,
+                offered.flag()
+            ),
+        ));
+    }
     if let (Some(limit), true) = (plan.limit, plan.surplus() > 0) {
         text.push_str(&too_many(plan, limit));
     }
@@ -157,6 +184,7 @@ fn profile_words(profile: &IssuerProfile) -> String {
     };
     match profile.name_limit {
         Some(limit) => format!("{forms}, at most {limit}"),
+        None if !profile.wildcards => format!("{forms}, no wildcards"),
         None => forms,
     }
 }
@@ -174,6 +202,15 @@ fn json_of(wanted: &Wanted) -> Value {
         "names": plan.names.iter().map(|one| name_json(one, &wanted.uses)).collect::<Vec<_>>(),
         "left_out": plan.left_out.iter().map(|one| name_json(one, &wanted.uses)).collect::<Vec<_>>(),
         "limit": plan.limit,
+        "offered": offered_names(plan, &wanted.spec.profile.offers)
+            .iter()
+            .map(|one| json!({
+                "name": one.name.to_string(),
+                "because": one.because,
+                "flag": one.flag(),
+            }))
+            .collect::<Vec<_>>(),
+        "template": wanted.spec.template.as_ref().map(ToString::to_string),
     })
 }
 

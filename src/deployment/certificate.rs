@@ -2,6 +2,7 @@
 
 use super::KeySettings;
 use crate::names::{Domain, Identifier, Slug, Use};
+use crate::x509::CertificateTemplate;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -32,8 +33,8 @@ pub struct Issuer {
     pub name: Slug,
     /// What it allows.
     pub profile: ProfileSource,
-    /// AD CS template name.
-    pub template: Option<String>,
+    /// AD CS template; none: the profile's.
+    pub template: Option<CertificateTemplate>,
     /// A program that takes the CSR on standard input and gives the chain on standard output.
     pub submit: Option<Vec<String>>,
     /// Which roots judge what it issues; default `system`.
@@ -62,8 +63,17 @@ pub struct Certificate {
 }
 
 /// The profiles that ship with the product, by their words in `profile = "…"`.
-pub const PROFILE_WORDS: [&str; 2] = ["public-dv", "private-xmpp"];
+pub const PROFILE_WORDS: [&str; 9] = [
+    "public-dv",
+    "private-xmpp",
+    "letsencrypt-classic",
+    "letsencrypt-tlsserver",
+    "letsencrypt-shortlived",
+    "public-ov",
+    "private-sip",
+    "lync",
+    "ad-cs",
+];
 
-/// A word of the format whose profile does not ship yet: a file with it is read, and a certificate that needs it
-/// is refused where it is used.
-pub(super) const PROFILE_TO_COME: &str = "ad-cs";
+/// The one of them that takes a `template`.
+pub(super) const TAKES_TEMPLATE: &str = "ad-cs";

@@ -17,17 +17,48 @@ pub enum InitTemplate {
     PublicDv,
     /// A private CA that issues XMPP names as well.
     PrivateXmpp,
+    /// Let's Encrypt, up to 100 names.
+    LetsEncryptClassic,
+    /// Let's Encrypt, up to 25 names and no common name.
+    LetsEncryptTlsServer,
+    /// Let's Encrypt, for 160 hours.
+    LetsEncryptShortlived,
+    /// A public CA that checks the organization.
+    PublicOv,
+    /// A private CA for SIP domain identities.
+    PrivateSip,
+    /// A public CA for a Lync or Skype for Business edge.
+    Lync,
+    /// Microsoft's CA inside the company.
+    AdCs,
 }
 
 impl InitTemplate {
     /// All, the default first.
-    pub const ALL: [InitTemplate; 2] = [InitTemplate::PublicDv, InitTemplate::PrivateXmpp];
+    pub const ALL: [InitTemplate; 9] = [
+        InitTemplate::PublicDv,
+        InitTemplate::PrivateXmpp,
+        InitTemplate::LetsEncryptClassic,
+        InitTemplate::LetsEncryptTlsServer,
+        InitTemplate::LetsEncryptShortlived,
+        InitTemplate::PublicOv,
+        InitTemplate::PrivateSip,
+        InitTemplate::Lync,
+        InitTemplate::AdCs,
+    ];
 
     /// The word on the command line, which is the profile's too.
     pub fn word(self) -> &'static str {
         match self {
             InitTemplate::PublicDv => "public-dv",
             InitTemplate::PrivateXmpp => "private-xmpp",
+            InitTemplate::LetsEncryptClassic => "letsencrypt-classic",
+            InitTemplate::LetsEncryptTlsServer => "letsencrypt-tlsserver",
+            InitTemplate::LetsEncryptShortlived => "letsencrypt-shortlived",
+            InitTemplate::PublicOv => "public-ov",
+            InitTemplate::PrivateSip => "private-sip",
+            InitTemplate::Lync => "lync",
+            InitTemplate::AdCs => "ad-cs",
         }
     }
 
@@ -39,34 +70,113 @@ impl InitTemplate {
     /// The issuer's name in the file.
     fn issuer(self) -> &'static str {
         match self {
-            InitTemplate::PublicDv => "public",
-            InitTemplate::PrivateXmpp => "private",
+            InitTemplate::PublicDv | InitTemplate::PublicOv | InitTemplate::Lync => "public",
+            InitTemplate::LetsEncryptClassic
+            | InitTemplate::LetsEncryptTlsServer
+            | InitTemplate::LetsEncryptShortlived => "letsencrypt",
+            InitTemplate::PrivateXmpp | InitTemplate::PrivateSip | InitTemplate::AdCs => "private",
         }
     }
 
-    fn issuer_table(self) -> &'static str {
+    /// Who signs, in a sentence of the file.
+    fn prose(self) -> &'static str {
         match self {
             InitTemplate::PublicDv => {
-                "\
-## A public CA: it signs DNS names it has checked, and nothing else.
-[issuer.public]
-profile = \"public-dv\"
-## Which roots judge what it signs: \"system\", \"mozilla\", a file or a folder.
-roots = [\"system\"]
-## Life left at which the next request is due; the profile's own by default.
-# renew-at = \"33%\""
+                "A public CA: it signs DNS names it has checked, and nothing else."
             }
             InitTemplate::PrivateXmpp => {
-                "\
-## A private CA: it may sign SRVName and XmppAddr as well, and for both roles of TLS.
-[issuer.private]
-profile = \"private-xmpp\"
+                "A private CA: it may sign SRVName and XmppAddr as well, and for both roles of TLS."
+            }
+            InitTemplate::LetsEncryptClassic => {
+                "Let's Encrypt: up to 100 DNS names in one certificate, with a common name."
+            }
+            InitTemplate::LetsEncryptTlsServer => {
+                "Let's Encrypt: up to 25 DNS names in one certificate, without a common name."
+            }
+            InitTemplate::LetsEncryptShortlived => {
+                "Let's Encrypt for 160 hours: up to 25 DNS names, without a common name; renew it from a timer."
+            }
+            InitTemplate::PublicOv => {
+                "A public CA that proves the organization as well: it demands the subject above."
+            }
+            InitTemplate::PrivateSip => {
+                "A private CA for SIP: sip URIs beside the DNS names, and the key purpose sipDomain."
+            }
+            InitTemplate::Lync => {
+                "A public CA for the edge of Lync or Skype for Business: RSA keys, and no wildcards."
+            }
+            InitTemplate::AdCs => {
+                "Microsoft's CA inside the company (AD CS), which issues by certificate template."
+            }
+        }
+    }
+
+    fn issuer_table(self) -> String {
+        let (name, word) = (self.issuer(), self.word());
+        let mut table = format!(
+            "## {}\n[issuer.{name}]\nprofile = \"{word}\"\n",
+            self.prose()
+        );
+        if self == InitTemplate::AdCs {
+            table.push_str(
+                "## Its name, not its display name; of version 2 and later also { oid = \"1.3.…\", major = 100, minor = 3 }.\n\
+                 template = \"WebServer\"\n",
+            );
+        }
+        table.push_str(if name == "private" {
+            "\
 ## Put the CA's root here, and give it to the partners: it judges what the CA signs. \"system\" and \"mozilla\" are
 ## taken as well.
 roots = [\"roots/private-root.pem\"]
+"
+        } else {
+            "\
+## Which roots judge what it signs: \"system\", \"mozilla\", a file or a folder.
+roots = [\"system\"]
+"
+        });
+        table.push_str(
+            "\
 ## Life left at which the next request is due; the profile's own by default.
-# renew-at = \"33%\""
-            }
+# renew-at = \"33%\"",
+        );
+        table
+    }
+
+    /// `[key]`, in force where the default key is none that the issuer takes.
+    fn key_lines(self) -> &'static str {
+        if self == InitTemplate::Lync {
+            "\
+[key]
+## rsa2048, rsa3072 or rsa4096: the edge services take no other
+type = \"rsa2048\""
+        } else {
+            "\
+# [key]
+## rsa2048, rsa3072, rsa4096, ec256 (the default), ec384 or ed25519
+# type = \"ec256\""
+        }
+    }
+
+    /// `[subject]`, in force where the issuer demands it.
+    fn subject_lines(self) -> &'static str {
+        if self == InitTemplate::PublicOv {
+            "\
+[subject]
+## Demanded: the organization as it is registered, its country, and state or locality. Write your own.
+organization = \"Contoso\"
+country = \"US\"
+state = \"Washington\"
+locality = \"Redmond\"
+# organizational-unit = \"Messaging\""
+        } else {
+            "\
+# [subject]
+# organization = \"Contoso\"
+# organizational-unit = \"Messaging\"
+# country = \"US\"
+# state = \"Washington\"
+# locality = \"Redmond\""
         }
     }
 }
@@ -89,7 +199,9 @@ pub fn annotated(fqdn: &Domain, sip: &[Domain], xmpp: &[Domain], profile: InitTe
     let domain = sip.first().or(xmpp.first()).unwrap_or(fqdn);
     TEMPLATE
         .replace("@DOMAINS@", &domain_lines(sip, xmpp, domain))
-        .replace("@ISSUER@", profile.issuer_table())
+        .replace("@ISSUER@", &profile.issuer_table())
+        .replace("@KEY@", profile.key_lines())
+        .replace("@SUBJECT@", profile.subject_lines())
         .replace(
             "@CERTIFICATE@",
             &certificate_table(sip, xmpp, domain, profile),
@@ -203,7 +315,10 @@ mod tests {
             assert!(deployment.gateways.is_empty() && deployment.partners.is_empty());
             assert_eq!(deployment.certificates[0].key.passphrase, None);
             assert!(
-                !text.contains("@D") && !text.contains("@F"),
+                !text.contains("@D")
+                    && !text.contains("@F")
+                    && !text.contains("@K")
+                    && !text.contains("@S"),
                 "a placeholder is left"
             );
         }
@@ -241,12 +356,7 @@ mod tests {
         };
         let text = annotated(&d("edge.contoso.com"), &[], &[], InitTemplate::PublicDv);
         let written = keys(&text);
-        // Only for a profile that does not ship yet.
-        let to_come = ["template"];
-        for key in keys(example)
-            .into_iter()
-            .filter(|key| !to_come.contains(&key.as_str()))
-        {
+        for key in keys(example) {
             assert!(written.contains(&key), "{key} is missing in the template");
         }
     }

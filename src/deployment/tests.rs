@@ -44,7 +44,10 @@ fn the_example_is_read_whole() {
     assert_eq!(public.profile, ProfileSource::BuiltIn("public-dv".into()));
     assert_eq!(public.renew_at, Some(0.33));
     let internal = &all.issuers[&slug("internal")];
-    assert_eq!(internal.template.as_deref(), Some("WebServer"));
+    assert_eq!(
+        internal.template,
+        Some(crate::x509::CertificateTemplate::Name("WebServer".into()))
+    );
     assert_eq!(
         internal.submit.as_deref(),
         Some(&["/usr/local/bin/ask-ca".to_owned()][..])

@@ -6,6 +6,7 @@ use super::read::Value;
 use super::{LifeLeft, RootsSource};
 use crate::explain::{Explain, nearest, printable};
 use crate::names::{Domain, Identifier, NameError, Slug};
+use crate::x509::CertificateTemplate;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// Longest path of a socket in bytes: `sun_path` has 108, the last is a zero (unix(7)).
 pub(super) const MAX_SOCKET_BYTES: usize = 107;
+
+/// Most characters of a friendly name or a template's name.
+pub(super) const MAX_LABEL: usize = 256;
 
 /// Longest path in bytes (`PATH_MAX` of Linux without its zero).
 const MAX_PATH_BYTES: usize = 4095;
@@ -22,8 +26,40 @@ const MAX_ARGUMENTS: usize = 256;
 const MAX_ARGUMENT_BYTES: usize = 4096;
 
 impl<'s> Value<'s, '_> {
+    /// A template of AD CS: its name, its identifier with a version (`"1.3.…:100.3"`), or
+    /// `{ oid = "…", major = 100, minor = 3 }`.
+    pub(crate) fn template(&self) -> Option<CertificateTemplate> {
+        let mend = "write the template's name (not its display name), or { oid = \"1.3.…\", major = 100, minor = 3 }";
+        let read = if self.is_table() {
+            let table = self.table()?;
+            let oid = table.need("oid", "\"1.3.6.1.4.1.311.21.8.…\"");
+            let major = table.get("major").map(|value| value.integer(0..=u32::MAX));
+            let minor = table.get("minor").map(|value| value.integer(0..=u32::MAX));
+            if !table.finish() {
+                return None;
+            }
+            // Each one that is there and wrong was noted.
+            let (major, minor) = (
+                major.map_or(Some(None), |one| one.map(Some))?,
+                minor.map_or(Some(None), |one| one.map(Some))?,
+            );
+            CertificateTemplate::identified(oid?.text()?, major, minor)
+        } else {
+            CertificateTemplate::parse(&self.line(MAX_LABEL)?)
+        };
+        match read {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let said = error.explain();
+                self.place()
+                    .fail_because("this is no certificate template", said.why, mend);
+                None
+            }
+        }
+    }
+
     /// Text of 1 to `most` characters without control characters.
-    pub(super) fn line(&self, most: usize) -> Option<String> {
+    pub(crate) fn line(&self, most: usize) -> Option<String> {
         let text = self.text()?;
         let length = text.chars().count();
         if text.trim().is_empty() {

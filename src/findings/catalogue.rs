@@ -120,6 +120,10 @@ catalogue! {
     RequestNameLeftOut, "request.name-left-out", Note, "BR 7.1.2.7.12", "Names are not asked for, as the issuer does not put their form in certificates.";
     RequestKeyRefused, "request.key-refused", Warning, "BR 6.1.5", "The issuer does not take keys of this type.";
     RequestKeyKept, "request.key-kept", Note, "docs/workspace.md", "The key that is used again is of another type than the one asked for.";
+    RequestClientAuthPublic, "request.client-auth-public", Warning, "BR 7.1.2.7.10", "Client authentication is asked of a public CA, which grants it no longer.";
+    RequestSipUriIncomplete, "request.sip-uri-incomplete", Warning, "RFC 5922 §7.1", "The sip URIs that are asked for stand for some SIP names only; strict peers ignore the DNS names of the others.";
+    RequestSipReading, "request.sip-reading", Note, "RFC 5922 §7.1", "Strict and common SIP peers will read the names of this request differently.";
+    RequestIssuerNote, "request.issuer-note", Note, "docs/profiles.md", "The issuer's profile has something to know.";
     // the surroundings: what `doctor` and `log` find
     DoctorDeployment, "doctor.deployment", Error, "docs/workspace.md", "The deployment file cannot be read or holds mistakes.";
     DoctorNoDeployment, "doctor.no-deployment", Warning, "docs/workspace.md", "There is no deployment file.";

@@ -428,6 +428,7 @@ fn what_is_no_certificate_is_called_by_its_name() {
                 ..KeyUsage::default()
             },
             key_purposes: Vec::new(),
+            template: None,
         },
         &own,
     )

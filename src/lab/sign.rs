@@ -277,6 +277,7 @@ mod tests {
                     ..KeyUsage::default()
                 },
                 key_purposes: vec![KeyPurpose::ServerAuth, KeyPurpose::ClientAuth],
+                template: None,
             },
             &PrivateKey::generate(key_type).unwrap(),
         )
@@ -407,6 +408,7 @@ mod tests {
                 .unwrap(),
                 subject: Subject::default(),
                 key_type: KeyType::Ec256,
+                template: profile.template.clone(),
                 profile,
             };
             let key = PrivateKey::generate(KeyType::Ec256).unwrap();

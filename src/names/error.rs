@@ -234,10 +234,10 @@ impl NameError {
             ),
             NameError::NotIdna { label, .. } => (
                 format!(
-                    "the label \"{}\" breaks a rule of international names (UTS #46, RFC 5893)",
+                    "the label \"{}\" breaks a rule of international names (UTS #46, RFC 5892, RFC 5893)",
                     printable(label)
                 ),
-                "look for marks, invisible characters or mixed writing directions in it, and type it again",
+                "look for symbols, marks, invisible characters or mixed writing directions in it, and type it again",
             ),
             NameError::BadALabel { label, .. } => (
                 format!(

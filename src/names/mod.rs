@@ -7,7 +7,9 @@
 
 pub mod domain;
 mod error;
+mod idna;
 pub mod matching;
+pub mod offered;
 pub mod plan;
 pub mod protocol;
 pub mod sip_uri;
@@ -341,6 +343,48 @@ mod tests {
             assert_eq!(Identifier::from_presented(&presented).as_ref(), Some(&name));
             assert_eq!(presented.value(), name.to_string());
             assert_eq!(presented.to_typed(), text);
+        }
+    }
+
+    /// A-labels in lower case wherever DNS is asked, U-labels in XmppAddr; no trailing dot anywhere.
+    #[test]
+    fn every_form_is_written_in_the_labels_of_its_standard() {
+        for (typed, written) in [
+            ("dns:Bücher.Example.", "xn--bcher-kva.example"),
+            ("dns:*.BÜCHER.example", "*.xn--bcher-kva.example"),
+            (
+                "srv:_XMPP-Server.Bücher.Example.",
+                "_xmpp-server.xn--bcher-kva.example",
+            ),
+            ("xmpp:XN--BCHER-KVA.Example.", "bücher.example"),
+            ("sip:Bücher.example.", "sip:xn--bcher-kva.example"),
+            (
+                "email:Post.Master@Bücher.Example",
+                "Post.Master@xn--bcher-kva.example",
+            ),
+        ] {
+            let name = Identifier::parse_typed(typed).unwrap();
+            assert_eq!(name.to_presented().value(), written, "{typed}");
+            let is_ascii_form = name.form() != NameForm::Xmpp;
+            assert_eq!(written.is_ascii(), is_ascii_form, "{typed}");
+        }
+        for (typed, code) in [
+            ("dns:a_b.contoso.com", "names.underscore"),
+            ("srv:_sip.a_b.contoso.com", "names.underscore"),
+            ("xmpp:_xmpp.contoso.com", "names.underscore"),
+            ("sip:a_b.contoso.com", "names.underscore"),
+            ("dns:a..contoso.com", "names.empty-label"),
+            ("srv:_sip..contoso.com", "names.empty-label"),
+            ("xmpp:.contoso.com", "names.empty-label"),
+            ("sip:contoso.com..", "names.empty-label"),
+            ("dns:edge", "names.single-label"),
+            ("xmpp:☃.example", "names.not-idna"),
+        ] {
+            assert_eq!(
+                Identifier::parse_typed(typed).unwrap_err().code(),
+                code,
+                "{typed}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Slug(String);
 
 /// Words that mean a command where a certificate's name may stand.
-pub const RESERVED: [&str; 4] = ["list", "show", "cancel", "help"];
+pub const RESERVED: [&str; 5] = ["list", "show", "cancel", "profiles", "help"];
 
 /// Most characters of a slug.
 const MAX_SLUG: usize = 63;

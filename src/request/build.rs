@@ -4,12 +4,16 @@
 //! read back and compared before it is handed out ([`super::review`]). Standards: RFC 2986, RFC 5280 §4.2.1.3 and
 //! §4.2.1.12, the Baseline Requirements 7.1.2.7.
 
+mod keys;
+
 use super::split::split_by_domain;
-use super::{IssuerProfile, RequestError, review};
-use crate::explain::{Explain, printable};
+use super::{IssuerProfile, RequestError, issuer_rules, review};
 use crate::findings::{Code, Finding};
 use crate::names::{DnsId, Identifier, Slug, plan::SanPlan};
-use crate::x509::{Csr, CsrSpec, KeyType, KeyUsage, PrivateKey, PublicKeyKind, Subject};
+use crate::x509::{
+    CertificateTemplate, Csr, CsrSpec, KeyType, KeyUsage, PrivateKey, PublicKeyKind, Subject,
+};
+use keys::{judge_key, key_refused};
 
 /// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
 const COMMON_NAME_LIMIT: usize = 64;
@@ -28,6 +32,8 @@ pub struct RequestSpec {
     pub key_type: KeyType,
     /// The issuer.
     pub profile: IssuerProfile,
+    /// The template of AD CS; refused where the profile takes none.
+    pub template: Option<CertificateTemplate>,
 }
 
 /// A CSR that was read back and holds exactly what was asked.
@@ -69,14 +75,14 @@ pub fn build_request(
 ) -> Result<BuiltRequest, RequestError> {
     let names = allowed_names(spec)?;
     let notes = foresee(spec, Some(&key), policy)?;
-    let (subject, _) = reduce_subject(spec, &names)?;
-    subject.check().map_err(RequestError::NotMade)?;
+    let subject = checked_subject(spec, &names)?.0;
 
     let asked = CsrSpec {
         subject,
         names,
         key_usage: key_usage(&key),
         key_purposes: spec.profile.key_purposes.clone(),
+        template: spec.template.clone(),
     };
     let csr = Csr::build(&asked, &key).map_err(RequestError::NotMade)?;
     review::compare(&csr, &asked, &key)?;
@@ -109,17 +115,15 @@ pub fn foresee(
     let mut notes: Vec<Finding> = beware_of_examples(spec).into_iter().collect();
     notes.extend(judge_key(spec, key, policy)?);
     notes.extend(names_left_out(spec));
-    notes.extend(reduce_subject(spec, &names)?.1);
+    notes.extend(checked_subject(spec, &names)?.1);
+    notes.extend(issuer_rules::remarks(spec));
     Ok(notes)
 }
 
 /// Everything [`build_request`] would refuse for the names, before a key is made (RSA keys take their time).
 pub fn check_names(spec: &RequestSpec) -> Result<(), RequestError> {
     let names = allowed_names(spec)?;
-    reduce_subject(spec, &names)?
-        .0
-        .check()
-        .map_err(RequestError::NotMade)
+    checked_subject(spec, &names).map(|_| ())
 }
 
 /// Whether the issuer takes keys of a type, before one is made.
@@ -127,7 +131,7 @@ pub fn check_key_type(profile: &IssuerProfile, key_type: KeyType) -> Result<(), 
     if profile.key_types.contains(&key_type) {
         return Ok(());
     }
-    Err(key_refused(profile, key_type.word().into()))
+    Err(key_refused(profile, key_type.word().into(), None))
 }
 
 pub(super) fn allowed_names(spec: &RequestSpec) -> Result<Vec<Identifier>, RequestError> {
@@ -147,6 +151,7 @@ pub(super) fn allowed_names(spec: &RequestSpec) -> Result<Vec<Identifier>, Reque
             profile: spec.profile.name.clone(),
         });
     }
+    issuer_rules::check_names(spec, &names)?;
     match spec.profile.name_limit {
         Some(limit) if names.len() > limit => Err(RequestError::TooManyNames {
             certificate: spec.certificate.clone(),
@@ -178,64 +183,6 @@ fn beware_of_examples(spec: &RequestSpec) -> Option<Finding> {
         format!("{} can belong to nobody", domains.join(", ")),
         "write your own domains into [edge] of edgecert.toml, or give --fqdn, --sip-domain and --xmpp-domain",
     ))
-}
-
-fn judge_key(
-    spec: &RequestSpec,
-    key: Option<&PrivateKey>,
-    policy: KeyPolicy,
-) -> Result<Vec<Finding>, RequestError> {
-    let mut notes = Vec::new();
-    let own_type = key.map_or(Some(spec.key_type), PrivateKey::key_type);
-    let described = match (own_type, key) {
-        (Some(known), _) => known.word().into(),
-        (None, Some(key)) => describe(&key.kind()),
-        (None, None) => spec.key_type.word().into(),
-    };
-    if own_type != Some(spec.key_type) {
-        notes.push(Finding::new(
-            Code::RequestKeyKept,
-            "request, key",
-            format!("the key that is used again is {described}"),
-            format!("{} is asked for new keys", spec.key_type.word()),
-            "`edgecert request --new-key` makes a new one",
-        ));
-    }
-    let taken = own_type.is_some_and(|known| spec.profile.key_types.contains(&known));
-    if !taken {
-        let refusal = key_refused(&spec.profile, described);
-        match policy {
-            KeyPolicy::Refuse => return Err(refusal),
-            KeyPolicy::Warn => {
-                let said = refusal.explain();
-                notes.push(Finding::new(
-                    Code::RequestKeyRefused,
-                    "request, key",
-                    said.what,
-                    said.why,
-                    said.mend,
-                ));
-            }
-        }
-    }
-    Ok(notes)
-}
-
-fn key_refused(profile: &IssuerProfile, key: String) -> RequestError {
-    RequestError::KeyRefused {
-        key,
-        profile: profile.name.clone(),
-        allowed: profile.key_types.clone(),
-    }
-}
-
-fn describe(kind: &PublicKeyKind) -> String {
-    match kind {
-        PublicKeyKind::Rsa { bits, .. } => format!("RSA of {bits} bits"),
-        PublicKeyKind::Ec { curve } => format!("EC on {}", printable(curve)),
-        PublicKeyKind::Ed25519 => "ed25519".into(),
-        PublicKeyKind::Other(other) => printable(other),
-    }
 }
 
 fn names_left_out(spec: &RequestSpec) -> Option<Finding> {
@@ -292,8 +239,19 @@ fn in_words(words: &[String]) -> String {
     }
 }
 
+/// [`reduce_subject`], refused where the issuer would refuse it.
+pub(super) fn checked_subject(
+    spec: &RequestSpec,
+    names: &[Identifier],
+) -> Result<(Subject, Option<Finding>), RequestError> {
+    let (subject, note) = reduce_subject(spec, names)?;
+    issuer_rules::check_subject(spec, &subject)?;
+    subject.check().map_err(RequestError::NotMade)?;
+    Ok((subject, note))
+}
+
 /// The subject that is asked for, and a note of the fields that are not.
-pub(super) fn reduce_subject(
+fn reduce_subject(
     spec: &RequestSpec,
     names: &[Identifier],
 ) -> Result<(Subject, Option<Finding>), RequestError> {

@@ -1,9 +1,10 @@
 //! Why no request was made, and how to mend it.
 
 use super::IssuerProfile;
+use super::issuer_rules::{sip_gaps_mend, sip_gaps_why};
 use super::split::Part;
 use crate::explain::{Explain, Explanation, printable};
-use crate::names::{NameForm, Slug};
+use crate::names::{Domain, NameForm, Slug};
 use crate::x509::{KeyType, X509Error};
 
 /// Why no request was made.
@@ -49,6 +50,64 @@ pub enum RequestError {
         profile: String,
         /// The types it takes.
         allowed: Vec<KeyType>,
+        /// The rule behind it, with its document; may be empty.
+        rule: String,
+    },
+    /// The issuer grants no wildcards.
+    #[error("the issuer grants no wildcard such as {name}")]
+    WildcardRefused {
+        /// The name, typed.
+        name: String,
+        /// The issuer's profile.
+        profile: String,
+        /// The document behind the profile.
+        cite: String,
+    },
+    /// Names that no public CA can vouch for.
+    #[error("no public CA can vouch for {}", names.join(", "))]
+    NotPublic {
+        /// The names, typed; at least one.
+        names: Vec<String>,
+        /// Which document keeps the first of them for private use.
+        why: &'static str,
+        /// The issuer's profile.
+        profile: String,
+    },
+    /// `sip:` URIs that make other names void for strict verifiers, or stand where others read DNS names.
+    #[error("the sip URIs are not complete")]
+    SipUriIncomplete {
+        /// The issuer's profile.
+        profile: String,
+        /// SIP names without a URI.
+        no_uri: Vec<Domain>,
+        /// SIP names without a DNS name.
+        no_dns: Vec<Domain>,
+    },
+    /// The subject lacks fields that the issuer demands.
+    #[error("the subject lacks what the issuer demands")]
+    SubjectMissing {
+        /// The fields: of each inner list one is enough.
+        missing: Vec<Vec<String>>,
+        /// The issuer's profile.
+        profile: String,
+        /// The document behind the profile.
+        cite: String,
+    },
+    /// The common name is another than the Access Edge FQDN, and the issuer's profile wants that.
+    #[error("the common name {common_name:?} is not the Access Edge FQDN")]
+    CommonNameNotFqdn {
+        /// As it would be asked for.
+        common_name: String,
+        /// The Access Edge FQDN.
+        fqdn: String,
+        /// The issuer's profile.
+        profile: String,
+    },
+    /// A template for an issuer that takes none.
+    #[error("the issuer takes no template")]
+    TemplateNotTaken {
+        /// The issuer's profile.
+        profile: String,
     },
     /// The common name is no planned name.
     #[error("the common name {common_name:?} is not among the names")]
@@ -135,19 +194,86 @@ impl Explain for RequestError {
                 key,
                 profile,
                 allowed,
+                rule,
             } => {
                 let words: Vec<&str> = allowed.iter().map(|known| known.word()).collect();
                 Explanation {
                     code: "request.key-refused",
                     what: format!("the issuer does not take {} keys", printable(key)),
                     place: format!("issuer profile {profile}"),
-                    why: format!("it takes {}", words.join(", ")),
+                    why: if rule.is_empty() {
+                        format!("it takes {}", words.join(", "))
+                    } else {
+                        format!("it takes {}; {}", words.join(", "), printable(rule))
+                    },
                     mend: match words.iter().find(|word| **word == "ec256").or(words.first()) {
                         Some(word) => format!("--key-type {word}, or `type = \"{word}\"` below [key]"),
                         None => "name the types it takes in the profile's `key-types`".into(),
                     },
                 }
             }
+            RequestError::WildcardRefused {
+                name,
+                profile,
+                cite,
+            } => Explanation {
+                code: "request.wildcard-refused",
+                what: format!("the issuer grants no wildcards: {}", printable(name)),
+                place: format!("issuer profile {profile}"),
+                why: format!("the profile has wildcards = false{}", behind(cite)),
+                mend: "name each host by itself, or put the wildcard into a certificate of another issuer".into(),
+            },
+            RequestError::NotPublic {
+                names,
+                why,
+                profile,
+            } => Explanation {
+                code: "request.not-public",
+                what: match names.as_slice() {
+                    [only] => format!("no public CA can vouch for {}", printable(only)),
+                    more => format!("no public CA can vouch for {} of the names", more.len()),
+                },
+                place: format!("issuer profile {profile}"),
+                why: format!(
+                    "{} can belong to nobody in public ({why}), and such names are refused (BR 4.2.2)",
+                    printable(&names.join(", "))
+                ),
+                mend: "use names below a domain of your own, or a private CA (`--issuer-profile private-xmpp`, or [issuer] profile)".into(),
+            },
+            RequestError::SipUriIncomplete {
+                profile,
+                no_uri,
+                no_dns,
+            } => Explanation {
+                code: "request.sip-uri-incomplete",
+                what: "the sip URIs stand for some SIP names only".into(),
+                place: format!("issuer profile {profile}"),
+                why: sip_gaps_why(no_uri, no_dns),
+                mend: sip_gaps_mend(no_uri, no_dns),
+            },
+            RequestError::SubjectMissing {
+                missing,
+                profile,
+                cite,
+            } => explain_missing(missing, profile, cite),
+            RequestError::CommonNameNotFqdn {
+                common_name,
+                fqdn,
+                profile,
+            } => Explanation {
+                code: "request.common-name-not-fqdn",
+                what: format!("the common name \"{}\" is not the Access Edge FQDN", printable(common_name)),
+                place: "subject, CN".into(),
+                why: format!("the edge is {fqdn}, and the profile {profile} has common-name = \"fqdn\""),
+                mend: "leave common-name out: the default is the fqdn".into(),
+            },
+            RequestError::TemplateNotTaken { profile } => Explanation {
+                code: "request.template-not-taken",
+                what: "the issuer takes no certificate template".into(),
+                place: format!("issuer profile {profile}"),
+                why: "templates are of AD CS, and the profile has no `template`".into(),
+                mend: "leave --template and `template` out, or use `--issuer-profile ad-cs`".into(),
+            },
             RequestError::CommonNameNotPlanned {
                 common_name,
                 planned,
@@ -183,5 +309,51 @@ impl Explain for RequestError {
                 mend: "this is a fault of edgecert: please report it with the command you ran and these lines".into(),
             },
         }
+    }
+}
+
+/// ` (document)`, or nothing.
+fn behind(cite: &str) -> String {
+    if cite.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", printable(cite))
+    }
+}
+
+fn explain_missing(missing: &[Vec<String>], profile: &str, cite: &str) -> Explanation {
+    let fields: Vec<String> = missing.iter().map(|one| one.join(" or ")).collect();
+    let flags: Vec<&str> = missing
+        .iter()
+        .filter_map(|one| match one.first()?.as_str() {
+            "C" => Some("--country"),
+            "ST" => Some("--state-or-province"),
+            "L" => Some("--locality"),
+            "O" => Some("--organization"),
+            "OU" => Some("--organizational-unit"),
+            "CN" => Some("--common-name"),
+            _ => None,
+        })
+        .collect();
+    Explanation {
+        code: "request.subject-missing",
+        what: format!(
+            "the issuer demands more of the subject: {}",
+            fields.join(", ")
+        ),
+        place: format!("issuer profile {profile}"),
+        why: format!(
+            "it refuses requests without {}{}",
+            fields.join(", "),
+            behind(cite)
+        ),
+        mend: if missing.iter().all(|one| one == &["CN"]) {
+            "give an --fqdn of at most 64 characters, as no longer one can be a common name (RFC 5280 appendix A.1)".into()
+        } else {
+            format!(
+                "give {}, or write them below [subject] of edgecert.toml",
+                flags.join(", ")
+            )
+        },
     }
 }

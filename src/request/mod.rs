@@ -2,6 +2,7 @@
 
 pub mod build;
 mod error;
+pub mod issuer_rules;
 pub mod pending;
 pub mod profile;
 pub mod review;
@@ -10,4 +11,4 @@ pub mod split;
 pub use build::{BuiltRequest, KeyPolicy, RequestSpec, build_request, foresee};
 pub use error::RequestError;
 pub use pending::RequestSummary;
-pub use profile::{IssuerProfile, ProfileError};
+pub use profile::{IssuerProfile, ProfileError, SipRule};

@@ -26,12 +26,15 @@ pub struct RequestSummary {
     pub subject: BTreeMap<String, String>,
     /// `sha256:` and 64 hex digits.
     pub spki_sha256: String,
+    /// The template of AD CS, as [`crate::x509::CertificateTemplate`] prints it.
+    pub template: Option<String>,
 }
 
 impl BuiltRequest {
     /// The values to remember.
     pub fn summary(&self) -> RequestSummary {
         RequestSummary {
+            template: self.asked.template.as_ref().map(ToString::to_string),
             certificate: self.certificate.to_string(),
             profile: self.profile.clone(),
             names: self
@@ -62,9 +65,9 @@ impl BuiltRequest {
 /// Errors: as [`build::check_names`].
 pub fn preview(spec: &RequestSpec) -> Result<RequestSummary, RequestError> {
     let names = build::allowed_names(spec)?;
-    let (subject, _) = build::reduce_subject(spec, &names)?;
-    subject.check().map_err(RequestError::NotMade)?;
+    let (subject, _) = build::checked_subject(spec, &names)?;
     Ok(RequestSummary {
+        template: spec.template.as_ref().map(ToString::to_string),
         certificate: spec.certificate.to_string(),
         profile: spec.profile.name.clone(),
         names: names.iter().map(|name| name.to_typed()).collect(),

@@ -5,7 +5,7 @@
 use super::RequestError;
 use crate::explain::printable;
 use crate::names::Presented;
-use crate::x509::{Csr, CsrSpec, KeyPurpose, PrivateKey, Subject};
+use crate::x509::{CertificateTemplate, Csr, CsrSpec, KeyPurpose, PrivateKey, Subject};
 
 /// Compares what a CSR holds with what was asked and with the key. The first difference is the error.
 pub fn compare(csr: &Csr, asked: &CsrSpec, key: &PrivateKey) -> Result<(), RequestError> {
@@ -15,6 +15,7 @@ pub fn compare(csr: &Csr, asked: &CsrSpec, key: &PrivateKey) -> Result<(), Reque
         names,
         key_usage,
         key_purposes,
+        template,
     } = asked;
     // Read from the bytes that go out, not from what the builder remembers.
     let csr = Csr::from_der(&csr.der).map_err(RequestError::NotMade)?;
@@ -35,6 +36,8 @@ pub fn compare(csr: &Csr, asked: &CsrSpec, key: &PrivateKey) -> Result<(), Reque
         &words(key_purposes),
         &words(&csr.key_purposes),
     )?;
+    let templates: Vec<CertificateTemplate> = template.iter().cloned().collect();
+    same("certificate template", &templates, &csr.templates)?;
     same("public key", &key.spki_sha256(), &csr.spki_sha256)?;
     same("signature", &true, &csr.signature_ok)
 }

@@ -87,6 +87,9 @@ pub struct RequestRecord {
     /// Subject fields by name: `common_name`, `organization` …
     #[serde(default)]
     pub subject: BTreeMap<String, String>,
+    /// The template of AD CS it asks for: its name, or its identifier and version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// What the certificate is for: `sip-edge` …
     #[serde(default)]
     pub uses: Vec<String>,

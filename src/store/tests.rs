@@ -22,6 +22,7 @@ fn request_record() -> RequestRecord {
         left_out: Vec::new(),
         key_purposes: vec!["serverAuth".into()],
         subject: BTreeMap::new(),
+        template: None,
         uses: vec!["sip-edge".into()],
         submitted: None,
         state: RequestState::Pending,

@@ -5,8 +5,8 @@ use super::error::Expected;
 use super::sniff::{self, Form};
 use super::subject::{self, DistinguishedName};
 use super::{
-    Fingerprint, KeyPurpose, KeyUsage, PrivateKey, PublicKeyKind, Subject, X509Error, general_name,
-    oid, pem, signature, tlv,
+    CertificateTemplate, Fingerprint, KeyPurpose, KeyUsage, PrivateKey, PublicKeyKind, Subject,
+    X509Error, general_name, oid, pem, signature, tlv,
 };
 use crate::names::{Identifier, Presented};
 use der::asn1::{BitString, OctetString};
@@ -31,6 +31,8 @@ pub struct CsrSpec {
     pub key_usage: KeyUsage,
     /// extendedKeyUsage, in this order; empty: none asked.
     pub key_purposes: Vec<KeyPurpose>,
+    /// The template, for AD CS alone.
+    pub template: Option<CertificateTemplate>,
 }
 
 /// A certificate request, parsed.
@@ -48,6 +50,8 @@ pub struct Csr {
     pub key_usage: Option<KeyUsage>,
     /// Key purposes asked for.
     pub key_purposes: Vec<KeyPurpose>,
+    /// Templates of AD CS asked for, by name or by identifier.
+    pub templates: Vec<CertificateTemplate>,
     /// Public key.
     pub public_key: PublicKeyKind,
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -67,10 +71,14 @@ impl Csr {
             names,
             key_usage,
             key_purposes,
+            template,
         } = spec;
         subject.check()?;
         let failed = |cause: der::Error| X509Error::unwritable("certificate request", cause);
-        let requested = extensions(subject, names, Some(*key_usage), key_purposes)?;
+        let mut requested = extensions(subject, names, Some(*key_usage), key_purposes)?;
+        if let Some(template) = template {
+            requested.push(template.to_extension()?);
+        }
         let mut attributes = Attributes::default();
         if !requested.is_empty() {
             let attribute = Attribute::try_from(ExtensionReq(requested)).map_err(failed)?;
@@ -109,15 +117,7 @@ impl Csr {
         let info = &parsed.certification_request_info;
         let spki = info.subject_pki.raw;
         check_public_key(spki, Expected::Request)?;
-        let requested: Vec<RequestedExtension<'_>> = info
-            .iter_attributes()
-            .filter(|attribute| {
-                let kind = attribute.oid.as_bytes();
-                kind == oid::EXTENSION_REQUEST.as_bytes()
-                    || kind == oid::MS_CERT_EXTENSIONS.as_bytes()
-            })
-            .flat_map(|attribute| requested_extensions(attribute.value))
-            .collect();
+        let requested = all_requested(der);
         let value_of = |wanted: &ObjectIdentifier| {
             requested
                 .iter()
@@ -135,6 +135,10 @@ impl Csr {
             key_purposes: value_of(&oid::EXT_KEY_USAGE)
                 .and_then(KeyPurpose::list_from_der)
                 .unwrap_or_default(),
+            templates: requested
+                .iter()
+                .filter_map(|one| CertificateTemplate::from_extension(one.kind, one.value))
+                .collect(),
             public_key: PublicKeyKind::of_spki(spki),
             spki_sha256: Fingerprint::of(spki),
             signature_ok: signature::verifies(der, spki),
@@ -257,6 +261,33 @@ struct RequestedExtension<'a> {
     value: &'a [u8],
 }
 
+/// The extensions of both attributes that hold them. Read from the bytes, as the parser shows an attribute that it does
+/// not know as empty, and Microsoft's is one.
+fn all_requested(der: &[u8]) -> Vec<RequestedExtension<'_>> {
+    let fields = tlv::signed(der)
+        .and_then(|signed| tlv::exactly(signed.message, tlv::SEQUENCE))
+        .and_then(|info| tlv::items(info.content))
+        .unwrap_or_default();
+    // attributes [0] IMPLICIT, RFC 2986 §4.1
+    fields
+        .into_iter()
+        .filter(|field| field.tag == tlv::CONTEXT_0)
+        .flat_map(|attributes| tlv::items(attributes.content).unwrap_or_default())
+        .filter_map(
+            |attribute| match tlv::items(attribute.content)?.as_slice() {
+                [kind, values]
+                    if kind.content == oid::EXTENSION_REQUEST.as_bytes()
+                        || kind.content == oid::MS_CERT_EXTENSIONS.as_bytes() =>
+                {
+                    Some(requested_extensions(values.raw))
+                }
+                _ => None,
+            },
+        )
+        .flatten()
+        .collect()
+}
+
 /// The extensions in an attribute's `SET OF SEQUENCE OF Extension`; what cannot be read is skipped.
 fn requested_extensions(attribute: &[u8]) -> Vec<RequestedExtension<'_>> {
     let lists = tlv::exactly(attribute, tlv::SET)
@@ -313,6 +344,7 @@ mod tests {
                 ..KeyUsage::default()
             },
             key_purposes: vec![KeyPurpose::ServerAuth, KeyPurpose::ClientAuth],
+            template: None,
         }
     }
 
@@ -372,6 +404,7 @@ mod tests {
             names: vec![],
             key_usage: KeyUsage::default(),
             key_purposes: vec![],
+            template: None,
         };
         let csr = Csr::build(&spec, &key).unwrap();
         assert!(csr.signature_ok && csr.names.is_empty() && csr.key_usage.is_none());

@@ -66,6 +66,10 @@ oids! {
     EXTENSION_REQUEST = "1.2.840.113549.1.9.14";
     /// Microsoft's own attribute for the same thing, MS-WCCE §2.2.2.7.7.4.
     MS_CERT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14";
+    /// Certificate template by name, MS-WCCE §2.2.2.7.7.1.
+    MS_TEMPLATE_NAME = "1.3.6.1.4.1.311.20.2";
+    /// Certificate template by identifier and version, MS-WCCE §2.2.2.7.7.2.
+    MS_TEMPLATE_ID = "1.3.6.1.4.1.311.21.7";
 
     // containers, RFC 5652 and RFC 7292
     /// id-data.
@@ -208,6 +212,8 @@ pub(crate) fn extension_name(dotted: &str) -> &str {
         "1.3.6.1.5.5.7.1.1" => "authorityInfoAccess",
         "1.3.6.1.5.5.7.1.11" => "subjectInfoAccess",
         "1.3.6.1.5.5.7.1.24" => "tlsFeature",
+        "1.3.6.1.4.1.311.20.2" => "certificateTemplateName",
+        "1.3.6.1.4.1.311.21.7" => "certificateTemplate",
         "1.3.6.1.4.1.11129.2.4.2" => "signedCertificateTimestampList",
         "2.16.840.1.113730.1.1" => "nsCertType",
         "2.16.840.1.113730.1.13" => "nsComment",

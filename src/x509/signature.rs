@@ -187,6 +187,7 @@ mod tests {
             names: vec![],
             key_usage: KeyUsage::default(),
             key_purposes: vec![],
+            template: None,
         };
         for key in [&p256, &p384, &ed] {
             let der = Csr::build(&spec, key).unwrap().der;

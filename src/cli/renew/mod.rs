@@ -252,7 +252,9 @@ fn pending_of<'a>(
     asked: &RequestSummary,
 ) -> Option<&'a RequestRecord> {
     requests.iter().rev().find(|one| {
-        one.state == RequestState::Pending && changes(&one.names, &asked.names).is_none()
+        one.state == RequestState::Pending
+            && changes(&one.names, &asked.names).is_none()
+            && one.template == asked.template
     })
 }
 

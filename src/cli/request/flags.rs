@@ -9,7 +9,7 @@ use crate::cli::output::Failure;
 use crate::explain::{Explain, nearest, printable};
 use crate::names::{Domain, Identifier, Slug, TYPE_WORDS, Use};
 use crate::request::IssuerProfile;
-use crate::x509::{KeyType, Subject};
+use crate::x509::{CertificateTemplate, KeyType, Subject};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -42,6 +42,9 @@ pub struct NameFlags {
     /// Who signs: a profile that ships, or the path to one of your own [default: public-dv, or the deployment's]
     #[arg(long, value_name = "NAME|FILE")]
     pub issuer_profile: Option<String>,
+    /// Certificate template of AD CS: its name, or OID[:MAJOR[.MINOR]] [default: the deployment's or the profile's]
+    #[arg(long, value_name = "NAME|OID")]
+    pub template: Option<String>,
 }
 
 /// The subject.
@@ -85,6 +88,8 @@ pub struct NamesGiven {
     pub extra: Vec<Identifier>,
     /// `--issuer-profile`.
     pub profile: Option<IssuerProfile>,
+    /// `--template`.
+    pub template: Option<CertificateTemplate>,
 }
 
 impl NameFlags {
@@ -102,6 +107,7 @@ impl NameFlags {
             dns,
             san,
             issuer_profile,
+            template,
         } = self;
         let mut extra = Vec::new();
         for text in dns {
@@ -125,6 +131,12 @@ impl NameFlags {
                 .collect::<Result<_, _>>()?,
             extra,
             profile: issuer_profile.as_deref().map(profile).transpose()?,
+            template: template
+                .as_deref()
+                .map(|text| {
+                    CertificateTemplate::parse(text).map_err(|error| wrong_template(&error))
+                })
+                .transpose()?,
         })
     }
 }
@@ -225,11 +237,19 @@ fn use_of(word: &str) -> Result<Use, Failure> {
 }
 
 /// A profile by name, or by a path: one with a slash, or one that ends in .toml.
-fn profile(text: &str) -> Result<IssuerProfile, Failure> {
+pub fn profile(text: &str) -> Result<IssuerProfile, Failure> {
     if text.contains('/') || text.ends_with(".toml") {
         return expectation::profile_file(Path::new(text));
     }
     IssuerProfile::named(text).map_err(|error| wrong("--issuer-profile", &error))
+}
+
+fn wrong_template(error: &dyn Explain) -> Failure {
+    let mut failure = Failure::from_error(FailureKind::Usage, error);
+    "--template".clone_into(&mut failure.explanation.place);
+    "write --template WebServer (the name, not the display name), or --template 1.3.6.1.4.1.311.21.8.…:100.3"
+        .clone_into(&mut failure.explanation.mend);
+    failure
 }
 
 /// Wrong usage, with the flag where the error names no place.
@@ -296,6 +316,13 @@ mod tests {
                     ..NameFlags::default()
                 },
                 "--issuer-profile",
+            ),
+            (
+                NameFlags {
+                    template: Some("Web\x1bServer".into()),
+                    ..NameFlags::default()
+                },
+                "--template",
             ),
         ] {
             let failure = flags.parse().unwrap_err();

@@ -107,7 +107,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Result<Outcome, Failure> {
         .collect::<Vec<_>>()
         .join(", ");
     let text = format!(
-        "request {} of {} · {}\n  made     {} for issuer profile {}\n  subject  {}\n  names    {}\n  asks     {}\n  key      {} · {}\n  signed   {}\n  csr      {}\n\n{}",
+        "request {} of {} · {}\n  made     {} for issuer profile {}\n  subject  {}\n  names    {}\n  asks     {}{}\n  key      {} · {}\n  signed   {}\n  csr      {}\n\n{}",
         record.id,
         record.certificate,
         state_words(&record),
@@ -125,6 +125,7 @@ pub fn show(args: &ShowArgs, context: &Context) -> Result<Outcome, Failure> {
                 .collect::<Vec<_>>()
         ),
         usage,
+        super::template_words(csr.templates.iter().map(ToString::to_string)),
         record.key_type,
         short(&record.spki_sha256),
         if csr.signature_ok {
@@ -191,6 +192,7 @@ fn csr_json(csr: &Csr) -> Value {
         "subject": csr.subject.text,
         "names": csr.names.iter().map(|name| printable(&name.to_typed())).collect::<Vec<_>>(),
         "key_purposes": csr.key_purposes.iter().map(KeyPurpose::word).collect::<Vec<_>>(),
+        "templates": csr.templates.iter().map(|one| printable(&one.to_string())).collect::<Vec<_>>(),
         "spki_sha256": csr.spki_sha256.to_string(),
         "signature_ok": csr.signature_ok,
     })

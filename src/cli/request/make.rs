@@ -283,6 +283,7 @@ fn same_pending(
             && record.names == asked.names
             && record.key_purposes == asked.key_purposes
             && record.subject == asked.subject
+            && record.template == asked.template
     }))
 }
 
@@ -315,6 +316,7 @@ fn record_of(built: &BuiltRequest, wanted: &Wanted, now: OffsetDateTime) -> Requ
         key_type,
         subject,
         spki_sha256,
+        template,
     } = built.summary();
     RequestRecord {
         certificate,
@@ -327,6 +329,7 @@ fn record_of(built: &BuiltRequest, wanted: &Wanted, now: OffsetDateTime) -> Requ
         left_out,
         key_purposes,
         subject,
+        template,
         uses: wanted
             .uses
             .iter()
@@ -425,6 +428,7 @@ pub fn record_json(record: &RequestRecord, folder: &Path) -> Value {
         "left_out": record.left_out,
         "key_purposes": record.key_purposes,
         "subject": record.subject,
+        "template": record.template,
         "uses": record.uses,
         "csr": path(csr).display().to_string(),
         "key": (record.state == RequestState::Pending).then(|| path(key).display().to_string()),

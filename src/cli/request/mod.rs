@@ -1,11 +1,12 @@
 //! `request`: key and CSR from the deployment or from flags alone, and the ledger of those that wait.
 //!
-//! Flags are parsed in [`flags`], defaults applied in [`wanted`], the work is done in [`make`], and `list`, `show` and
-//! `cancel` stand in [`ledger`].
+//! Flags are parsed in [`flags`], defaults applied in [`wanted`], the work is done in [`make`], `list`, `show` and
+//! `cancel` stand in [`ledger`], and `profiles` in [`profiles`].
 
 pub mod flags;
 pub mod ledger;
 pub mod make;
+pub mod profiles;
 pub mod wanted;
 
 use super::Context;
@@ -34,6 +35,8 @@ Examples:
   edgecert request                               for the only certificate of the deployment
   edgecert request external-edge --key-type rsa3072
   edgecert request --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com --out ./out
+  edgecert request --issuer-profile ad-cs --template WebServer --fqdn edge.contoso.com --xmpp-domain contoso.com
+  edgecert request profiles                      who may sign, and what each takes
   edgecert request list
   edgecert request show 2026-11-20-1")]
 pub struct RequestArgs {
@@ -58,6 +61,13 @@ Examples:
   edgecert request list                 shows the ids
   edgecert request show 2026-11-20-1")]
     Show(ledger::ShowArgs),
+    /// List the issuer profiles, or show one: what it takes, and what it refuses
+    #[command(after_help = "\
+Examples:
+  edgecert request profiles
+  edgecert request profiles lync
+  edgecert request profiles ./internal.toml   one of your own; its mistakes are told")]
+    Profiles(profiles::ProfilesArgs),
     /// Remove a pending request and its key
     #[command(after_help = "\
 Example:
@@ -102,6 +112,7 @@ impl RequestArgs {
             None => "request",
             Some(RequestCommand::List(_)) => "request list",
             Some(RequestCommand::Show(_)) => "request show",
+            Some(RequestCommand::Profiles(_)) => "request profiles",
             Some(RequestCommand::Cancel(_)) => "request cancel",
         }
     }
@@ -113,6 +124,7 @@ pub fn run(args: RequestArgs, context: &mut Context) -> Result<Outcome, Failure>
         None => run_make(&args.make, context),
         Some(RequestCommand::List(args)) => ledger::list(&args, context),
         Some(RequestCommand::Show(args)) => ledger::show(&args, context),
+        Some(RequestCommand::Profiles(args)) => profiles::run(&args),
         Some(RequestCommand::Cancel(args)) => ledger::cancel(&args, context),
     }
 }
@@ -184,12 +196,13 @@ pub fn told(made: Made, out: Option<&Path>) -> Outcome {
         (false, _) => "waiting",
     };
     let mut text = format!(
-        "  key    {}, {which_key} · {}\n  names  {}\n  asks   {}{}\n  csr    {}\n",
+        "  key    {}, {which_key} · {}\n  names  {}\n  asks   {}{}{}\n  csr    {}\n",
         record.key_type,
         short(&record.spki_sha256),
         names_line(&record.names),
         record.key_purposes.join(", "),
         subject_line(&record.subject),
+        template_words(record.template.clone()),
         csr.display(),
     );
     let ok = style("ok").green().bold();
@@ -227,13 +240,14 @@ fn dry_run(asked: &RequestSummary, wanted: &Wanted) -> Outcome {
         KeyChoice::ReuseIfAny | KeyChoice::Reuse => "that of the newest generation",
     };
     let text = format!(
-        "would ask {} for {} (nothing is made)\n  key    {}, {key}\n  names  {}\n  asks   {}{}\n",
+        "would ask {} for {} (nothing is made)\n  key    {}, {key}\n  names  {}\n  asks   {}{}{}\n",
         asked.profile,
         asked.certificate,
         asked.key_type,
         names_line(&asked.names),
         asked.key_purposes.join(", "),
         subject_line(&asked.subject),
+        template_words(asked.template.clone()),
     );
     Outcome::show(
         text,
@@ -245,6 +259,7 @@ fn dry_run(asked: &RequestSummary, wanted: &Wanted) -> Outcome {
             "left_out": asked.left_out,
             "key_purposes": asked.key_purposes,
             "subject": asked.subject,
+            "template": asked.template,
             "uses": wanted.uses.iter().map(|one| one.word()).collect::<Vec<_>>(),
             "dry_run": true,
         }),
@@ -282,6 +297,14 @@ fn subject_line(subject: &std::collections::BTreeMap<String, String>) -> String 
         })
         .collect();
     format!(" · subject {}", fields.join(", "))
+}
+
+/// ` · template WebServer`, or nothing.
+pub fn template_words(templates: impl IntoIterator<Item = String>) -> String {
+    templates
+        .into_iter()
+        .map(|one| format!(" · template {}", crate::explain::printable(&one)))
+        .collect()
 }
 
 /// A digest for people.

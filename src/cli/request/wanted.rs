@@ -15,7 +15,7 @@ use crate::names::{Identifier, Slug, Use};
 use crate::request::pending::subject_from;
 use crate::request::{IssuerProfile, KeyPolicy, RequestError, RequestSpec, build};
 use crate::store::RequestRecord;
-use crate::x509::{KeyType, Passphrase, Subject};
+use crate::x509::{CertificateTemplate, KeyType, Passphrase, Subject};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -98,6 +98,15 @@ impl Wanted {
         };
         let mut input =
             deployment.plan_input(certificate, profile.forms.clone(), profile.name_limit);
+        let issuers = match (&given.profile, deployment.issuer_of(certificate)) {
+            (None, Some(issuer)) => issuer.template.clone(),
+            (Some(_), _) | (_, None) => None,
+        };
+        let template = given
+            .template
+            .clone()
+            .or(issuers)
+            .or_else(|| profile.template.clone());
         lay_over(&mut input, given);
         let uses = input.uses.clone();
         let passphrase = certificate.key.passphrase.clone();
@@ -112,6 +121,7 @@ impl Wanted {
                 subject: choices.subject.over(subject_of(&deployment.subject)),
                 key_type: choices.key_type.unwrap_or(certificate.key.key_type),
                 profile,
+                template,
             },
             uses,
             policy: KeyPolicy::Refuse,
@@ -142,6 +152,7 @@ impl Wanted {
             forms: profile.forms.clone(),
             limit: profile.name_limit,
         };
+        let template = given.template.clone().or_else(|| profile.template.clone());
         lay_over(&mut input, given);
         if input.uses.is_empty() {
             return Err(missing_domain());
@@ -152,8 +163,11 @@ impl Wanted {
                 certificate,
                 plan: plan(&input)?,
                 subject: choices.subject.over(Subject::default()),
-                key_type: choices.key_type.unwrap_or(KeyType::Ec256),
+                key_type: choices
+                    .key_type
+                    .unwrap_or_else(|| profile.default_key_type()),
                 profile,
+                template,
             },
             uses,
             policy: KeyPolicy::Warn,
@@ -187,6 +201,10 @@ impl Wanted {
                 },
                 subject: subject_from(&record.subject),
                 key_type: KeyType::from_word(&record.key_type).unwrap_or(KeyType::Ec256),
+                template: record
+                    .template
+                    .as_deref()
+                    .and_then(|text| CertificateTemplate::parse(text).ok()),
                 profile,
             },
             uses: record
@@ -250,6 +268,7 @@ fn lay_over(input: &mut PlanInput, given: NamesGiven) {
         uses,
         extra,
         profile: _,
+        template: _,
     } = given;
     if let Some(fqdn) = fqdn {
         input.fqdn = fqdn;
@@ -276,12 +295,18 @@ fn plan(input: &PlanInput) -> Result<SanPlan, Failure> {
 /// A request that the issuer would not take at all is refused; all else that keeps it from being made was typed wrong.
 pub fn request_failure(error: &RequestError) -> Failure {
     let kind = match error {
-        RequestError::TooManyNames { .. } => FailureKind::Refused,
+        RequestError::TooManyNames { .. }
+        | RequestError::WildcardRefused { .. }
+        | RequestError::NotPublic { .. }
+        | RequestError::SipUriIncomplete { .. } => FailureKind::Refused,
         RequestError::ReviewDiffers { .. } => FailureKind::Failed,
         RequestError::NoNames { .. }
         | RequestError::FormRefused { .. }
         | RequestError::KeyRefused { .. }
         | RequestError::CommonNameNotPlanned { .. }
+        | RequestError::CommonNameNotFqdn { .. }
+        | RequestError::SubjectMissing { .. }
+        | RequestError::TemplateNotTaken { .. }
         | RequestError::NotMade(_) => FailureKind::Usage,
     };
     Failure::from_error(kind, error)
@@ -327,7 +352,8 @@ fn subject_of(subject: &deployment::Subject) -> Subject {
 pub fn shown(name: &Identifier) -> String {
     let plain = name.to_string();
     match name.domain() {
-        Some(domain) if domain.to_unicode() != domain.as_str() => {
+        // An XmppAddr is written with its U-labels already.
+        Some(domain) if domain.to_unicode() != domain.as_str() && plain != domain.to_unicode() => {
             format!("{plain} ({})", printable(&domain.to_unicode()))
         }
         Some(_) | None => plain,
@@ -378,6 +404,8 @@ mod tests {
     fn a_u_label_stands_beside_its_a_label() {
         let name = Identifier::parse_typed("dns:bücher.example").unwrap();
         assert_eq!(shown(&name), "xn--bcher-kva.example (bücher.example)");
+        let name = Identifier::parse_typed("xmpp:bücher.example").unwrap();
+        assert_eq!(shown(&name), "bücher.example");
         let name = Identifier::parse_typed("dns:contoso.com").unwrap();
         assert_eq!(shown(&name), "contoso.com");
     }

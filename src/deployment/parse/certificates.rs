@@ -3,7 +3,7 @@
 use super::super::read::{Table, Value};
 use super::super::{
     Certificate, Edge, Issuer, KeySettings, OnRenewal, PROFILE_WORDS, PassphraseSource,
-    ProfileSource, RootsSource, certificate::PROFILE_TO_COME,
+    ProfileSource, RootsSource, certificate::TAKES_TEMPLATE, values::MAX_LABEL,
 };
 use super::{header_name, is_of_edge, optional_table};
 use crate::explain::{nearest, printable};
@@ -11,9 +11,6 @@ use crate::names::{Domain, Slug, Use};
 use crate::x509::KeyType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-
-/// Most characters of a friendly name or a template's name.
-const MAX_LABEL: usize = 256;
 
 /// The keys of a `key` table that are written there.
 struct KeyLayer {
@@ -148,17 +145,17 @@ fn read_issuer(table: Table<'_, '_>, name: Slug) -> Option<Issuer> {
     let profile = profile?;
     if let Some(template) = &template
         && let ProfileSource::BuiltIn(word) = &profile
-        && word != PROFILE_TO_COME
+        && word != TAKES_TEMPLATE
     {
         template.fail(
             format!("the profile {word} takes no template"),
-            "leave it out: no profile that ships takes one",
+            format!("leave it out, or write profile = \"{TAKES_TEMPLATE}\""),
         );
     }
     Some(Issuer {
         name,
         profile,
-        template: template.and_then(|value| value.line(MAX_LABEL)),
+        template: template.and_then(|value| value.template()),
         submit,
         roots,
         renew_at,
@@ -175,7 +172,7 @@ pub(super) fn read_roots(table: &Table<'_, '_>) -> Vec<RootsSource> {
 
 fn read_profile(value: &Value<'_, '_>) -> Option<ProfileSource> {
     let text = value.line(4095)?;
-    if PROFILE_WORDS.contains(&text.as_str()) || text == PROFILE_TO_COME {
+    if PROFILE_WORDS.contains(&text.as_str()) {
         return Some(ProfileSource::BuiltIn(text));
     }
     if text.contains('/') || text.ends_with(".toml") {

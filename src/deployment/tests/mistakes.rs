@@ -36,6 +36,8 @@ fn each_mistake_is_told_with_line_column_key_and_mend() {
         ("[issuer.public]", 6, 1, "issuer.public", "the key \"profile\" is missing", "public-dv"),
         ("[issuer.public]\nprofile = \"public-vd\"", 7, 11, "issuer.public.profile", "there is no profile \"public-vd\"", "\"public-dv\""),
         ("[issuer.public]\nprofile = \"public-dv\"\ntemplate = \"x\"", 8, 12, "issuer.public.template", "the profile public-dv takes no template", "leave it out"),
+        ("[issuer.in]\nprofile = \"ad-cs\"\ntemplate = { oid = \"1.2.3\", mayor = 1 }", 8, 29, "issuer.in.template", "unknown key \"mayor\"", "did you mean \"major\"?"),
+        ("[issuer.in]\nprofile = \"ad-cs\"\ntemplate = { oid = \"1.2.3\", minor = 1 }", 8, 12, "issuer.in.template", "this is no certificate template", "not its display name"),
         ("[issuer.public]\nprofile = \"public-dv\"\nrenew-at = \"30d\"", 8, 12, "issuer.public.renew-at", "\"30d\" is no share of a life", "33%"),
         ("[issuer.public]\nprofile = \"public-dv\"\nroots = [\"sytem\"]", 8, 10, "issuer.public.roots", "\"sytem\" is not known here", "\"system\""),
         ("[issuer.public]\nprofile = \"public-dv\"\nsubmit = \"ask ca\"", 8, 10, "issuer.public.submit", "expected a list, found text \"ask ca\"", "[\"ask\", \"ca\"]"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::explain::Explain;
 use crate::findings::Severity;
 use crate::names::plan::{PlanInput, plan_names};
 use crate::names::{Domain, NameForm, Use};
@@ -38,6 +39,7 @@ fn spec(profile: &str, key_type: KeyType) -> RequestSpec {
             common_name: None,
         },
         key_type,
+        template: profile.template.clone(),
         profile,
     }
 }
@@ -118,11 +120,11 @@ fn a_private_request_holds_every_form_and_the_whole_subject() {
         built.notes[0].what,
         "left out for this issuer: URI-ID (private-xmpp does not ask for them)"
     );
-    // No profile that ships grants them, and this one least of all.
+    // One profile that ships grants them, and this one least of all.
     assert!(
         built.notes[0]
             .mend
-            .ends_with("else a profile of your own with names = [\"sip\"] grants URI-ID"),
+            .ends_with("else the profile private-sip grants URI-ID"),
         "{}",
         built.notes[0].mend
     );
@@ -170,7 +172,10 @@ fn a_key_type_the_issuer_refuses_is_an_error_or_a_warning_by_policy() {
     let told = build(&spec).unwrap_err().explain();
     assert_eq!(told.code, "request.key-refused");
     assert_eq!(told.what, "the issuer does not take ed25519 keys");
-    assert_eq!(told.why, "it takes rsa2048, rsa3072, rsa4096, ec256, ec384");
+    assert_eq!(
+        told.why,
+        "it takes rsa2048, rsa3072, rsa4096, ec256, ec384; public CAs sign RSA keys and those on P-256, P-384 and P-521 (BR 6.1.5)"
+    );
     assert_eq!(
         told.mend,
         "--key-type ec256, or `type = \"ec256\"` below [key]"

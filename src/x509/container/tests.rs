@@ -35,6 +35,7 @@ fn parts() -> Parts {
         names: vec![],
         key_usage: KeyUsage::default(),
         key_purposes: vec![],
+        template: None,
     };
     Parts {
         certificate: issue(&spec, key.spki_der(), &issuer).unwrap(),
