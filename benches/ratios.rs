@@ -23,6 +23,8 @@ fn main() {
     let mut rows = vec![
         startup(&world),
         plan(&world),
+        plan_of_many(&world),
+        split_of_many(&world),
         request(&world, "ec256", 40),
         request(&world, "rsa2048", 25),
     ];
@@ -95,6 +97,36 @@ fn startup(world: &World) -> Row {
 fn plan(world: &World) -> Row {
     let ours = median(60, || run(world.edgecert(&["plan"])));
     Row::alone("`plan`", milliseconds(ours))
+}
+
+/// A deployment with a thousand domains for SIP and XMPP, 2,001 names: its path.
+fn many_domains(world: &World) -> String {
+    let domains: Vec<String> = (0..1_000)
+        .map(|n| format!("tenant{n:03}.example"))
+        .collect();
+    let path = world.path().join("many.toml");
+    let text = format!(
+        "version = 1\n[edge]\nfqdn = \"edge.contoso.com\"\nsip-domains = {domains:?}\nxmpp-domains = {domains:?}\n\
+         [certificate.external-edge]\nuses = [\"sip-edge\", \"xmpp-s2s\"]\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The plan of a thousand domains, with the split that it leads to.
+fn plan_of_many(world: &World) -> Row {
+    let path = many_domains(world);
+    let ours = median(20, || run(world.edgecert(&["plan", "--config", &path])));
+    Row::alone("`plan`, 1,000 domains", milliseconds(ours))
+}
+
+/// The split of a thousand domains into 84 certificates, with the change of the file; nothing is written.
+fn split_of_many(world: &World) -> Row {
+    let path = many_domains(world);
+    let ours = median(20, || {
+        run(world.edgecert(&["plan", "--split", "--dry-run", "--config", &path]))
+    });
+    Row::alone("`plan --split`, 1,000 domains", milliseconds(ours))
 }
 
 /// Key and CSR into a folder, flushed to disk, against one openssl command that does not flush.

@@ -148,6 +148,12 @@ impl Command {
 
     /// Which exit codes it has.
     pub fn family(&self) -> Family {
+        // The one that shows by itself and changes on demand.
+        if let Command::Plan(args) = self
+            && args.acts()
+        {
+            return Family::Acting;
+        }
         let words = self.words();
         FAMILIES
             .iter()

@@ -1,6 +1,7 @@
 //! What every command needs: the flags for all, the clock read once, the deployment, the state, roots and profiles,
 //! and how to speak while working.
 
+use super::deployment_file::DeploymentFile;
 use super::exit::FailureKind;
 use super::options::{Color, Global};
 use super::output::Failure;
@@ -20,12 +21,12 @@ const SYSTEM_CONFIG: &str = "/etc/edgecert/edgecert.toml";
 /// How long a second writer waits where no deployment says it.
 const DEFAULT_LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// The name that a deployment file without a suffix is to have.
-fn with_suffix(path: &Path) -> PathBuf {
-    match path.extension() {
-        Some(_) => path.to_path_buf(),
-        None => path.with_extension("toml"),
-    }
+fn no_deployment() -> Failure {
+    Failure::usage(
+        "there is no deployment file",
+        format!("neither ./edgecert.toml nor {SYSTEM_CONFIG} exists, and --config names none"),
+        "write one with `edgecert init`, or name one with --config FILE",
+    )
 }
 
 /// The surroundings of one run.
@@ -151,44 +152,22 @@ impl Context {
 
     /// The deployment, parsed; none where there is no file and none was named.
     pub fn find_deployment(&self) -> Result<Option<Deployment>, Failure> {
-        let Some(path) = self.config_path() else {
-            return Ok(None);
-        };
-        let bytes = crate::store::atomic::read_limited(&path, Deployment::MAX_BYTES as u64)
-            .map_err(|error| {
-                let mut failure = Failure::from_error(FailureKind::Usage, &error);
-                if error.is_not_found() {
-                    failure.explanation.mend = format!(
-                        "name the deployment file that is there, or write one: `edgecert init --config {}`",
-                        with_suffix(&path).display()
-                    );
-                }
-                failure
-            })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            Failure::usage(
-                format!("{} is not a text", path.display()),
-                format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1),
-                "save the file as UTF-8, or write a new one with `edgecert init`",
-            )
-        })?;
-        let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        Deployment::parse(&text, &whole)
-            .map(Some)
-            .map_err(|error| Failure::from_error(FailureKind::Usage, &error))
+        let path = self.config_path();
+        let file = path.map(|path| DeploymentFile::read(&path)).transpose()?;
+        Ok(file.map(|file| file.deployment))
+    }
+
+    /// The deployment file, to be changed; its absence is wrong usage.
+    pub fn deployment_file(&self) -> Result<DeploymentFile, Failure> {
+        match self.config_path() {
+            Some(path) => DeploymentFile::read(&path),
+            None => Err(no_deployment()),
+        }
     }
 
     /// The deployment; its absence is wrong usage.
     pub fn deployment(&self) -> Result<Deployment, Failure> {
-        self.find_deployment()?.ok_or_else(|| {
-            Failure::usage(
-                "there is no deployment file",
-                format!(
-                    "neither ./edgecert.toml nor {SYSTEM_CONFIG} exists, and --config names none"
-                ),
-                "write one with `edgecert init`, or name one with --config FILE",
-            )
-        })
+        self.find_deployment()?.ok_or_else(no_deployment)
     }
 
     /// The certificate that a command means: the one named, or the only one.

@@ -8,6 +8,7 @@ mod assign;
 mod check;
 mod commands;
 mod context;
+mod deployment_file;
 mod doctor;
 mod exit;
 mod expectation;

@@ -6,6 +6,7 @@
 
 mod certificate;
 mod edge;
+pub mod edit;
 mod error;
 mod gateway;
 mod handshakes;

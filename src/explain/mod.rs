@@ -3,10 +3,12 @@
 //! The lowest room: every other may use it, and it uses none. It holds no words of its own about certificates;
 //! each room's error type says its own, beside its variants, by [`Explain`].
 
+mod diff;
 mod nearest;
 mod printable;
 mod span;
 
+pub use diff::{DiffLine, diff};
 pub use nearest::nearest;
 pub use printable::printable;
 pub use span::span;

@@ -172,7 +172,7 @@ impl Explain for RequestError {
                             "the names of {} alone are over the limit: take components out, or choose an issuer with a higher limit (`name-limit` of a profile of your own)",
                             part.domains_in_words()
                         ),
-                        None => "write them as further [certificate.NAME] tables, each with its `domains`; `edgecert plan` shows the split".into(),
+                        None => "`edgecert plan --split` writes them as further [certificate.NAME] tables, each with its `domains`; `--dry-run` shows the split".into(),
                     },
                 }
             }

@@ -1,6 +1,7 @@
 //! Reports, plans and errors as text: the words' colours, tables, times, and the only writers to the terminal.
 
 mod count;
+mod diff;
 pub mod json;
 pub mod nagios;
 mod table;
@@ -8,6 +9,7 @@ mod time;
 mod wrap;
 
 pub use count::count;
+pub use diff::difference;
 pub use table::Table;
 pub use time::{age, date, left, moment, rfc3339};
 pub use wrap::{columns, hanging};

@@ -4,6 +4,7 @@
 //! Nothing is doubled: a request that waits is sent again, and a generation that waits to be assigned is assigned.
 //! One certificate that fails does not stop the others; the run ends with the worst of their exit codes.
 
+mod changes;
 mod due;
 mod process;
 mod submit;
@@ -23,6 +24,7 @@ use crate::explain::Explanation;
 use crate::names::Slug;
 use crate::request::RequestSummary;
 use crate::store::{RequestRecord, RequestState};
+use changes::Changes;
 use clap::Args;
 use console::style;
 use due::{Standing, standings};
@@ -155,6 +157,13 @@ struct Run<'a> {
     sum: Sum,
 }
 
+/// The request to be.
+struct Next<'a> {
+    wanted: &'a Wanted,
+    asked: &'a RequestSummary,
+    changes: &'a Changes,
+}
+
 impl Run<'_> {
     fn renew(&self, context: &mut Context, standing: &Standing) -> Result<Done, Failure> {
         let name = &standing.certificate;
@@ -176,8 +185,15 @@ impl Run<'_> {
         let wanted = self.wanted(name, requests.last())?;
         let asked = make::outline(&wanted)?;
         let pending = pending_of(&requests, &asked);
+        let changes = Changes::find(
+            self.deployment,
+            store.as_ref(),
+            &wanted,
+            &asked,
+            requests.last(),
+        )?;
         if self.dry_run {
-            let mut done = would_do(&wanted, &asked, pending, requests.last(), program);
+            let mut done = would_do(&wanted, &asked, pending, &changes, program);
             if pending.is_none() {
                 done.findings = make::foresee(store.as_ref(), &wanted)?;
             }
@@ -185,7 +201,14 @@ impl Run<'_> {
         }
         match (pending, &store, program) {
             (Some(record), Some(store), None) => Ok(by_hand(make::waiting(store, record.clone())?)),
-            (_, _, _) => self.begin_and_send(context, standing, &wanted, &asked, program),
+            (_, _, _) => {
+                let next = Next {
+                    wanted: &wanted,
+                    asked: &asked,
+                    changes: &changes,
+                };
+                self.begin_and_send(context, standing, &next, program)
+            }
         }
     }
 
@@ -253,23 +276,21 @@ fn pending_of<'a>(
 ) -> Option<&'a RequestRecord> {
     requests.iter().rev().find(|one| {
         one.state == RequestState::Pending
-            && changes(&one.names, &asked.names).is_none()
+            && same_names(&one.names, &asked.names)
             && one.template == asked.template
     })
 }
 
+fn same_names(before: &[String], now: &[String]) -> bool {
+    let set = |all: &[String]| all.iter().cloned().collect::<BTreeSet<String>>();
+    set(before) == set(now)
+}
+
 /// Says what a new request asks that the last one did not, and which ones are left behind.
-fn tell_changes(
-    context: &Context,
-    name: &Slug,
-    requests: &[RequestRecord],
-    asked: &RequestSummary,
-) {
-    if let Some(changes) = requests
-        .last()
-        .and_then(|last| changes(&last.names, &asked.names))
-    {
-        context.say(&format!("{name}: other names than before: {changes}"));
+fn tell_changes(context: &Context, name: &Slug, requests: &[RequestRecord], changes: &Changes) {
+    if changes.is_any() {
+        context.say(&format!("{name}: the next request"));
+        context.say(changes.text().trim_end());
     }
     for stale in requests
         .iter()
@@ -334,7 +355,7 @@ fn would_do(
     wanted: &Wanted,
     asked: &RequestSummary,
     pending: Option<&RequestRecord>,
-    last: Option<&RequestRecord>,
+    changes: &Changes,
     program: Option<&[String]>,
 ) -> Done {
     let name = &wanted.spec.certificate;
@@ -356,8 +377,9 @@ fn would_do(
             ),
         ),
     };
-    if let Some(changes) = last.and_then(|last| changes(&last.names, &asked.names)) {
-        text.push_str(&format!("  other names than the last request: {changes}\n"));
+    // One that waits was compared when it was made.
+    if pending.is_none() {
+        text.push_str(&changes.text());
     }
     if let Some((first, _)) = program.and_then(<[String]>::split_first) {
         text.push_str(&format!(
@@ -365,23 +387,17 @@ fn would_do(
             crate::explain::printable(first)
         ));
     }
+    let mut result = json!({ "names": asked.names, "key_type": asked.key_type, "dry_run": true });
+    if pending.is_none() {
+        changes.add_to(&mut result);
+    }
     Done {
         action,
         changed: false,
         text,
-        result: json!({ "names": asked.names, "key_type": asked.key_type, "dry_run": true }),
+        result,
         findings: Vec::new(),
     }
-}
-
-/// `+ dns:a, − dns:b`; none when the names are the same.
-fn changes(before: &[String], now: &[String]) -> Option<String> {
-    let (old, new): (BTreeSet<&String>, BTreeSet<&String>) =
-        (before.iter().collect(), now.iter().collect());
-    let added = new.difference(&old).map(|name| format!("+ {name}"));
-    let gone = old.difference(&new).map(|name| format!("− {name}"));
-    let all: Vec<String> = added.chain(gone).collect();
-    (!all.is_empty()).then(|| crate::explain::printable(&all.join(", ")))
 }
 
 fn certificate_of(text: Option<&str>) -> Result<Option<Slug>, Failure> {
@@ -400,17 +416,4 @@ fn nothing_asked(name: &Slug) -> Failure {
             mend: "write it into a deployment (`edgecert init`), or name all with the flags of `edgecert request`".into(),
         },
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changed_names_are_told_and_the_same_are_not() {
-        let own = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        let (before, now) = (own(&["dns:a", "dns:b"]), own(&["dns:b", "dns:c"]));
-        assert_eq!(changes(&before, &now).as_deref(), Some("+ dns:c, − dns:a"));
-        assert_eq!(changes(&before, &own(&["dns:b", "dns:a"])), None);
-    }
 }

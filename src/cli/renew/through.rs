@@ -5,20 +5,18 @@
 
 use super::due::{Standing, standing};
 use super::submit::{self, Submission, Trouble};
-use super::{Done, Run, by_hand, nothing_asked, pending_of, tell_changes};
+use super::{Done, Next, Run, by_hand, nothing_asked, pending_of, tell_changes};
 use crate::cli::exit::FailureKind;
 use crate::cli::import::take::{Fetch, Intake, KeyGiven, take_in_under};
 use crate::cli::output::Failure;
 use crate::cli::request::make::{self, Doubles, Made};
 use crate::cli::request::store_failure;
-use crate::cli::request::wanted::Wanted;
 use crate::cli::{Context, assign};
 use crate::deployment::{Deployment, PassphraseSource};
 use crate::explain::Explanation;
 use crate::findings::Code;
 use crate::import::ReplyFile;
 use crate::names::Slug;
-use crate::request::RequestSummary;
 use crate::store::{Claim, Holder, RequestRecord, RequestState, Store, StoreError};
 use console::style;
 use serde_json::{Map, Value, json};
@@ -73,16 +71,21 @@ impl Run<'_> {
         &self,
         context: &mut Context,
         standing: &Standing,
-        wanted: &Wanted,
-        asked: &RequestSummary,
+        next: &Next<'_>,
         program: Option<&[String]>,
     ) -> Result<Done, Failure> {
-        match self.begin(context, standing, wanted, asked, program)? {
+        match self.begin(context, standing, next, program)? {
             Begun::Over(done) => Ok(done),
             Begun::Claimed(made, claim, program) => {
                 let sent = self.sent(context, &standing.certificate, &made, program);
                 // It is answered, or waits for the next run.
                 drop(claim);
+                let sent = sent.map(|mut done| {
+                    if made.new {
+                        next.changes.add_to(&mut done.result);
+                    }
+                    done
+                });
                 // The request stands in the ledger, whatever became of it.
                 sent.map_err(|failure| and_changed(failure, made.new))
             }
@@ -93,8 +96,7 @@ impl Run<'_> {
         &self,
         context: &Context,
         standing: &Standing,
-        wanted: &Wanted,
-        asked: &RequestSummary,
+        next: &Next<'_>,
         program: Option<&'a [String]>,
     ) -> Result<Begun<'a>, Failure> {
         let name = &standing.certificate;
@@ -107,15 +109,20 @@ impl Run<'_> {
         let requests = store
             .requests(Some(name))
             .map_err(|error| store_failure(&error))?;
-        let made = match pending_of(&requests, asked) {
+        let made = match pending_of(&requests, next.asked) {
             Some(record) => make::waiting(&store, record.clone())?,
             None => {
-                tell_changes(context, name, &requests, asked);
-                make::make(context, &mut lease, wanted, Doubles::Avoid)?
+                tell_changes(context, name, &requests, next.changes);
+                make::make(context, &mut lease, next.wanted, Doubles::Avoid)?
             }
         };
         let Some(program) = program else {
-            return Ok(Begun::Over(by_hand(made)));
+            let is_new = made.new;
+            let mut done = by_hand(made);
+            if is_new {
+                next.changes.add_to(&mut done.result);
+            }
+            return Ok(Begun::Over(done));
         };
         let id = &made.record.id;
         let claim = match lease.claim_request(name, id, COMMAND) {

@@ -250,8 +250,9 @@ fn more_names_than_the_issuer_takes_are_refused_with_the_split() {
         told.why
     );
     assert!(
-        told.mend
-            .starts_with("write them as further [certificate.NAME] tables")
+        told.mend.starts_with(
+            "`edgecert plan --split` writes them as further [certificate.NAME] tables"
+        )
     );
 }
 

@@ -1,4 +1,6 @@
-//! `plan`: the SAN plan with a reason for every name; nothing is written.
+//! `plan`: the SAN plan with a reason for every name; only `--split` writes.
+
+mod split;
 
 use super::Context;
 use super::output::{Failure, Outcome};
@@ -10,7 +12,7 @@ use crate::findings::Finding;
 use crate::names::offered::offered_names;
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{NameForm, Use};
-use crate::request::split::split_by_domain;
+use crate::request::split::{Part, split_by_domain};
 use crate::request::{IssuerProfile, issuer_rules};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -22,17 +24,60 @@ use std::collections::BTreeSet;
 Examples:
   edgecert plan
   edgecert plan --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
-  edgecert plan external-edge --issuer-profile private-xmpp   compared with another issuer (edgecert request profiles)")]
+  edgecert plan external-edge --issuer-profile private-xmpp   compared with another issuer (edgecert request profiles)
+  edgecert plan --split --dry-run      too many names for the issuer: the tables they are split into
+  edgecert plan --per-domain           one certificate for each tenant
+
+A split keeps the names of a domain together. It is stable: a domain that is added moves no other, and a second run
+changes nothing. With it, exit code 1 says that it was refused and nothing was written.")]
 pub struct PlanArgs {
     /// The certificate [default: all of the deployment]
     #[arg(value_name = "CERT")]
     certificate: Option<String>,
+    /// Split what is over the issuer's limit into several certificates, and write them into the deployment
+    #[arg(long, conflicts_with_all = NAME_FLAGS)]
+    split: bool,
+    /// Split so that a domain shares its certificate only with those below it (the logs of CT are public)
+    #[arg(long, conflicts_with_all = NAME_FLAGS)]
+    per_domain: bool,
+    /// With --split or --per-domain: show the split and the change of the file, and write nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     names: NameFlags,
 }
 
+/// What a split takes from the deployment alone.
+const NAME_FLAGS: [&str; 8] = [
+    "fqdn",
+    "sip_domain",
+    "xmpp_domain",
+    "component",
+    "uses",
+    "dns",
+    "san",
+    "issuer_profile",
+];
+
+impl PlanArgs {
+    /// Whether the deployment is to be changed.
+    pub fn acts(&self) -> bool {
+        self.split || self.per_domain
+    }
+}
+
 /// Shows the plan of one certificate or of all.
 pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    if args.acts() {
+        return split::run(&args, context);
+    }
+    if args.dry_run {
+        return Err(Failure::usage(
+            "--dry-run goes with --split or --per-domain",
+            "a plan alone writes nothing",
+            "leave it out, or add --split",
+        ));
+    }
     let deployment = context.find_deployment()?;
     let mut choices = Choices {
         certificate: args
@@ -83,7 +128,15 @@ pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
             remarks.push(remark);
         }
     }
-    let next = if plans.iter().any(|one| one.spec.plan.surplus() > 0) {
+    let is_over = plans.iter().any(|one| one.spec.plan.surplus() > 0);
+    let can_split = |one: &Wanted| {
+        let plan = &one.spec.plan;
+        let limit = plan.limit.unwrap_or(usize::MAX);
+        plan.surplus() == 0 || fits_in_parts(&split_by_domain(plan, limit), limit)
+    };
+    let next = if is_over && deployment.is_some() && plans.iter().all(can_split) {
+        "edgecert plan --split"
+    } else if is_over {
         "fewer names in the certificates that are over the limit, as told above; then edgecert plan"
     } else {
         "edgecert request"
@@ -159,7 +212,7 @@ fn too_many(plan: &SanPlan, limit: usize) -> String {
     let mut text = format!("  {} too many: `request` will refuse\n", plan.surplus());
     if parts.len() > 1 {
         text.push_str(
-            "  write further [certificate.NAME] tables, each with its `domains`; by domain they split into\n",
+            "  `edgecert plan --split` writes further [certificate.NAME] tables, each with its `domains`; by domain they split into\n",
         );
         for part in &parts {
             text.push_str(&format!("    {}\n", part.words()));
@@ -173,6 +226,13 @@ fn too_many(plan: &SanPlan, limit: usize) -> String {
         ));
     }
     text
+}
+
+/// Whether each part keeps the limit and has a domain by which it can be written.
+fn fits_in_parts(parts: &[Part], limit: usize) -> bool {
+    parts
+        .iter()
+        .all(|part| part.names.len() <= limit && !part.domains.is_empty())
 }
 
 /// `DNS names only, at most 25`.

@@ -3,8 +3,16 @@
 //! A domain's names stay together, since a server picks one certificate for a domain; the Access Edge FQDN goes into
 //! each. The order of the plan is kept, so the same deployment gives the same split.
 
+mod error;
+mod family;
+mod groups;
+
+pub use error::SplitError;
+pub use family::{Family, Member, SplitBy, base_of, split_family};
+
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{Domain, Identifier};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One certificate of a split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,66 +44,160 @@ impl Part {
     }
 }
 
-/// Splits a plan so that each part keeps the limit where a domain alone does not break it. First fit in plan order.
+/// Splits a plan so that each part keeps the limit where a domain alone does not break it: first fit in plan order,
+/// further names that lie under no domain before all others, as [`split_family`] does.
 pub fn split_by_domain(plan: &SanPlan, limit: usize) -> Vec<Part> {
-    let shared: Vec<Identifier> = plan
+    let shared = plan
         .names
         .iter()
         .filter(|one| is_edge_fqdn(one))
-        .map(|one| one.name.clone())
-        .collect();
-    let mut parts: Vec<Part> = Vec::new();
-    for (domain, names) in group_by_domain(plan) {
-        let fitting = parts
-            .iter_mut()
-            .find(|part| part.names.len() + names.len() <= limit);
-        let part = match fitting {
-            Some(part) => part,
+        .map(|one| one.name.clone());
+    let shared: Vec<Identifier> = shared.collect();
+    let mut bins: Vec<Bin> = Vec::new();
+    let mut groups = group_by_domain(plan);
+    groups.sort_by_key(|group| group.domain.is_some());
+    for group in groups {
+        let at = match first_with_room(&bins, &group, limit, SplitBy::Limit) {
+            Some(at) => at,
             None => {
-                parts.push(Part {
-                    domains: Vec::new(),
-                    names: shared.clone(),
-                });
-                match parts.last_mut() {
-                    Some(part) => part,
-                    // One was pushed above.
-                    None => continue,
-                }
+                bins.push(Bin::with(shared.iter().cloned()));
+                bins.len() - 1
             }
         };
-        part.domains.extend(domain);
-        part.names.extend(names);
+        if let Some(bin) = bins.get_mut(at) {
+            bin.take(group, Vec::new());
+        }
     }
-    parts
+    let place: BTreeMap<&Identifier, usize> = plan
+        .names
+        .iter()
+        .enumerate()
+        .map(|(at, one)| (&one.name, at))
+        .collect();
+    bins.into_iter()
+        .map(|bin| {
+            let mut names: Vec<Identifier> = bin.names.into_iter().collect();
+            names.sort_by_key(|name| place.get(name).copied());
+            Part {
+                domains: bin.domains,
+                names,
+            }
+        })
+        .collect()
+}
+
+/// What goes into one certificate together.
+#[derive(Debug, Clone)]
+struct Group {
+    /// None for a further name that lies under no domain.
+    domain: Option<Domain>,
+    /// The topmost domain above it.
+    tenant: Option<Domain>,
+    names: Vec<Identifier>,
+}
+
+impl Group {
+    /// With further names that go with it.
+    fn and(&self, further: &[Identifier]) -> Self {
+        let mut group = self.clone();
+        group.names.extend_from_slice(further);
+        group
+    }
+
+    /// A domain that gives no names of its own.
+    fn alone(domain: Domain, further: &[Identifier]) -> Self {
+        Self {
+            domain: Some(domain.clone()),
+            tenant: Some(domain),
+            names: further.to_vec(),
+        }
+    }
+}
+
+/// A certificate that is filled.
+#[derive(Debug, Clone, Default)]
+struct Bin {
+    tenant: Option<Domain>,
+    domains: Vec<Domain>,
+    /// Of `san`.
+    further: Vec<Identifier>,
+    names: BTreeSet<Identifier>,
+}
+
+impl Bin {
+    /// Empty, with the names that every certificate has.
+    fn with(shared: impl IntoIterator<Item = Identifier>) -> Self {
+        Self {
+            names: shared.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    fn count_with(&self, group: &Group) -> usize {
+        let new: BTreeSet<&Identifier> = group
+            .names
+            .iter()
+            .filter(|name| !self.names.contains(name))
+            .collect();
+        self.names.len() + new.len()
+    }
+
+    fn takes(&self, group: &Group, limit: usize, by: SplitBy) -> bool {
+        let is_of_tenant = match by {
+            SplitBy::Limit => true,
+            SplitBy::Tenant => self.tenant.is_none() || self.tenant == group.tenant,
+        };
+        is_of_tenant && self.names.len() <= limit && self.count_with(group) <= limit
+    }
+
+    fn take(&mut self, group: Group, further: Vec<Identifier>) {
+        if let Some(domain) = group.domain {
+            self.domains.push(domain);
+            self.tenant = self.tenant.take().or(group.tenant);
+        }
+        self.names.extend(group.names);
+        self.further.extend(further);
+    }
+}
+
+fn first_with_room(bins: &[Bin], group: &Group, limit: usize, by: SplitBy) -> Option<usize> {
+    bins.iter().position(|bin| bin.takes(group, limit, by))
 }
 
 /// The names of each domain, in the order of its first name. Further names go with the domain they lie under, the
 /// others each for itself.
-fn group_by_domain(plan: &SanPlan) -> Vec<(Option<Domain>, Vec<Identifier>)> {
-    let mut groups: Vec<(Option<Domain>, Vec<Identifier>)> = Vec::new();
+fn group_by_domain(plan: &SanPlan) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     let (owned, further): (Vec<_>, Vec<_>) = plan
         .names
         .iter()
         .filter(|one| !is_edge_fqdn(one))
         .partition(|one| owner(one).is_some());
+    let mut places: BTreeMap<Domain, usize> = BTreeMap::new();
     for one in owned {
-        let domain = owner(one);
-        match groups.iter_mut().find(|(known, _)| *known == domain) {
-            Some((_, names)) => names.push(one.name.clone()),
-            None => groups.push((domain, vec![one.name.clone()])),
+        let Some(domain) = owner(one) else { continue };
+        let at = *places.entry(domain.clone()).or_insert_with(|| {
+            groups.push(Group::alone(domain, &[]));
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(at) {
+            group.names.push(one.name.clone());
         }
     }
     for one in further {
-        let home = groups.iter_mut().find(|(known, _)| {
-            known.as_ref().is_some_and(|known| {
-                one.name
-                    .domain()
-                    .is_some_and(|domain| domain.is_within(known))
-            })
+        let home = one.name.domain().and_then(|domain| {
+            let above = places.iter().filter(|(above, _)| domain.is_within(above));
+            above.max_by_key(|(above, _)| above.as_str().len())
         });
-        match home {
-            Some((_, names)) => names.push(one.name.clone()),
-            None => groups.push((None, vec![one.name.clone()])),
+        match home.and_then(|(_, at)| groups.get_mut(*at)) {
+            Some(group) => group.names.push(one.name.clone()),
+            None => {
+                groups.push(Group {
+                    domain: None,
+                    tenant: None,
+                    names: vec![one.name.clone()],
+                });
+            }
         }
     }
     groups
