@@ -5,6 +5,7 @@
 //! `tests/fuzz_corpus.rs` over `fixtures/fuzz/` and mutations of it. A crash becomes a named file there.
 
 use edgecert::check::endpoint;
+use edgecert::cli::keys as keyboard;
 use edgecert::deployment::Deployment;
 use edgecert::explain::Explain;
 use edgecert::names::{Domain, Identifier, Slug};
@@ -24,7 +25,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 14] = [
     ("profile", profile),
     ("names", names),
     ("records", records),
+    ("keys", keys),
 ];
 
 /// The passphrase of the encrypted keys among the seeds.
@@ -365,6 +367,31 @@ pub fn records(bytes: &[u8]) {
         AssignmentRecord,
         IntentRecord
     );
+}
+
+/// What a terminal sends: nothing that could steer one comes out, and pieces make no difference.
+pub fn keys(bytes: &[u8]) {
+    let mut decoder = keyboard::Decoder::new();
+    let mut whole = decoder.feed(bytes);
+    whole.extend(decoder.idle());
+    assert_eq!(decoder.waiting(), keyboard::Waiting::Nothing);
+    let mut text = 0;
+    for key in &whole {
+        if let Some(typed) = key.text() {
+            text += typed.len();
+            assert!(!typed.is_empty() && typed.len() <= keyboard::MAX_PASTE);
+            assert_harmless(&typed);
+        }
+    }
+    assert!(text <= bytes.len(), "no text that was not typed");
+    let mut decoder = keyboard::Decoder::new();
+    let seed = bytes.first().copied().unwrap_or_default();
+    let mut again: Vec<keyboard::Key> = cut(bytes, seed)
+        .into_iter()
+        .flat_map(|piece| decoder.feed(piece))
+        .collect();
+    again.extend(decoder.idle());
+    assert_eq!(again, whole);
 }
 
 /// Cuts bytes into pieces of 1 to 64, by a small generator.

@@ -220,6 +220,13 @@ fn seeds_reach_the_good_ends() {
         server.feed(&[]),
         Ok(wire::xmpp::ServerStep::StartTls(_))
     ));
+    let mut keys = edgecert::cli::keys::Decoder::new();
+    assert!(
+        keys.feed(&seed("keys/pasted.txt"))
+            .contains(&edgecert::cli::keys::Key::Pasted(
+                "one.example two.example".into()
+            ))
+    );
     serde_json::from_slice::<edgecert::store::JournalEntry>(&seed("records/journal-line.json"))
         .unwrap();
     serde_json::from_slice::<edgecert::store::GenerationRecord>(&seed("records/generation.json"))
@@ -261,4 +268,5 @@ claims! {
     profile_of_any_bytes_has_mistakes_with_places: profile,
     name_of_any_bytes_is_printed_as_it_is_read: names,
     record_of_any_bytes_is_printed_as_it_is_read: records,
+    key_of_any_bytes_steers_no_terminal: keys,
 }

@@ -11,6 +11,7 @@ const COLUMNS: usize = 100;
 
 /// Every command, with whether its help shows examples.
 const COMMANDS: &[&[&str]] = &[
+    &["wizard"],
     &["init"],
     &["plan"],
     &["request"],

@@ -85,6 +85,26 @@ pub struct CheckArgs {
     format: Format,
 }
 
+impl CheckArgs {
+    /// `check` of everything that is deployed.
+    pub fn everything() -> Self {
+        Self {
+            targets: Vec::new(),
+            list: None,
+            protocol: None,
+            servername: None,
+            xmpphost: None,
+            connect: None,
+            name: Vec::new(),
+            roots: Vec::new(),
+            certificate: None,
+            warning: None,
+            critical: None,
+            format: Format::Table,
+        }
+    }
+}
+
 /// Reports of the judging commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {

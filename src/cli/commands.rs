@@ -4,13 +4,14 @@ use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
     assign, check, doctor, gateway, import, init, lab, list, log, manual, plan, remove, renew,
-    request, verify,
+    request, verify, wizard,
 };
 use clap::Subcommand;
 
 /// Printed below the list of commands.
 pub const AFTER_HELP: &str = "\
 The life of a certificate:
+  edgecert wizard                  the guided way: everything below, page by page
   edgecert init                    write an annotated edgecert.toml
   edgecert plan                    the names, each with its reason
   edgecert request                 key and CSR; send the CSR to your CA
@@ -24,6 +25,8 @@ Try it all on this machine, with a throw-away CA: edgecert lab demo";
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The guided way: everything below, page by page
+    Wizard(wizard::WizardArgs),
     /// Write an annotated edgecert.toml
     Init(init::InitArgs),
     /// Show the SAN plan: every wanted name with its reason; nothing is written
@@ -83,6 +86,7 @@ Examples:
 /// Every command's word with its family, for errors found before the command line could be parsed. Two words mean a
 /// command below another.
 const FAMILIES: &[(&str, Family)] = &[
+    ("wizard", Family::Acting),
     ("init", Family::Acting),
     ("plan", Family::Showing),
     ("request", Family::Acting),
@@ -119,6 +123,7 @@ impl Command {
     /// The words that lead here: `request list`.
     fn words(&self) -> &'static str {
         match self {
+            Command::Wizard(_) => "wizard",
             Command::Init(_) => "init",
             Command::Plan(_) => "plan",
             Command::Request(args) => args.words(),
@@ -203,6 +208,7 @@ pub fn named(arguments: &[&str]) -> Option<(&'static str, Family)> {
 /// Runs a command.
 pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Failure> {
     match command {
+        Command::Wizard(args) => wizard::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::Request(args) => request::run(args, context),

@@ -12,6 +12,7 @@ use crate::names::Slug;
 use crate::store::anchors::{self, AnchorsError};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 use std::time::Instant;
 use time::OffsetDateTime;
 
@@ -40,6 +41,8 @@ pub struct Context {
     pub now: OffsetDateTime,
     /// What has passed since goes into the journal: a `submit` program may take minutes.
     started: Instant,
+    /// Who hears, instead of the terminal, what is said while the work goes on.
+    listener: Option<Sender<String>>,
     /// The system's trust anchors, once they were asked for.
     system: std::cell::OnceCell<Vec<crate::x509::Certificate>>,
 }
@@ -63,6 +66,7 @@ impl Context {
             force_json: false,
             now: OffsetDateTime::now_utc(),
             started: Instant::now(),
+            listener: None,
             system: std::cell::OnceCell::new(),
         }
     }
@@ -89,6 +93,27 @@ impl Context {
         self.global.quiet
     }
 
+    /// Lets somebody else than the terminal hear what is said while the work goes on; none: the terminal again. For a
+    /// front that has the screen for itself.
+    pub fn listen(&mut self, listener: Option<Sender<String>>) {
+        self.listener = listener;
+    }
+
+    /// Whether progress may be drawn on the terminal by whoever works.
+    pub fn draws(&self) -> bool {
+        !self.json() && !self.quiet() && self.listener.is_none()
+    }
+
+    /// Whether somebody listens; he is told.
+    fn is_heard(&self, text: &str) -> bool {
+        let Some(listener) = &self.listener else {
+            return false;
+        };
+        // Who has gone does not want to hear it.
+        let _ = listener.send(text.to_owned());
+        true
+    }
+
     /// Whether to say more.
     pub fn verbose(&self) -> bool {
         self.global.verbose
@@ -104,14 +129,14 @@ impl Context {
 
     /// A line of the result while the work goes on: standard output, for people only.
     pub fn say(&self, line: &str) {
-        if !self.json() && !self.quiet() {
+        if !self.is_heard(line) && !self.json() && !self.quiet() {
             render::write_out(&format!("{line}\n"));
         }
     }
 
     /// Something beside the result: standard error, for people only.
     pub fn note(&self, text: &str) {
-        if !self.json() && !self.quiet() {
+        if !self.is_heard(text) && !self.json() && !self.quiet() {
             render::write_err(text);
         }
     }
@@ -140,6 +165,11 @@ impl Context {
             .into_iter()
             .find(|path| path.exists())
             .map(Path::to_path_buf)
+    }
+
+    /// Whether the command line or the environment names a state folder.
+    pub fn names_state(&self) -> bool {
+        self.global.state().is_some()
     }
 
     /// The deployment file that `init` writes: `--config`, else `./edgecert.toml`.

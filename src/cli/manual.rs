@@ -23,6 +23,10 @@ const DEFINITIONS: &str = include_str!("../../templates/schemas/definitions.json
 
 /// The `result` of each command, by its words.
 const RESULTS: &[(&str, &str)] = &[
+    (
+        "wizard",
+        include_str!("../../templates/schemas/wizard.json"),
+    ),
     ("init", include_str!("../../templates/schemas/init.json")),
     ("plan", include_str!("../../templates/schemas/plan.json")),
     (

@@ -28,6 +28,10 @@ mod render;
 mod renew;
 mod request;
 mod verify;
+mod wizard;
+
+/// Keys as a terminal sends them: public for those who try them with any bytes.
+pub use wizard::keys;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;

@@ -75,6 +75,26 @@ pub struct VerifyArgs {
     format: Format,
 }
 
+impl VerifyArgs {
+    /// `verify CERT/N`.
+    pub fn generation(certificate: &crate::names::Slug, number: u32) -> Self {
+        Self {
+            items: vec![format!("{certificate}/{number}")],
+            roots: Vec::new(),
+            untrusted: Vec::new(),
+            name: Vec::new(),
+            purpose: PurposeWord::Server,
+            at: None,
+            max_depth: None,
+            strict: false,
+            profile: ProfileWord::WebPki,
+            key: None,
+            passphrase_file: None,
+            format: Format::Table,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PurposeWord {
     /// It serves TLS

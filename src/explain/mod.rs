@@ -10,7 +10,7 @@ mod span;
 
 pub use diff::{DiffLine, diff};
 pub use nearest::nearest;
-pub use printable::printable;
+pub use printable::{is_harmful, printable};
 pub use span::span;
 
 /// What a person needs to go on after an error: what, where, why, and how to mend it.

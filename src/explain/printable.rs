@@ -17,7 +17,9 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-fn is_harmful(c: char) -> bool {
+/// Whether a character could steer a terminal or deceive its reader: control characters, line and paragraph
+/// separators, marks that change the direction of writing or are not seen.
+pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -38,6 +38,8 @@ pub(crate) const FOLDERS: [&str; 6] = [
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 const LAYOUT: &str = "layout.json";
+/// What the wizard was told before it was interrupted.
+pub(crate) const WIZARD: &str = "wizard.toml";
 /// Holds the highest request id (in `requests/`) or number (in `archive/<cert>/`) ever given, once one was removed.
 pub(crate) const HIGHEST: &str = ".highest";
 /// Begins the name of a folder that was removed and is not yet gone.

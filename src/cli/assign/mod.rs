@@ -149,7 +149,20 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
 
 /// Assigns the newest generation of a certificate to all its gateways, as `assign CERT` does: for `renew`.
 pub fn assign_newest(context: &mut Context, certificate: &Slug) -> Result<Outcome, Failure> {
-    let args = AssignArgs {
+    run(newest_of(certificate, false, true), context)
+}
+
+/// `assign CERT`, or with `--dry-run`: for the wizard.
+pub fn assign_one(
+    context: &mut Context,
+    certificate: &Slug,
+    dry_run: bool,
+) -> Result<Outcome, Failure> {
+    run(newest_of(certificate, dry_run, false), context)
+}
+
+fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
+    AssignArgs {
         certificate: Some(Lineage {
             certificate: certificate.clone(),
             generation: None,
@@ -159,14 +172,13 @@ pub fn assign_newest(context: &mut Context, certificate: &Slug) -> Result<Outcom
         unstage: false,
         due: false,
         how: How {
-            dry_run: false,
+            dry_run,
             on_failure: OnFailureWord::Rollback,
             accept: Vec::new(),
             reason: None,
-            renewing: true,
+            renewing,
         },
-    };
-    run(args, context)
+    }
 }
 
 /// Runs `rollback`.

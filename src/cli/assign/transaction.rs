@@ -175,7 +175,7 @@ impl Task<'_> {
             )?),
             None => None,
         };
-        let watch = Watch::begin(!context.json() && !context.quiet());
+        let watch = Watch::begin(context.draws());
         let transaction = format!(
             "{}-{}-{}",
             plan.certificate,

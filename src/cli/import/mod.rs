@@ -9,7 +9,7 @@ mod judge;
 mod seen;
 mod sources;
 pub mod take;
-mod tell;
+pub mod tell;
 
 use super::exit::FailureKind;
 use super::expectation;
@@ -207,7 +207,8 @@ fn read_folder(folder: &Path) -> Result<Vec<ReplyFile>, Failure> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<ReplyFile, Failure> {
+/// A file of a reply; `-` is standard input.
+pub fn read(path: &Path) -> Result<ReplyFile, Failure> {
     if path == Path::new("-") {
         return read_standard_input();
     }

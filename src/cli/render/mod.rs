@@ -12,7 +12,7 @@ pub use count::count;
 pub use diff::difference;
 pub use table::Table;
 pub use time::{age, date, left, moment, rfc3339};
-pub use wrap::{columns, hanging};
+pub use wrap::{columns, hanging, hanging_within, within, wrap};
 
 use crate::explain::Explanation;
 use crate::findings::{Finding, Severity};

@@ -3,13 +3,30 @@
 //! Away from a terminal nothing is broken, so that other programs find each thing on one line.
 
 use console::{Term, measure_text_width};
+use std::cell::Cell;
 
 /// Columns of the smallest terminal that is served; a narrower one is treated as this.
 const MIN_COLUMNS: usize = 40;
 
-/// The columns to fit in: `COLUMNS` where it is exported, else those of standard output if it is a terminal; none
+thread_local! {
+    /// The columns within a frame, for what is told on this thread meanwhile.
+    static FRAME: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Does something whose words are to fit within a frame of so many columns, whatever the terminal has.
+pub fn within<T>(frame: Option<usize>, work: impl FnOnce() -> T) -> T {
+    let before = FRAME.replace(frame);
+    let done = work();
+    FRAME.set(before);
+    done
+}
+
+/// The columns to fit in: those of a frame ([`within`]), else `COLUMNS` where it is exported, else those of standard output if it is a terminal; none
 /// where there is no limit.
 pub fn columns() -> Option<usize> {
+    if let Some(frame) = FRAME.get() {
+        return Some(frame);
+    }
     let told = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.trim().parse::<usize>().ok())

@@ -5,7 +5,7 @@
 //! One certificate that fails does not stop the others; the run ends with the worst of their exit codes.
 
 mod changes;
-mod due;
+pub mod due;
 mod process;
 mod submit;
 mod sum;
@@ -146,6 +146,20 @@ pub fn run(args: RenewArgs, context: &mut Context) -> Result<Outcome, Failure> {
         }
     }
     run.sum.end(context)
+}
+
+/// `renew CERT`, or with `--dry-run`: for the wizard.
+pub fn renew_one(
+    context: &mut Context,
+    certificate: &Slug,
+    dry_run: bool,
+) -> Result<Outcome, Failure> {
+    let args = RenewArgs {
+        certificate: Some(certificate.to_string()),
+        due: false,
+        dry_run,
+    };
+    run(args, context)
 }
 
 /// One run over some certificates.

@@ -80,6 +80,20 @@ pub fn list(args: &ListArgs, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::show(text, json!({ "requests": listed })))
 }
 
+impl ShowArgs {
+    /// `request show ID`.
+    pub fn of(id: &str) -> Self {
+        Self { id: id.to_owned() }
+    }
+}
+
+impl CancelArgs {
+    /// `request cancel ID`.
+    pub fn of(id: &str) -> Self {
+        Self { id: id.to_owned() }
+    }
+}
+
 /// Shows a request, with its CSR decoded and as PEM.
 pub fn show(args: &ShowArgs, context: &Context) -> Result<Outcome, Failure> {
     let store = open(context)?;

@@ -206,8 +206,16 @@ pub fn foresee(store: Option<&Store>, wanted: &Wanted) -> Result<Vec<Finding>, F
         .map_err(|error| request_failure(&error))
 }
 
+/// A request that waits and asks what is wanted: [`make`] would make no other. Effects: reads a key that is to be used
+/// again.
+pub fn waits(store: &Store, wanted: &Wanted) -> Result<Option<RequestRecord>, Failure> {
+    wanted.check()?;
+    let kept = kept_key(store, wanted)?;
+    same_pending(store, wanted, kept.as_ref())
+}
+
 /// Makes the missing folders of a path, mode 0700; gives those that were made, the outermost first.
-fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let missing: Vec<&Path> = folder
         .ancestors()
         .take_while(|path| !path.as_os_str().is_empty() && !path.is_dir())
@@ -342,8 +350,7 @@ fn record_of(built: &BuiltRequest, wanted: &Wanted, now: OffsetDateTime) -> Requ
 }
 
 fn generate(context: &Context, key_type: KeyType) -> Result<PrivateKey, Failure> {
-    let watched =
-        key_type.is_rsa() && !context.json() && !context.quiet() && console::user_attended_stderr();
+    let watched = key_type.is_rsa() && context.draws() && console::user_attended_stderr();
     let spinner = watched.then(|| {
         let spinner = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {

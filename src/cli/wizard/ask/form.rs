@@ -1,0 +1,491 @@
+//! A page while it is filled in: what stands in its fields, where the focus is, and what each key does. Pure.
+
+use super::keys::Key;
+use super::line::Line;
+use crate::cli::wizard::page::{Answer, Answers, Choice, Field, FieldKind, Mistake, Page, Tick};
+
+/// What stands in a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A line of text.
+    Text(Line),
+    /// One of several: the place of the chosen one.
+    Choice {
+        /// All of them.
+        options: Vec<Choice>,
+        /// The chosen one.
+        chosen: usize,
+    },
+    /// Any of several.
+    Ticks {
+        /// All of them, those that were typed at the end.
+        items: Vec<Tick>,
+        /// The line that adds another: what invites to it, and what is typed there.
+        add: Option<(String, Line)>,
+    },
+    /// Yes or no.
+    YesNo(bool),
+}
+
+/// Where the focus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Focus {
+    /// The field.
+    pub field: usize,
+    /// The row in it: an option, an item, the line that adds.
+    pub row: usize,
+}
+
+/// How much of the text above the fields is on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct View {
+    /// Rows that are shown.
+    pub shown: usize,
+    /// Rows that there are.
+    pub all: usize,
+}
+
+impl View {
+    /// The last row that can be the first one shown.
+    fn most(self) -> usize {
+        self.all.saturating_sub(self.shown)
+    }
+
+    /// Whether there is more than is shown.
+    pub fn scrolls(self) -> bool {
+        self.most() > 0
+    }
+}
+
+/// What comes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The page stays.
+    Stay,
+    /// The page is to be checked and left.
+    Next,
+    /// The page before is wanted.
+    Back,
+    /// Out.
+    Leave,
+}
+
+/// A page while it is filled in.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// The page.
+    pub page: Page,
+    /// What stands in its fields, one for each.
+    pub entries: Vec<Entry>,
+    /// Where the focus is; without meaning on a page without fields.
+    pub focus: Focus,
+    /// The first row shown of the text above the fields, or of the explanation.
+    pub scroll: usize,
+    /// Whether the explanation is shown.
+    pub explains: bool,
+    /// What is wrong.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// What stands in a field at first.
+fn entry(field: &Field) -> Entry {
+    match &field.kind {
+        FieldKind::Text { value } => Entry::Text(Line::new(value)),
+        FieldKind::Choice { options, chosen } => Entry::Choice {
+            options: options.clone(),
+            chosen: options
+                .iter()
+                .position(|option| option.id == *chosen)
+                .unwrap_or(0),
+        },
+        FieldKind::Ticks { items, add } => Entry::Ticks {
+            items: items.clone(),
+            add: add.clone().map(|invites| (invites, Line::default())),
+        },
+        FieldKind::YesNo { value } => Entry::YesNo(*value),
+    }
+}
+
+/// Adds to a list what was typed, several apart by spaces, commas or semicolons; what is there already is ticked.
+pub fn add_to(items: &mut Vec<Tick>, typed: &str) {
+    for value in typed
+        .split([' ', ',', ';', '\u{3000}'])
+        .filter(|value| !value.is_empty())
+    {
+        let known = items
+            .iter_mut()
+            .find(|item| item.value.to_lowercase() == value.to_lowercase());
+        match known {
+            Some(item) => item.ticked = true,
+            None => items.push(Tick {
+                value: value.to_owned(),
+                note: String::new(),
+                ticked: true,
+            }),
+        }
+    }
+}
+
+impl Entry {
+    /// The answer as it stands; what was typed and not yet added counts.
+    pub fn answer(&self) -> Answer {
+        match self {
+            Self::Text(line) => Answer::Text(line.text().trim().to_owned()),
+            Self::Choice { options, chosen } => Answer::Choice(
+                options
+                    .get(*chosen)
+                    .map(|option| option.id.clone())
+                    .unwrap_or_default(),
+            ),
+            Self::Ticks { items, add } => {
+                let mut items = items.clone();
+                if let Some((_, line)) = add {
+                    add_to(&mut items, line.text());
+                }
+                Answer::Ticks(
+                    items
+                        .into_iter()
+                        .filter(|item| item.ticked)
+                        .map(|item| item.value)
+                        .collect(),
+                )
+            }
+            Self::YesNo(value) => Answer::YesNo(*value),
+        }
+    }
+
+    /// Rows that the focus can be on, at least one.
+    fn rows(&self) -> usize {
+        match self {
+            Self::Text(_) | Self::YesNo(_) => 1,
+            Self::Choice { options, .. } => options.len().max(1),
+            Self::Ticks { items, add } => (items.len() + usize::from(add.is_some())).max(1),
+        }
+    }
+
+    /// The row that the focus comes to first, from above or by tab.
+    fn first_row(&self) -> usize {
+        match self {
+            Self::Choice { chosen, .. } => *chosen,
+            Self::Text(_) | Self::YesNo(_) | Self::Ticks { .. } => 0,
+        }
+    }
+
+    /// The row that the focus comes to from below.
+    fn last_row(&self) -> usize {
+        match self {
+            Self::Choice { chosen, .. } => *chosen,
+            Self::Text(_) | Self::YesNo(_) | Self::Ticks { .. } => self.rows() - 1,
+        }
+    }
+
+    /// The line that is edited in this row.
+    fn line(&self, row: usize) -> Option<&Line> {
+        match self {
+            Self::Text(line) => Some(line),
+            Self::Ticks {
+                items,
+                add: Some((_, line)),
+            } if row == items.len() => Some(line),
+            Self::Ticks { .. } | Self::Choice { .. } | Self::YesNo(_) => None,
+        }
+    }
+
+    fn line_mut(&mut self, row: usize) -> Option<&mut Line> {
+        match self {
+            Self::Text(line) => Some(line),
+            Self::Ticks {
+                items,
+                add: Some((_, line)),
+            } if row == items.len() => Some(line),
+            Self::Ticks { .. } | Self::Choice { .. } | Self::YesNo(_) => None,
+        }
+    }
+
+    /// Chooses the option of this row; whether that is another one.
+    fn choose(&mut self, row: usize) -> bool {
+        match self {
+            Self::Choice { chosen, .. } if *chosen != row => {
+                *chosen = row;
+                true
+            }
+            Self::Choice { .. } | Self::Text(_) | Self::Ticks { .. } | Self::YesNo(_) => false,
+        }
+    }
+
+    /// Puts what was typed into the list; whether there was something.
+    fn commit(&mut self) -> bool {
+        match self {
+            Self::Ticks {
+                items,
+                add: Some((_, line)),
+            } => {
+                let typed = line.take();
+                add_to(items, &typed);
+                !typed.trim().is_empty()
+            }
+            Self::Ticks { add: None, .. }
+            | Self::Text(_)
+            | Self::Choice { .. }
+            | Self::YesNo(_) => false,
+        }
+    }
+}
+
+impl Form {
+    /// A page as it is first shown, the focus on its first field.
+    pub fn new(page: &Page) -> Self {
+        let entries: Vec<Entry> = page.fields.iter().map(entry).collect();
+        let row = entries.first().map_or(0, Entry::first_row);
+        Self {
+            page: page.clone(),
+            entries,
+            focus: Focus { field: 0, row },
+            scroll: 0,
+            explains: false,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// The answers as they stand.
+    pub fn answers(&self) -> Answers {
+        self.page
+            .fields
+            .iter()
+            .zip(&self.entries)
+            .map(|(field, entry)| (field.id, entry.answer()))
+            .collect()
+    }
+
+    /// Shows what is wrong, the focus on the first field of it.
+    pub fn blame(&mut self, mistakes: Vec<Mistake>) {
+        let at = self
+            .page
+            .fields
+            .iter()
+            .position(|field| mistakes.iter().any(|mistake| mistake.field == field.id));
+        self.mistakes = mistakes;
+        if let Some(field) = at
+            && field != self.focus.field
+        {
+            self.enter(field);
+        }
+    }
+
+    /// Whether the focus is on a line that is edited, and whether that is empty.
+    pub fn edited(&self) -> Option<&Line> {
+        self.entries
+            .get(self.focus.field)
+            .and_then(|entry| entry.line(self.focus.row))
+    }
+
+    fn enter(&mut self, field: usize) {
+        if let Some(entry) = self.entries.get(field) {
+            self.focus = Focus {
+                field,
+                row: entry.first_row(),
+            };
+        }
+    }
+
+    /// What the focus leaves behind: what was typed goes into its list.
+    fn settle(&mut self) {
+        if let Some(entry) = self.entries.get_mut(self.focus.field) {
+            let on_line = entry.line(self.focus.row).is_some();
+            if entry.commit() && on_line {
+                self.focus.row = entry.rows() - 1;
+            }
+        }
+    }
+
+    /// What a key does. `view` is what the last picture showed.
+    pub fn press(&mut self, key: &Key, view: View) -> Step {
+        if *key == Key::Leave {
+            return Step::Leave;
+        }
+        if self.scrolls(key, view) {
+            return Step::Stay;
+        }
+        if self.explains {
+            self.explains = *key == Key::Redraw;
+            self.scroll = 0;
+            return Step::Stay;
+        }
+        let free = self.edited().is_none_or(Line::is_empty);
+        match key {
+            Key::Escape => return Step::Back,
+            Key::Char('<') if free => return Step::Back,
+            Key::Char('?') if free => self.explain(),
+            Key::Help => self.explain(),
+            Key::Enter => return self.go_on(),
+            Key::Tab | Key::BackTab => self.tab(*key == Key::Tab),
+            Key::Up => self.up(),
+            Key::Down => self.down(),
+            Key::Char(_)
+            | Key::Pasted(_)
+            | Key::Backspace
+            | Key::Delete
+            | Key::Left
+            | Key::Right
+            | Key::Home
+            | Key::End
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Clear
+            | Key::EraseWord => self.edit(key),
+            Key::Redraw | Key::Leave => {}
+        }
+        Step::Stay
+    }
+
+    fn explain(&mut self) {
+        self.explains = true;
+        self.scroll = 0;
+    }
+
+    /// Moves the text above the fields; false where the key is for the fields.
+    fn scrolls(&mut self, key: &Key, view: View) -> bool {
+        let reads = self.explains || self.entries.is_empty();
+        if !view.scrolls() {
+            return false;
+        }
+        // A line stays on the screen, so that the eye finds its place again.
+        let page = view.shown.saturating_sub(1).max(1);
+        let at = self.scroll.min(view.most());
+        self.scroll = match (key, reads) {
+            (Key::PageUp, _) => at.saturating_sub(page),
+            (Key::PageDown, _) | (Key::Char(' '), true) => at + page,
+            (Key::Up, true) => at.saturating_sub(1),
+            (Key::Down, true) => at + 1,
+            (Key::Home, true) => 0,
+            (Key::End, true) => view.most(),
+            _ => return false,
+        }
+        .min(view.most());
+        true
+    }
+
+    fn go_on(&mut self) -> Step {
+        let Focus { field, row } = self.focus;
+        if let Some(entry) = self.entries.get_mut(field) {
+            if entry.choose(row) {
+                self.forgive();
+            } else if entry.commit() {
+                self.focus.row = entry.rows() - 1;
+                self.forgive();
+                return Step::Stay;
+            }
+        }
+        if field + 1 < self.entries.len() {
+            self.enter(field + 1);
+            Step::Stay
+        } else {
+            Step::Next
+        }
+    }
+
+    fn tab(&mut self, forward: bool) {
+        self.settle();
+        let Focus { field, row } = self.focus;
+        if self
+            .entries
+            .get_mut(field)
+            .is_some_and(|entry| entry.choose(row))
+        {
+            self.forgive();
+        }
+        let count = self.entries.len().max(1);
+        let step = if forward { 1 } else { count - 1 };
+        self.enter((field + step) % count);
+    }
+
+    fn up(&mut self) {
+        self.settle();
+        if self.focus.row > 0 && !matches!(self.entries.get(self.focus.field), Some(Entry::Text(_)))
+        {
+            self.focus.row -= 1;
+        } else if let Some(field) = self.focus.field.checked_sub(1)
+            && let Some(entry) = self.entries.get(field)
+        {
+            let row = entry.last_row();
+            self.focus = Focus { field, row };
+        }
+    }
+
+    fn down(&mut self) {
+        self.settle();
+        let rows = self.entries.get(self.focus.field).map_or(0, Entry::rows);
+        if self.focus.row + 1 < rows {
+            self.focus.row += 1;
+        } else if self.focus.field + 1 < self.entries.len() {
+            self.enter(self.focus.field + 1);
+        }
+    }
+
+    /// A key for what the focus is on.
+    fn edit(&mut self, key: &Key) {
+        let Focus { field, row } = self.focus;
+        let Some(entry) = self.entries.get_mut(field) else {
+            return;
+        };
+        if let Some(line) = entry.line_mut(row) {
+            let before = line.text().to_owned();
+            line.press(key);
+            if line.text() != before {
+                self.forgive();
+            }
+            return;
+        }
+        let last = entry.rows() - 1;
+        match (entry, key) {
+            (Entry::YesNo(value), Key::Char(' ') | Key::Left | Key::Right) => *value = !*value,
+            (Entry::YesNo(value), Key::Char('y' | 'Y')) => *value = true,
+            (Entry::YesNo(value), Key::Char('n' | 'N')) => *value = false,
+            (Entry::Choice { chosen, .. }, Key::Char(' ')) => *chosen = row,
+            (Entry::Ticks { items, .. }, Key::Char(' ')) => {
+                if let Some(item) = items.get_mut(row) {
+                    item.ticked = !item.ticked;
+                }
+            }
+            (_, Key::Home) => {
+                self.focus.row = 0;
+                return;
+            }
+            (_, Key::End) => {
+                self.focus.row = last;
+                return;
+            }
+            (_, Key::PageUp) => {
+                self.focus.row = row.saturating_sub(PAGE);
+                return;
+            }
+            (_, Key::PageDown) => {
+                self.focus.row = (row + PAGE).min(last);
+                return;
+            }
+            // What is typed over a list that takes more goes where it can be added.
+            (
+                Entry::Ticks {
+                    add: Some((_, line)),
+                    ..
+                },
+                Key::Char(_) | Key::Pasted(_),
+            ) => {
+                line.press(key);
+                self.focus.row = last;
+            }
+            _ => return,
+        }
+        self.forgive();
+    }
+
+    /// A field that is being changed is no longer called wrong.
+    fn forgive(&mut self) {
+        if let Some(field) = self.page.fields.get(self.focus.field) {
+            self.mistakes.retain(|mistake| mistake.field != field.id);
+        }
+    }
+}
+
+/// Rows of a list that page up and page down pass over.
+const PAGE: usize = 10;

@@ -1,0 +1,526 @@
+//! Bytes of a terminal in raw mode, made into keys: pure, and safe for whatever is typed or pasted.
+//!
+//! Escape sequences (ECMA-48 §5.4: CSI, SS3, and the strings OSC, DCS, SOS, PM and APC) are read whole and dropped
+//! where they are no key that we know, so that their tails never become text. What is pasted between the marks of
+//! bracketed paste is text and never a key. Control characters, marks that change the direction of writing and bytes
+//! that are not UTF-8 are dropped.
+
+use crate::explain::is_harmful;
+
+/// Most characters of one paste, in bytes; what goes beyond is dropped. More than any line may hold.
+pub const MAX_PASTE: usize = 64 * 1024;
+
+/// Most bytes of one escape sequence, after which it is taken for over.
+const MAX_SEQUENCE: usize = 256;
+
+/// What was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Key {
+    /// A character that can be shown.
+    Char(char),
+    /// What was pasted at once, in one line, without anything harmful; never empty.
+    Pasted(String),
+    Enter,
+    Tab,
+    BackTab,
+    Backspace,
+    Delete,
+    Left,
+    Right,
+    Up,
+    Down,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    Escape,
+    /// F1.
+    Help,
+    /// Ctrl-U: the line is emptied.
+    Clear,
+    /// Ctrl-W: the word before the cursor goes.
+    EraseWord,
+    /// Ctrl-L.
+    Redraw,
+    /// Ctrl-C or Ctrl-D.
+    Leave,
+}
+
+impl Key {
+    /// The text that it is, typed or pasted; none for a key that does something.
+    pub fn text(&self) -> Option<String> {
+        if let Self::Char(c) = self {
+            Some(c.to_string())
+        } else if let Self::Pasted(text) = self {
+            Some(text.clone())
+        } else {
+            None
+        }
+    }
+}
+
+/// What a decoder waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// For nothing: the next byte begins a key.
+    Nothing,
+    /// For the rest of a sequence: a lone Escape is one where nothing follows soon.
+    Sequence,
+    /// For the end of a paste.
+    Paste,
+}
+
+/// Where the decoder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Ground,
+    /// Bytes of a character that is not whole.
+    Utf8,
+    /// Escape was read.
+    Escape,
+    /// Within a CSI sequence.
+    Csi,
+    /// One byte is to follow.
+    Single(After),
+    /// Within an OSC, DCS, SOS, PM or APC string.
+    Str,
+    /// Escape was read within a string: its end, or the next sequence.
+    StrEscape,
+}
+
+/// What one byte is to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// `ESC O`.
+    Ss3,
+    /// `ESC [ [`, as the Linux console sends F1 to F5.
+    Console,
+    /// An escape sequence with intermediate bytes, such as `ESC (`.
+    Intermediate,
+}
+
+/// Reads keys from bytes that come in any pieces.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    state: State,
+    /// Bytes of the sequence or character at hand.
+    held: Vec<u8>,
+    /// What is being pasted.
+    paste: Option<String>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// Before the first byte.
+    pub fn new() -> Self {
+        Self {
+            state: State::Ground,
+            held: Vec::new(),
+            paste: None,
+        }
+    }
+
+    /// What it waits for.
+    pub fn waiting(&self) -> Waiting {
+        match (&self.paste, &self.state) {
+            (Some(_), _) => Waiting::Paste,
+            (None, State::Ground) => Waiting::Nothing,
+            (None, _) => Waiting::Sequence,
+        }
+    }
+
+    /// Takes bytes, gives the keys that are whole.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for byte in bytes {
+            self.take(*byte, &mut keys);
+        }
+        keys
+    }
+
+    /// Nothing came for a while: a lone Escape is the key, an unfinished sequence is dropped, a paste has ended.
+    pub fn idle(&mut self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        if self.state == State::Escape && self.paste.is_none() {
+            keys.push(Key::Escape);
+        }
+        self.ground();
+        self.end_paste(&mut keys);
+        keys
+    }
+
+    fn ground(&mut self) {
+        self.state = State::Ground;
+        self.held.clear();
+    }
+
+    fn end_paste(&mut self, keys: &mut Vec<Key>) {
+        if let Some(text) = self.paste.take()
+            && !text.trim().is_empty()
+        {
+            keys.push(Key::Pasted(text));
+        }
+    }
+
+    fn take(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        match self.state {
+            State::Ground => self.begin(byte, keys),
+            State::Utf8 => self.go_on_utf8(byte, keys),
+            State::Escape => self.after_escape(byte, keys),
+            State::Csi => self.go_on_csi(byte, keys),
+            State::Single(after) => self.end_single(after, byte, keys),
+            State::Str => match byte {
+                0x07 => self.ground(),
+                0x1b => self.state = State::StrEscape,
+                _ => self.hold(byte),
+            },
+            State::StrEscape => match byte {
+                b'\\' => self.ground(),
+                _ => {
+                    self.ground();
+                    self.after_escape(byte, keys);
+                }
+            },
+        }
+    }
+
+    /// Keeps a byte of a sequence, and takes an endless one for over.
+    fn hold(&mut self, byte: u8) {
+        self.held.push(byte);
+        if self.held.len() >= MAX_SEQUENCE {
+            self.ground();
+        }
+    }
+
+    fn end_single(&mut self, after: After, byte: u8, keys: &mut Vec<Key>) {
+        match byte {
+            0x20..=0x2f if after == After::Intermediate => {}
+            0x20..=0x7e => {
+                self.ground();
+                if self.paste.is_none() {
+                    keys.extend(single_key(after, byte));
+                }
+            }
+            // A control character or a foreign byte breaks the sequence off.
+            _ => {
+                self.ground();
+                self.begin(byte, keys);
+            }
+        }
+    }
+
+    fn begin(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        match byte {
+            0x1b => self.state = State::Escape,
+            0x20..=0x7e => self.character(char::from(byte), keys),
+            0xc2..=0xf4 => {
+                self.state = State::Utf8;
+                self.held.push(byte);
+            }
+            // What is no beginning of a character in UTF-8 (RFC 3629 §4).
+            0x80..=0xc1 | 0xf5..=0xff => {}
+            0x00..=0x1f | 0x7f => match &mut self.paste {
+                // Lines of a paste are apart by a space.
+                Some(text) if matches!(byte, b'\n' | b'\r' | b'\t') => push(text, ' '),
+                Some(_) => {}
+                None => keys.extend(control_key(byte)),
+            },
+        }
+    }
+
+    fn go_on_utf8(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        if !(0x80..=0xbf).contains(&byte) {
+            self.ground();
+            self.begin(byte, keys);
+            return;
+        }
+        self.held.push(byte);
+        match std::str::from_utf8(&self.held) {
+            Ok(text) => {
+                let character = text.chars().next();
+                self.ground();
+                if let Some(character) = character {
+                    self.character(character, keys);
+                }
+            }
+            // `None`: the bytes so far begin a character.
+            Err(error) if error.error_len().is_none() => {}
+            Err(_) => self.ground(),
+        }
+    }
+
+    fn character(&mut self, character: char, keys: &mut Vec<Key>) {
+        if is_harmful(character) {
+            return;
+        }
+        match &mut self.paste {
+            Some(text) => push(text, character),
+            None => keys.push(Key::Char(character)),
+        }
+    }
+
+    fn after_escape(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        self.held.clear();
+        self.state = match byte {
+            b'[' => State::Csi,
+            b'O' => State::Single(After::Ss3),
+            b']' | b'P' | b'X' | b'^' | b'_' => State::Str,
+            0x1b => {
+                if self.paste.is_none() {
+                    keys.push(Key::Escape);
+                }
+                State::Escape
+            }
+            0x20..=0x2f => State::Single(After::Intermediate),
+            // A key that ends the program is never hidden by an Escape before it.
+            0x03 | 0x04 if self.paste.is_none() => {
+                keys.push(Key::Leave);
+                State::Ground
+            }
+            // Alt and a character, or an unknown sequence.
+            _ => State::Ground,
+        };
+    }
+
+    fn go_on_csi(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        match byte {
+            b'[' if self.held.is_empty() => self.state = State::Single(After::Console),
+            0x20..=0x3f => self.hold(byte),
+            0x40..=0x7e => {
+                let parameters = std::mem::take(&mut self.held);
+                self.ground();
+                match (byte, parameters.as_slice(), &mut self.paste) {
+                    (b'~', b"200", None) => self.paste = Some(String::new()),
+                    (b'~', b"201", Some(_)) => self.end_paste(keys),
+                    (_, _, Some(_)) => {}
+                    (_, parameters, None) => keys.extend(csi_key(parameters, byte)),
+                }
+            }
+            // A control character or a foreign byte breaks the sequence off.
+            _ => {
+                self.ground();
+                self.begin(byte, keys);
+            }
+        }
+    }
+}
+
+/// Adds a character of a paste where there is room; spaces do not run on.
+fn push(text: &mut String, character: char) {
+    let doubled = character == ' ' && (text.is_empty() || text.ends_with(' '));
+    if !doubled && text.len() + character.len_utf8() <= MAX_PASTE {
+        text.push(character);
+    }
+}
+
+fn control_key(byte: u8) -> Option<Key> {
+    Some(match byte {
+        b'\r' | b'\n' => Key::Enter,
+        b'\t' => Key::Tab,
+        0x08 | 0x7f => Key::Backspace,
+        0x01 => Key::Home,
+        0x05 => Key::End,
+        0x02 => Key::Left,
+        0x06 => Key::Right,
+        0x0e => Key::Down,
+        0x10 => Key::Up,
+        0x15 => Key::Clear,
+        0x17 => Key::EraseWord,
+        0x0c => Key::Redraw,
+        0x03 | 0x04 => Key::Leave,
+        _ => return None,
+    })
+}
+
+fn single_key(after: After, byte: u8) -> Option<Key> {
+    Some(match (after, byte) {
+        (After::Ss3, b'A') => Key::Up,
+        (After::Ss3, b'B') => Key::Down,
+        (After::Ss3, b'C') => Key::Right,
+        (After::Ss3, b'D') => Key::Left,
+        (After::Ss3, b'H') => Key::Home,
+        (After::Ss3, b'F') => Key::End,
+        (After::Ss3, b'M') => Key::Enter,
+        (After::Ss3, b'P') | (After::Console, b'A') => Key::Help,
+        _ => return None,
+    })
+}
+
+fn csi_key(parameters: &[u8], last: u8) -> Option<Key> {
+    // Modifiers (`1;5`) do not change what a key does here; private sequences (`?`, `<`, `>`) are no keys.
+    let first = parameters
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    if !first.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(match (last, first) {
+        (b'A', b"" | b"1") => Key::Up,
+        (b'B', b"" | b"1") => Key::Down,
+        (b'C', b"" | b"1") => Key::Right,
+        (b'D', b"" | b"1") => Key::Left,
+        (b'H', b"" | b"1") | (b'~', b"1" | b"7") => Key::Home,
+        (b'F', b"" | b"1") | (b'~', b"4" | b"8") => Key::End,
+        (b'Z', b"" | b"1") => Key::BackTab,
+        (b'P', b"" | b"1") | (b'~', b"11") => Key::Help,
+        (b'~', b"3") => Key::Delete,
+        (b'~', b"5") => Key::PageUp,
+        (b'~', b"6") => Key::PageDown,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(bytes: &[u8]) -> Vec<Key> {
+        let mut decoder = Decoder::new();
+        let mut keys = decoder.feed(bytes);
+        keys.extend(decoder.idle());
+        keys
+    }
+
+    fn typed(text: &str) -> Vec<Key> {
+        text.chars().map(Key::Char).collect()
+    }
+
+    #[test]
+    fn keys_of_common_terminals_are_known() {
+        for (bytes, key) in [
+            (&b"\r"[..], Key::Enter),
+            (b"\n", Key::Enter),
+            (b"\t", Key::Tab),
+            (b"\x7f", Key::Backspace),
+            (b"\x08", Key::Backspace),
+            (b"\x03", Key::Leave),
+            (b"\x04", Key::Leave),
+            (b"\x1b", Key::Escape),
+            (b"\x1b[A", Key::Up),
+            (b"\x1bOB", Key::Down),
+            (b"\x1b[1;5C", Key::Right),
+            (b"\x1b[D", Key::Left),
+            (b"\x1b[H", Key::Home),
+            (b"\x1b[1~", Key::Home),
+            (b"\x1bOF", Key::End),
+            (b"\x1b[4~", Key::End),
+            (b"\x1b[3~", Key::Delete),
+            (b"\x1b[5~", Key::PageUp),
+            (b"\x1b[6~", Key::PageDown),
+            (b"\x1b[Z", Key::BackTab),
+            (b"\x1bOP", Key::Help),
+            (b"\x1b[11~", Key::Help),
+            (b"\x1b[[A", Key::Help),
+            (b"\x15", Key::Clear),
+            (b"\x17", Key::EraseWord),
+            (b"a", Key::Char('a')),
+            ("인".as_bytes(), Key::Char('인')),
+        ] {
+            assert_eq!(keys(bytes), [key], "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn foreign_sequences_leave_nothing_behind() {
+        for bytes in [
+            &b"\x1b[31m"[..],
+            b"\x1b[38;2;1;2;3m",
+            b"\x1b[?1049h",
+            b"\x1b[2J\x1b[200;1H",
+            b"\x1b]0;title\x07",
+            b"\x1b]52;c;aGVsbG8=\x1b\\",
+            b"\x1bP1$r0m\x1b\\",
+            b"\x1b(B",
+            b"\x1bx",
+            b"\x00",
+            b"\x1bO\x1b[I",
+            "\u{202e}\u{200b}\u{feff}\u{9b}".as_bytes(),
+            b"\xff\xfe\xc0\xaf\xed\xa0\x80",
+            b"\x1b[<0;1;1M",
+        ] {
+            assert_eq!(keys(bytes), [], "{bytes:?}");
+            let mut followed = bytes.to_vec();
+            followed.extend_from_slice(b"ok");
+            assert_eq!(keys(&followed), typed("ok"), "{followed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pasted_is_text_and_no_key() {
+        for (bytes, text) in [
+            ("\x1b[200~contoso.com\x1b[201~", "contoso.com"),
+            ("\x1b[200~one\r\ntwo\tthree\x1b[201~", "one two three"),
+            ("\x1b[200~a\x1b[31mb\x1b[Ac\x1bOPd\x1b[201~", "abcd"),
+            ("\x1b[200~\x03\x04q\x1b]0;x\x07\u{202e}w\0\x1b[201~", "qw"),
+            ("\x1b[200~never ended", "never ended"),
+            ("\x1b[200~x\x1b[200~y\x1b[201~", "xy"),
+        ] {
+            assert_eq!(
+                keys(bytes.as_bytes()),
+                [Key::Pasted(text.to_owned())],
+                "{bytes:?}"
+            );
+        }
+        assert_eq!(keys(b"\x1b[200~ \r\n\x1b[201~"), []);
+        assert_eq!(keys(b"\x1b[201~x"), typed("x"));
+    }
+
+    #[test]
+    fn a_paste_has_a_limit() {
+        let mut decoder = Decoder::new();
+        assert_eq!(decoder.feed(b"\x1b[200~"), []);
+        assert_eq!(decoder.waiting(), Waiting::Paste);
+        assert_eq!(decoder.feed(&vec![b'x'; 2 * MAX_PASTE]), []);
+        match decoder.feed(b"\x1b[201~").as_slice() {
+            [Key::Pasted(text)] => assert_eq!(text.len(), MAX_PASTE),
+            other => panic!("{} keys", other.len()),
+        }
+        assert_eq!(decoder.waiting(), Waiting::Nothing);
+    }
+
+    #[test]
+    fn a_lone_escape_waits_for_what_may_follow() {
+        let mut decoder = Decoder::new();
+        assert_eq!(decoder.feed(b"\x1b"), []);
+        assert_eq!(decoder.waiting(), Waiting::Sequence);
+        assert_eq!(decoder.feed(b"["), []);
+        assert_eq!(decoder.feed(b"A"), [Key::Up]);
+        assert_eq!(decoder.feed(b"\x1b\x1b"), [Key::Escape]);
+        assert_eq!(decoder.idle(), [Key::Escape]);
+        assert_eq!(decoder.idle(), []);
+        assert_eq!(decoder.feed(b"\x1b\x03"), [Key::Leave]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_yield_anything_that_could_steer_a_terminal(
+            bytes in proptest::collection::vec(
+                prop_oneof![4 => any::<u8>(), 2 => Just(0x1b), 1 => Just(b'['), 1 => Just(b'~'), 1 => b'0'..=b'9'],
+                0..400,
+            ),
+            cut in 0usize..400,
+        ) {
+            let whole = keys(&bytes);
+            for key in &whole {
+                if let Some(text) = key.text() {
+                    prop_assert!(!text.is_empty() && text.len() <= MAX_PASTE);
+                    prop_assert!(!text.chars().any(is_harmful));
+                }
+            }
+            let (head, tail) = bytes.split_at(cut.min(bytes.len()));
+            let mut decoder = Decoder::new();
+            let mut parts = decoder.feed(head);
+            parts.extend(decoder.feed(tail));
+            parts.extend(decoder.idle());
+            prop_assert_eq!(parts, whole);
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! The walk carried out: pages are asked one after another, work is done between them, answers are kept.
+
+use super::answers::Document;
+use super::facts::Facts;
+use super::intent::{self, Intent};
+use super::messages::Texts;
+use super::page::{Ask, AskError, Page, Reply};
+use super::resume::Keep;
+use super::walk::{Step, Task, View, WIDTH, lines_of};
+use super::work::{self, MadeHere, failure_lines, outcome_lines};
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::output::{Failure, Outcome};
+use crate::cli::request::ledger::{self, CancelArgs, ShowArgs};
+use crate::cli::{assign, check, render, renew};
+use crate::explain::Explanation;
+use crate::names::Slug;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How often it is looked whether the work has ended, where it says nothing.
+const LOOK_FOR_END: Duration = Duration::from_millis(50);
+
+/// Whether somebody is asked, who can mend what fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A person.
+    Somebody,
+    /// A document.
+    Nobody,
+}
+
+/// A run of the wizard.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The surroundings.
+    pub context: &'a mut Context,
+    /// What was known at the beginning.
+    pub facts: &'a Facts,
+    /// The language.
+    pub texts: &'a Texts,
+    /// What was answered.
+    pub answers: Document,
+    /// Who is asked.
+    pub asked: Asked,
+    /// Where the answers are kept, while somebody is asked.
+    pub keep: Option<Keep>,
+    /// What the work has brought, by step.
+    pub shown: BTreeMap<Step, Vec<String>>,
+    /// What was done.
+    pub done: Done,
+}
+
+/// What a run has done.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The request.
+    pub made: Option<MadeHere>,
+    /// The generation.
+    pub imported: Option<(Slug, u32)>,
+    /// Whether it was assigned.
+    pub assigned: bool,
+    /// The outcome of the last command that was run.
+    pub last: Option<Outcome>,
+    /// Whether anything was changed.
+    pub changed: bool,
+}
+
+/// What some work has come to: lines for its page.
+type Worked = Result<(Vec<String>, Effect), Failure>;
+
+/// What it did.
+enum Effect {
+    Nothing,
+    Made(Box<MadeHere>),
+    Ended(Outcome),
+    Imported(Slug, u32, Outcome),
+    Assigned(Outcome),
+}
+
+impl Run<'_> {
+    /// What the pages are made from.
+    pub fn view(&self) -> View<'_> {
+        View {
+            facts: self.facts,
+            answers: &self.answers,
+            texts: self.texts,
+            shown: &self.shown,
+        }
+    }
+
+    /// Goes from a step to the end.
+    ///
+    /// Errors: work that failed, where nobody mends it; a terminal that is gone; an answer that is missing or wrong; the
+    /// user's wish to leave.
+    pub fn walk(&mut self, ask: &mut dyn Ask, from: Step) -> Result<(), Failure> {
+        let mut step = from;
+        let mut floor = None;
+        loop {
+            let again = step.changes() && self.shown.contains_key(&step);
+            if step.works() && !again {
+                match self.work(ask, step)? {
+                    Ok(()) if step.changes() => {
+                        floor = Some(step);
+                        self.forget();
+                    }
+                    Ok(()) => {}
+                    Err(failure) => {
+                        step = self.failed(ask, step, floor, failure)?;
+                        continue;
+                    }
+                }
+            }
+            self.prepare(step)?;
+            let view = self.view();
+            let page = view.page(step);
+            let reply = ask
+                .page(&page, &|answers| view.check(step, answers))
+                .map_err(|error| asking(&error))?;
+            match reply {
+                Reply::Next(answers) => {
+                    self.answers.insert(step.id(), answers);
+                    match self.behind(step) {
+                        Some(next) => step = next,
+                        None => return Ok(()),
+                    }
+                    self.save(step);
+                }
+                Reply::Back(answers) => {
+                    if !page.fields.is_empty() {
+                        self.answers.insert(step.id(), answers);
+                    }
+                    step = self.before(step, floor).unwrap_or(step);
+                }
+                Reply::Leave(answers) => {
+                    if !page.fields.is_empty() && floor.is_none() {
+                        self.answers.insert(step.id(), answers);
+                        self.save(step);
+                    }
+                    return Err(self.left());
+                }
+            }
+        }
+    }
+
+    fn behind(&self, step: Step) -> Option<Step> {
+        let order = self.view().order();
+        let at = order.iter().position(|one| *one == step)?;
+        order.get(at + 1).copied()
+    }
+
+    /// The page before: work that only looks is passed by, work that changed something is the end of the way back.
+    fn before(&self, step: Step, floor: Option<Step>) -> Option<Step> {
+        if floor == Some(step) {
+            return None;
+        }
+        let order = self.view().order();
+        let at = order.iter().position(|one| *one == step)?;
+        order.get(at.checked_sub(1)?).copied()
+    }
+
+    fn save(&mut self, step: Step) {
+        // What stands in the ledger needs no answers any more, and tasks without questions none at all.
+        if self.done.changed || self.view().task() == Task::Check {
+            return;
+        }
+        if let Some(keep) = &mut self.keep {
+            keep.save(self.context, &self.answers, step);
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Some(keep) = &mut self.keep {
+            keep.forget();
+        }
+    }
+
+    /// The user has left.
+    pub fn left(&self) -> Failure {
+        let why = match self.keep.as_ref().and_then(|keep| keep.trouble.as_ref()) {
+            Some(error) => format!("the answers could not be kept: {error}"),
+            None if self.done.changed => "what was done until then stands".to_owned(),
+            None => "the answers are kept in the state folder".to_owned(),
+        };
+        let mut failure = Failure::new(
+            FailureKind::Interrupted,
+            Explanation {
+                code: "wizard.interrupted",
+                what: "the wizard was left".into(),
+                place: String::new(),
+                why,
+                mend: "`edgecert wizard` goes on where it was".into(),
+            },
+        );
+        failure.changed = self.done.changed;
+        failure
+    }
+
+    /// Tells what failed; gives the page to go back to.
+    fn failed(
+        &mut self,
+        ask: &mut dyn Ask,
+        step: Step,
+        floor: Option<Step>,
+        failure: Failure,
+    ) -> Result<Step, Failure> {
+        let failure = Failure {
+            changed: failure.changed || self.done.changed,
+            ..failure
+        };
+        if self.asked == Asked::Nobody {
+            return Err(failure);
+        }
+        let mut page: Page = self.view().bare("failed");
+        page.body = render::within(self.frame(), || failure_lines(&failure));
+        let reply = ask
+            .page(&page, &|_| Vec::new())
+            .map_err(|error| asking(&error))?;
+        match (reply, self.before(step, floor)) {
+            (Reply::Back(_), Some(back)) => Ok(back),
+            (Reply::Back(_) | Reply::Next(_) | Reply::Leave(_), _) => Err(failure),
+        }
+    }
+
+    /// What a page shows that is only read.
+    fn prepare(&mut self, step: Step) -> Result<(), Failure> {
+        let lines = match step {
+            Step::Csr => match &self.done.made {
+                Some(here) => {
+                    let id = here.made.record.id.clone();
+                    let mut lines = vec![self.texts.say(
+                        "csr.copy",
+                        &[("file", &here.csr_file.display().to_string())],
+                    )];
+                    lines.push(String::new());
+                    lines.extend(self.request_lines(&id)?);
+                    lines
+                }
+                None => return Ok(()),
+            },
+            Step::PendingShown => match self.pending_id() {
+                Some(id) => self.request_lines(&id)?,
+                None => return Ok(()),
+            },
+            Step::Next => self.repeat_lines(),
+            Step::Tasks
+            | Step::Which
+            | Step::Certificate
+            | Step::Uses
+            | Step::Issuer
+            | Step::Roots
+            | Step::RequestFile
+            | Step::Template
+            | Step::Key
+            | Step::Organization
+            | Step::Location
+            | Step::Fqdn
+            | Step::Names
+            | Step::SipDomains
+            | Step::XmppDomains
+            | Step::Components
+            | Step::FurtherNames
+            | Step::Summary
+            | Step::Making
+            | Step::Sent
+            | Step::Pending
+            | Step::Cancelled
+            | Step::Import
+            | Step::Comparison
+            | Step::Verdict
+            | Step::AssignPlan
+            | Step::Live
+            | Step::RenewPlan
+            | Step::Renewed
+            | Step::Checked => return Ok(()),
+        };
+        self.shown.insert(step, lines);
+        Ok(())
+    }
+
+    /// A request, decoded and as PEM, as `request show` tells it.
+    fn request_lines(&self, id: &str) -> Result<Vec<String>, Failure> {
+        render::within(self.frame(), || {
+            ledger::show(&ShowArgs::of(id), self.context).map(|outcome| lines_of(&outcome.text))
+        })
+    }
+
+    /// Where somebody reads, words are made for the page.
+    fn frame(&self) -> Option<usize> {
+        (self.asked == Asked::Somebody).then_some(WIDTH)
+    }
+
+    /// The request that is looked at: the one chosen, or the only one.
+    fn pending_id(&self) -> Option<String> {
+        let chosen = intent::text(&self.answers, "pending", "request")
+            .filter(|id| self.facts.pending(id).is_some());
+        let first = || self.facts.pending.first().map(|one| one.record.id.as_str());
+        chosen.or_else(first).map(str::to_owned)
+    }
+
+    /// The certificate that is meant, where there is no answer for it the only one.
+    fn which(&self) -> Result<Slug, Failure> {
+        let chosen = intent::text(&self.answers, "which", "certificate");
+        let all = match self.view().task() {
+            Task::Assign => self.facts.assignable(),
+            Task::NewRequest => vec![self.view().intent().certificate],
+            Task::Resume | Task::Import | Task::Check | Task::Renew => self.facts.certificates(),
+        };
+        let named = chosen.and_then(|name| Slug::parse(name).ok());
+        let imported = self.done.imported.as_ref().map(|(name, _)| name.clone());
+        imported
+            .or(named.filter(|name| all.contains(name)))
+            .or_else(|| all.first().cloned())
+            .ok_or_else(|| {
+                Failure::usage(
+                    "there is no certificate",
+                    "neither a deployment nor the state knows one",
+                    "make a new request first",
+                )
+            })
+    }
+
+    /// How to do the same again, for the last page.
+    fn repeat_lines(&self) -> Vec<String> {
+        let Some(command) = self.command() else {
+            return Vec::new();
+        };
+        let mut lines = vec![self.texts.word("next.again")];
+        lines.push(format!("  {command}"));
+        lines
+    }
+
+    /// The one command that does the same again.
+    pub fn command(&self) -> Option<String> {
+        self.done.made.as_ref()?;
+        Some(super::repeat::command(
+            self.context,
+            &self.facts.config,
+            &self.view().intent().certificate,
+        ))
+    }
+
+    /// Does the work of a step while it is shown that it goes on; what is said on the way goes into its page.
+    fn work(&mut self, ask: &mut dyn Ask, step: Step) -> Result<Result<(), Failure>, Failure> {
+        let page = {
+            let view = self.view();
+            let mut page = view.page(step);
+            page.fields.clear();
+            page.body.clear();
+            page
+        };
+        let job = self.job(step)?;
+        let (facts, texts, frame) = (self.facts, self.texts, self.frame());
+        let context = &mut *self.context;
+        let mut heard: Vec<String> = Vec::new();
+        let mut ended: Option<Worked> = None;
+        ask.work(&page, &mut |progress| {
+            let (sender, receiver) = channel();
+            context.listen(Some(sender));
+            let worker = &mut *context;
+            let job = &job;
+            ended = std::thread::scope(|scope| {
+                let handle =
+                    scope.spawn(move || render::within(frame, || job.run(worker, facts, texts)));
+                loop {
+                    match receiver.recv_timeout(LOOK_FOR_END) {
+                        Ok(line) => {
+                            for line in lines_of(&line) {
+                                progress.step(&line);
+                                heard.push(line);
+                            }
+                        }
+                        Err(RecvTimeoutError::Timeout) if !handle.is_finished() => {}
+                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                    }
+                }
+                handle.join().ok()
+            });
+            context.listen(None);
+        })
+        .map_err(|error| asking(&error))?;
+        let Some(worked) = ended else {
+            return Err(Failure::new(
+                FailureKind::Failed,
+                Explanation {
+                    code: "wizard.work",
+                    what: "the work was not done".into(),
+                    place: page.title,
+                    why: "it ended before it could say why".into(),
+                    mend: "this is a fault of edgecert: please report it".into(),
+                },
+            ));
+        };
+        Ok(worked.map(|(lines, effect)| {
+            heard.extend(lines);
+            self.note(effect);
+            self.shown.insert(step, heard);
+        }))
+    }
+
+    fn note(&mut self, effect: Effect) {
+        let done = &mut self.done;
+        match effect {
+            Effect::Nothing => {}
+            Effect::Made(here) => {
+                done.changed |= here.config_changed || here.csr_written || here.made.new;
+                done.made = Some(*here);
+            }
+            Effect::Ended(outcome) => {
+                done.changed |= outcome.changed;
+                done.last = Some(outcome);
+            }
+            Effect::Imported(certificate, number, outcome) => {
+                done.changed |= outcome.changed;
+                done.imported = Some((certificate, number));
+                done.last = Some(outcome);
+            }
+            Effect::Assigned(outcome) => {
+                done.changed |= outcome.changed;
+                done.assigned = true;
+                done.last = Some(outcome);
+            }
+        }
+    }
+
+    fn job(&self, step: Step) -> Result<Job, Failure> {
+        let file = || {
+            intent::text(&self.answers, "import", "file")
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Ok(match step {
+            Step::Making => Job::Make(Box::new(self.view().intent())),
+            Step::Sent => Job::Renew(self.which()?, false),
+            Step::Cancelled => Job::Cancel(self.pending_id().unwrap_or_default()),
+            Step::Comparison => Job::Compare(file()),
+            Step::Verdict => Job::Import(file()),
+            Step::AssignPlan => Job::Assign(self.which()?, true),
+            Step::Live => Job::Assign(self.which()?, false),
+            Step::RenewPlan => Job::Renew(self.which()?, true),
+            Step::Renewed => Job::Renew(self.which()?, false),
+            Step::Checked
+            | Step::Tasks
+            | Step::Which
+            | Step::Certificate
+            | Step::Uses
+            | Step::Issuer
+            | Step::Roots
+            | Step::RequestFile
+            | Step::Template
+            | Step::Key
+            | Step::Organization
+            | Step::Location
+            | Step::Fqdn
+            | Step::Names
+            | Step::SipDomains
+            | Step::XmppDomains
+            | Step::Components
+            | Step::FurtherNames
+            | Step::Summary
+            | Step::Csr
+            | Step::Pending
+            | Step::PendingShown
+            | Step::Import
+            | Step::Next => Job::Check,
+        })
+    }
+}
+
+/// Work, with all that it needs.
+#[derive(Debug)]
+enum Job {
+    Make(Box<Intent>),
+    Cancel(String),
+    Compare(String),
+    Import(String),
+    Assign(Slug, bool),
+    Renew(Slug, bool),
+    Check,
+}
+
+impl Job {
+    fn run(&self, context: &mut Context, facts: &Facts, texts: &Texts) -> Worked {
+        match self {
+            Job::Make(intent) => {
+                let here = work::make_request(context, facts, texts, intent)?;
+                let lines = here
+                    .made
+                    .notes
+                    .iter()
+                    .flat_map(|finding| lines_of(&render::finding(finding)))
+                    .collect();
+                Ok((lines, Effect::Made(Box::new(here))))
+            }
+            Job::Cancel(id) => {
+                let outcome = ledger::cancel(&CancelArgs::of(id), context)?;
+                Ok((outcome_lines(&outcome), Effect::Ended(outcome)))
+            }
+            Job::Compare(file) => {
+                let (_, _, _, outcome) = work::take(context, file, true)?;
+                Ok((outcome_lines(&outcome), Effect::Nothing))
+            }
+            Job::Import(file) => {
+                let (certificate, number, _, outcome) = work::take(context, file, false)?;
+                let mut lines = lines_of(&outcome.text);
+                let verdict = work::judge(context, &certificate, number)?;
+                lines.push(String::new());
+                lines.extend(outcome_lines(&verdict));
+                Ok((lines, Effect::Imported(certificate, number, outcome)))
+            }
+            Job::Assign(certificate, dry_run) => {
+                let outcome = assign::assign_one(context, certificate, *dry_run)?;
+                let lines = outcome_lines(&outcome);
+                Ok(match dry_run {
+                    true => (lines, Effect::Nothing),
+                    false => (lines, Effect::Assigned(outcome)),
+                })
+            }
+            Job::Renew(certificate, dry_run) => {
+                let outcome = renew::renew_one(context, certificate, *dry_run)?;
+                let lines = outcome_lines(&outcome);
+                Ok(match dry_run {
+                    true => (lines, Effect::Nothing),
+                    false => (lines, Effect::Ended(outcome)),
+                })
+            }
+            Job::Check => {
+                let outcome = check::run(check::CheckArgs::everything(), context)?;
+                let lines = outcome_lines(&outcome);
+                // How it stands is told; that it was looked at is done.
+                let outcome = Outcome {
+                    exit: None,
+                    ..outcome
+                };
+                Ok((lines, Effect::Ended(outcome)))
+            }
+        }
+    }
+}
+
+/// Nobody could be asked, or a document says nothing, or something wrong.
+pub fn asking(error: &AskError) -> Failure {
+    match error {
+        AskError::Terminal(cause) => Failure::new(
+            FailureKind::Failed,
+            Explanation {
+                code: "wizard.terminal",
+                what: "the terminal cannot be used".into(),
+                place: "terminal".into(),
+                why: cause.to_string(),
+                mend: "run `edgecert wizard` again: it goes on where it was; or give --plain, or --answers FILE"
+                    .into(),
+            },
+        ),
+        AskError::Missing { page, field } => Failure::new(
+            FailureKind::Usage,
+            Explanation {
+                code: "wizard.answer-missing",
+                what: format!("there is no answer for {page}.{field}"),
+                place: format!("answers, [{page}] {field}"),
+                why: "the page has no default that would do".into(),
+                mend: format!("write it into the answers file: [{page}], then {field} = …"),
+            },
+        ),
+        AskError::Wrong { page, field, text } => Failure::new(
+            FailureKind::Usage,
+            Explanation {
+                code: "wizard.answer-wrong",
+                what: format!("the answer for {page}.{field} is wrong"),
+                place: format!("answers, [{page}] {field}"),
+                why: text.clone(),
+                mend: format!("mend {field} below [{page}] in the answers file"),
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

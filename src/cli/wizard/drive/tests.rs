@@ -1,0 +1,187 @@
+use super::*;
+use crate::cli::Cli;
+use crate::cli::wizard::ask::scripted::replay::Replay;
+use crate::cli::wizard::messages::Language;
+use crate::cli::wizard::page::{Answer, Answers};
+use crate::cli::wizard::resume::step_at;
+use clap::{CommandFactory, FromArgMatches};
+use std::path::Path;
+
+fn context(folder: &Path) -> Context {
+    let config = folder.join("edgecert.toml");
+    let matches = Cli::command()
+        .try_get_matches_from(["edgecert", "wizard", "--config", config.to_str().unwrap()])
+        .unwrap();
+    Context::new(Cli::from_arg_matches(&matches).unwrap().global)
+}
+
+fn next(answers: &[(&'static str, Answer)]) -> Reply {
+    Reply::Next(answers.iter().cloned().collect())
+}
+
+fn back(answers: &[(&'static str, Answer)]) -> Reply {
+    Reply::Back(answers.iter().cloned().collect())
+}
+
+fn text(value: &str) -> Answer {
+    Answer::Text(value.to_owned())
+}
+
+/// Plays replies from a step on; gives how it ended, the pages, and what was answered.
+fn play(
+    folder: &Path,
+    answers: Document,
+    from: Step,
+    replies: Vec<Reply>,
+) -> (Result<(), Failure>, Replay, Document) {
+    let mut context = context(folder);
+    let facts = Facts::gather(&context).unwrap();
+    let texts = Texts::new(Language::En);
+    let keep = Keep::new(&context, &facts);
+    let mut run = Run {
+        context: &mut context,
+        facts: &facts,
+        texts: &texts,
+        answers,
+        asked: Asked::Somebody,
+        keep: Some(keep),
+        shown: BTreeMap::new(),
+        done: Done::default(),
+    };
+    let mut ask = Replay::new(replies);
+    let ended = run.walk(&mut ask, from);
+    let answers = std::mem::take(&mut run.answers);
+    (ended, ask, answers)
+}
+
+fn ids(ask: &Replay) -> Vec<&'static str> {
+    ask.pages.iter().map(|page| page.id).collect()
+}
+
+#[test]
+fn back_keeps_what_was_filled_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, ask, answers) = play(
+        folder.path(),
+        Document::new(),
+        Step::Organization,
+        vec![
+            next(&[("organization", text("Contoso"))]),
+            next(&[("country", text("US"))]),
+            back(&[("fqdn", text("not yet right"))]),
+            back(&[("country", text("DE"))]),
+            next(&[]),
+            next(&[]),
+        ],
+    );
+    assert_eq!(
+        ids(&ask),
+        [
+            "organization",
+            "location",
+            "fqdn",
+            "location",
+            "organization",
+            "location",
+            "fqdn"
+        ]
+    );
+    assert_eq!(answers["location"]["country"], text("DE"));
+    assert_eq!(answers["organization"]["organization"], text("Contoso"));
+    assert_eq!(answers["fqdn"]["fqdn"], text("not yet right"));
+}
+
+#[test]
+fn a_run_that_was_left_goes_on_at_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, _, _) = play(
+        folder.path(),
+        Document::new(),
+        Step::Tasks,
+        vec![
+            next(&[("task", Answer::Choice("new-request".into()))]),
+            next(&[]),
+            next(&[]),
+            Reply::Leave(Answers::new()),
+        ],
+    );
+    let failure = ended.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Interrupted);
+    let context = context(folder.path());
+    let facts = Facts::gather(&context).unwrap();
+    let (document, at) = Keep::new(&context, &facts).load().unwrap();
+    assert_eq!(at, "issuer");
+    let texts = Texts::new(Language::En);
+    let shown = BTreeMap::new();
+    let reached = |answers: &Document| {
+        let view = View {
+            facts: &facts,
+            answers,
+            texts: &texts,
+            shown: &shown,
+        };
+        step_at(&view, at)
+    };
+    assert_eq!(reached(&document), Step::Issuer);
+    // An answer that does not hold any more is asked again.
+    let mut wrong = document.clone();
+    wrong.insert("uses", Answers::from([("uses", Answer::Ticks(Vec::new()))]));
+    assert_eq!(reached(&wrong), Step::Uses);
+}
+
+#[test]
+fn a_whole_run_makes_the_request_and_has_no_way_back_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = Document::from([("fqdn", Answers::from([("fqdn", text("edge.contoso.com"))]))]);
+    let (ended, ask, _) = play(
+        folder.path(),
+        answers,
+        Step::Summary,
+        vec![next(&[]), back(&[]), next(&[]), next(&[]), next(&[])],
+    );
+    ended.unwrap();
+    assert_eq!(ids(&ask), ["summary", "making", "making", "csr", "next"]);
+    assert!(ask.steps.iter().any(|step| step.contains("ec256")));
+    let csr = &ask.pages[3].body;
+    assert!(
+        csr.iter()
+            .any(|line| line.contains("BEGIN CERTIFICATE REQUEST"))
+    );
+    let last = &ask.pages[4].body;
+    assert!(
+        last.iter()
+            .any(|line| line.contains("edgecert request external-edge"))
+    );
+    assert!(folder.path().join("external-edge.csr").exists());
+    let context = context(folder.path());
+    let facts = Facts::gather(&context).unwrap();
+    assert!(Keep::new(&context, &facts).load().is_none());
+    assert_eq!(facts.pending.len(), 1);
+}
+
+#[test]
+fn what_fails_is_told_on_a_page_that_leads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("reply.pem"), "nothing of use").unwrap();
+    let file = folder.path().join("reply.pem").display().to_string();
+    let answers = Document::from([
+        (
+            "tasks",
+            Answers::from([("task", Answer::Choice("import".into()))]),
+        ),
+        ("import", Answers::from([("file", text(&file))])),
+    ]);
+    let (ended, ask, _) = play(
+        folder.path(),
+        answers,
+        Step::Import,
+        vec![next(&[]), back(&[])],
+    );
+    assert_eq!(ended.unwrap_err().kind, FailureKind::Interrupted);
+    assert_eq!(ids(&ask), ["import", "failed", "import"]);
+    assert!(
+        ask.pages[1].body[0].starts_with("error:"),
+        "{:?}",
+        ask.pages[1].body
+    );
+}

@@ -1,0 +1,584 @@
+//! The pages as one pure sequence: what is known and what was answered give the order of the steps, each page, and what
+//! is wrong with an answer.
+//!
+//! Nothing here asks anybody or does anything; [`super::drive`] does.
+
+pub use summary::wanted_of;
+
+mod edge;
+mod names;
+mod second;
+mod summary;
+mod task;
+
+use super::answers::Document;
+use super::facts::Facts;
+use super::intent::{self, Intent};
+use super::messages::Texts;
+use super::page::{Answers, Choice, Field, FieldId, FieldKind, Mistake, Page, Tick};
+use crate::explain::{nearest, printable};
+use console::measure_text_width;
+use std::collections::BTreeMap;
+
+/// Columns of a page's lines: what is left of 80 within a frame.
+pub const WIDTH: usize = 74;
+
+/// A page of a walk, in the order in which they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the pages' own names
+pub enum Step {
+    Tasks,
+    Which,
+    Certificate,
+    Uses,
+    Issuer,
+    Roots,
+    RequestFile,
+    Template,
+    Key,
+    Organization,
+    Location,
+    Fqdn,
+    Names,
+    SipDomains,
+    XmppDomains,
+    Components,
+    FurtherNames,
+    Summary,
+    Making,
+    Csr,
+    Sent,
+    Pending,
+    PendingShown,
+    Cancelled,
+    Import,
+    Comparison,
+    Verdict,
+    AssignPlan,
+    Live,
+    RenewPlan,
+    Renewed,
+    Checked,
+    Next,
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A new request.
+    NewRequest,
+    /// A look at one that waits.
+    Resume,
+    /// A reply.
+    Import,
+    /// Onto the gateways.
+    Assign,
+    /// Everything deployed.
+    Check,
+    /// The next request.
+    Renew,
+}
+
+impl Task {
+    /// All, in the order of a certificate's life.
+    pub const ALL: [Task; 6] = [
+        Task::NewRequest,
+        Task::Resume,
+        Task::Import,
+        Task::Assign,
+        Task::Check,
+        Task::Renew,
+    ];
+
+    /// The word in an answers file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Task::NewRequest => "new-request",
+            Task::Resume => "resume",
+            Task::Import => "import",
+            Task::Assign => "assign",
+            Task::Check => "check",
+            Task::Renew => "renew",
+        }
+    }
+
+    /// The task of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.word() == word)
+    }
+}
+
+impl Step {
+    /// The page's name.
+    pub fn id(self) -> &'static str {
+        match self {
+            Step::Tasks => "tasks",
+            Step::Which => "which",
+            Step::Certificate => "certificate",
+            Step::Uses => "uses",
+            Step::Issuer => "issuer",
+            Step::Roots => "roots",
+            Step::RequestFile => "request-file",
+            Step::Template => "template",
+            Step::Key => "key",
+            Step::Organization => "organization",
+            Step::Location => "location",
+            Step::Fqdn => "fqdn",
+            Step::Names => "names",
+            Step::SipDomains => "sip-domains",
+            Step::XmppDomains => "xmpp-domains",
+            Step::Components => "components",
+            Step::FurtherNames => "further-names",
+            Step::Summary => "summary",
+            Step::Making => "making",
+            Step::Csr => "csr",
+            Step::Sent => "sent",
+            Step::Pending => "pending",
+            Step::PendingShown => "pending-shown",
+            Step::Cancelled => "cancelled",
+            Step::Import => "import",
+            Step::Comparison => "comparison",
+            Step::Verdict => "verdict",
+            Step::AssignPlan => "assign-plan",
+            Step::Live => "live",
+            Step::RenewPlan => "renew-plan",
+            Step::Renewed => "renewed",
+            Step::Checked => "checked",
+            Step::Next => "next",
+        }
+    }
+
+    /// Whether work is done before the page is shown: what it shows is the outcome.
+    pub fn works(self) -> bool {
+        matches!(
+            self,
+            Step::Making
+                | Step::Sent
+                | Step::Cancelled
+                | Step::Comparison
+                | Step::Verdict
+                | Step::AssignPlan
+                | Step::Live
+                | Step::RenewPlan
+                | Step::Renewed
+                | Step::Checked
+        )
+    }
+
+    /// Whether that work changes something: there is no way back over it.
+    pub fn changes(self) -> bool {
+        matches!(
+            self,
+            Step::Making
+                | Step::Sent
+                | Step::Cancelled
+                | Step::Verdict
+                | Step::Live
+                | Step::Renewed
+        )
+    }
+}
+
+/// What the pages are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What was known at the beginning.
+    pub facts: &'a Facts,
+    /// What was answered.
+    pub answers: &'a Document,
+    /// The language.
+    pub texts: &'a Texts,
+    /// What the work has brought, by step.
+    pub shown: &'a BTreeMap<Step, Vec<String>>,
+}
+
+impl View<'_> {
+    /// What is being done.
+    pub fn task(&self) -> Task {
+        intent::text(self.answers, "tasks", "task")
+            .and_then(Task::from_word)
+            .unwrap_or_else(|| task::offered(self.facts))
+    }
+
+    /// What the answers come to.
+    pub fn intent(&self) -> Intent {
+        Intent::of(self.facts, self.answers)
+    }
+
+    /// The steps of the walk, as far as is known.
+    pub fn order(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Tasks];
+        match self.task() {
+            Task::NewRequest => self.new_request(&mut steps),
+            Task::Resume => {
+                if self.facts.pending.len() > 1 {
+                    steps.push(Step::Pending);
+                }
+                steps.push(Step::PendingShown);
+                match intent::text(self.answers, "pending-shown", "action") {
+                    Some(second::CANCEL) => steps.push(Step::Cancelled),
+                    Some(second::IMPORT) => self.import(&mut steps),
+                    Some(_) | None => steps.push(Step::Next),
+                }
+            }
+            Task::Import => self.import(&mut steps),
+            Task::Assign => {
+                if self.facts.assignable().len() > 1 {
+                    steps.push(Step::Which);
+                }
+                steps.extend([Step::AssignPlan, Step::Live, Step::Next]);
+            }
+            Task::Check => steps.push(Step::Checked),
+            Task::Renew => {
+                if self.facts.certificates().len() > 1 {
+                    steps.push(Step::Which);
+                }
+                steps.extend([Step::RenewPlan, Step::Renewed]);
+            }
+        }
+        steps
+    }
+
+    fn new_request(&self, steps: &mut Vec<Step>) {
+        let intent = self.intent();
+        let all = [
+            (Step::Certificate, true),
+            (Step::Uses, !intent.is_internal() || self.is_external_page()),
+            (Step::Issuer, true),
+            (Step::Roots, intent.has_roots()),
+            (Step::RequestFile, true),
+            (Step::Template, intent.has_template()),
+            (Step::Key, true),
+            (Step::Organization, true),
+            (Step::Location, true),
+            (Step::Fqdn, true),
+            (Step::Names, true),
+            (Step::SipDomains, intent.has_sip()),
+            (Step::XmppDomains, intent.has_xmpp()),
+            (
+                Step::Components,
+                intent.uses.contains(&crate::names::Use::XmppS2s),
+            ),
+            (Step::FurtherNames, true),
+            (Step::Summary, true),
+            (Step::Making, true),
+            (Step::Csr, true),
+            (Step::Sent, intent.submit),
+            (Step::Next, true),
+        ];
+        steps.extend(
+            all.iter()
+                .filter(|(_, shown)| *shown)
+                .map(|(step, _)| *step),
+        );
+    }
+
+    /// Whether the uses are asked for although none is chosen yet.
+    fn is_external_page(&self) -> bool {
+        let intent = self.intent();
+        intent.uses.is_empty() && intent.certificate.as_str() != intent::INTERNAL
+    }
+
+    fn import(&self, steps: &mut Vec<Step>) {
+        steps.extend([Step::Import, Step::Comparison, Step::Verdict]);
+        let assigns = intent::yes(self.answers, "verdict", "assign").unwrap_or(true);
+        if self.facts.deployment().is_some() && assigns {
+            steps.extend([Step::AssignPlan, Step::Live]);
+        }
+        steps.push(Step::Next);
+    }
+
+    /// The page of a step.
+    pub fn page(&self, step: Step) -> Page {
+        let order = self.order();
+        let mut page = self.bare(step.id());
+        page.number = order
+            .iter()
+            .position(|one| *one == step)
+            .map_or(order.len(), |at| at + 1);
+        page.of = order.len().max(page.number);
+        match step {
+            Step::Tasks => task::fill(self, &mut page),
+            Step::Which => task::fill_which(self, &mut page),
+            Step::Certificate
+            | Step::Uses
+            | Step::Issuer
+            | Step::Roots
+            | Step::RequestFile
+            | Step::Template
+            | Step::Key
+            | Step::Organization
+            | Step::Location => edge::fill(self, step, &mut page),
+            Step::Fqdn
+            | Step::Names
+            | Step::SipDomains
+            | Step::XmppDomains
+            | Step::Components
+            | Step::FurtherNames => names::fill(self, step, &mut page),
+            Step::Summary => page.body = summary::lines(self),
+            Step::Making
+            | Step::Csr
+            | Step::Sent
+            | Step::Pending
+            | Step::PendingShown
+            | Step::Cancelled
+            | Step::Import
+            | Step::Comparison
+            | Step::Verdict
+            | Step::AssignPlan
+            | Step::Live
+            | Step::RenewPlan
+            | Step::Renewed
+            | Step::Checked
+            | Step::Next => second::fill(self, step, &mut page),
+        }
+        page
+    }
+
+    /// What is wrong with the answers of a step's page.
+    pub fn check(&self, step: Step, answers: &Answers) -> Vec<Mistake> {
+        let mut all = self.answers.clone();
+        all.insert(step.id(), answers.clone());
+        let after = View {
+            answers: &all,
+            ..*self
+        };
+        let mut mistakes = unknown_choices(self, &after.page(step), answers);
+        if !mistakes.is_empty() {
+            return mistakes;
+        }
+        match step {
+            Step::Tasks => task::check(&after, &mut mistakes),
+            Step::Certificate
+            | Step::Uses
+            | Step::Issuer
+            | Step::Roots
+            | Step::RequestFile
+            | Step::Template
+            | Step::Key
+            | Step::Organization
+            | Step::Location => edge::check(&after, step, &mut mistakes),
+            Step::Fqdn
+            | Step::SipDomains
+            | Step::XmppDomains
+            | Step::Components
+            | Step::FurtherNames => names::check(&after, step, &mut mistakes),
+            Step::Import => second::check_import(&after, &mut mistakes),
+            Step::Which
+            | Step::Names
+            | Step::Summary
+            | Step::Making
+            | Step::Csr
+            | Step::Sent
+            | Step::Pending
+            | Step::PendingShown
+            | Step::Cancelled
+            | Step::Comparison
+            | Step::Verdict
+            | Step::AssignPlan
+            | Step::Live
+            | Step::RenewPlan
+            | Step::Renewed
+            | Step::Checked
+            | Step::Next => {}
+        }
+        mistakes
+    }
+
+    /// A page with its own texts and nothing else.
+    pub fn bare(&self, id: &'static str) -> Page {
+        Page {
+            id,
+            walk: self.walk_title(),
+            number: 1,
+            of: 1,
+            title: self.texts.word(&format!("{id}.title")),
+            intro: self.texts.word(&format!("{id}.intro")),
+            help: self.texts.word(&format!("{id}.help")),
+            body: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    fn walk_title(&self) -> String {
+        if !self.answers.contains_key("tasks") {
+            return self.texts.word("walk.begin");
+        }
+        match self.task() {
+            Task::NewRequest => self.texts.word("walk.new-request"),
+            Task::Resume => self.texts.word("walk.resume"),
+            Task::Import => self.texts.word("walk.import"),
+            Task::Assign => self.texts.word("walk.assign"),
+            Task::Check => self.texts.word("walk.check"),
+            Task::Renew => self.texts.word("walk.renew"),
+        }
+    }
+
+    fn field(&self, page: &'static str, id: FieldId, kind: FieldKind) -> Field {
+        Field {
+            id,
+            label: self.texts.word(&format!("{page}.{id}.label")),
+            hint: self.texts.word(&format!("{page}.{id}.hint")),
+            kind,
+        }
+    }
+
+    /// A line of text; what was typed there before stands there again, right or wrong.
+    fn text_field(&self, page: &'static str, id: FieldId, offered: impl Into<String>) -> Field {
+        let typed = intent::text(self.answers, page, id);
+        let value = typed.map_or_else(|| offered.into(), str::to_owned);
+        self.field(page, id, FieldKind::Text { value })
+    }
+
+    /// One of several; the chosen one is the one answered, where it is among them.
+    fn choice_field(
+        &self,
+        page: &'static str,
+        id: FieldId,
+        options: Vec<Choice>,
+        offered: &str,
+    ) -> Field {
+        let there = |word: &str| options.iter().any(|one| one.id == word);
+        let chosen = intent::text(self.answers, page, id)
+            .filter(|word| there(word))
+            .or_else(|| Some(offered).filter(|word| there(word)))
+            .or_else(|| options.first().map(|one| one.id.as_str()))
+            .unwrap_or_default()
+            .to_owned();
+        self.field(page, id, FieldKind::Choice { options, chosen })
+    }
+
+    fn yes_field(&self, page: &'static str, id: FieldId, offered: bool) -> Field {
+        let value = intent::yes(self.answers, page, id).unwrap_or(offered);
+        self.field(page, id, FieldKind::YesNo { value })
+    }
+
+    /// Things to tick: what was ticked before, and what is offered beside it.
+    fn ticks_field(
+        &self,
+        page: &'static str,
+        id: FieldId,
+        offered: Vec<Tick>,
+        add: Option<String>,
+    ) -> Field {
+        let items = match intent::ticks(self.answers, page, id) {
+            None => offered,
+            Some(ticked) => {
+                let mut items = offered;
+                for item in &mut items {
+                    item.ticked = ticked.contains(&item.value);
+                }
+                for value in ticked {
+                    if !items.iter().any(|item| item.value == *value) {
+                        items.push(Tick {
+                            value: value.clone(),
+                            note: names::note(self, page, value),
+                            ticked: true,
+                        });
+                    }
+                }
+                items
+            }
+        };
+        self.field(page, id, FieldKind::Ticks { items, add })
+    }
+}
+
+/// Chosen words that are none of those offered: only an answers file can hold them.
+fn unknown_choices(view: &View<'_>, page: &Page, answers: &Answers) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for field in &page.fields {
+        let Some(super::page::Answer::Choice(word)) = answers.get(field.id) else {
+            continue;
+        };
+        let FieldKind::Choice { options, .. } = &field.kind else {
+            continue;
+        };
+        if options.iter().any(|one| one.id == *word) {
+            continue;
+        }
+        let known: Vec<&str> = options.iter().map(|one| one.id.as_str()).collect();
+        let near = nearest(word, known.iter().copied());
+        mistakes.push(Mistake {
+            field: field.id,
+            text: view.texts.say(
+                "wrong.choice",
+                &[
+                    ("word", &printable(word)),
+                    (
+                        "known",
+                        &near.map_or_else(|| known.join(", "), str::to_owned),
+                    ),
+                ],
+            ),
+        });
+    }
+    mistakes
+}
+
+/// Two columns; the right one goes below where it does not fit.
+fn pair(left: &str, right: &str, column: usize) -> Vec<String> {
+    let width = measure_text_width(left);
+    let head = if width < column {
+        format!("{left}{}", " ".repeat(column - width))
+    } else {
+        format!("{left}  ")
+    };
+    if right.is_empty() {
+        return vec![left.to_owned()];
+    }
+    if measure_text_width(&head) + measure_text_width(right) <= WIDTH {
+        return vec![format!("{head}{right}")];
+    }
+    if width < column {
+        return fit(&head, right);
+    }
+    let mut lines = vec![left.to_owned()];
+    lines.extend(fit(&" ".repeat(column), right));
+    lines
+}
+
+/// A text below its head, broken to the width of a page.
+pub fn fit(head: &str, text: &str) -> Vec<String> {
+    crate::cli::render::hanging_within(head, text, WIDTH)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a command says, for a page: without colours, each line broken below its own indent.
+pub fn lines_of(text: &str) -> Vec<String> {
+    let plain = console::strip_ansi_codes(text);
+    let mut lines = Vec::new();
+    for line in plain.lines() {
+        let line = line.trim_end();
+        if measure_text_width(line) <= WIDTH {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let body = line.trim_start();
+        let indent = line.len() - body.len();
+        let broken = fit(&" ".repeat(indent + 2), body);
+        for (number, one) in broken.into_iter().enumerate() {
+            // The first line stands where it stood.
+            let cut = if number == 0 { one.get(2..) } else { None };
+            lines.push(cut.map_or(one.clone(), str::to_owned));
+        }
+    }
+    lines
+}
+
+/// A paragraph of our own, broken to the width.
+fn paragraph(lines: &mut Vec<String>, text: &str) {
+    for line in text.lines() {
+        if line.is_empty() {
+            lines.push(String::new());
+        } else {
+            let body = line.trim_start();
+            lines.extend(fit(&" ".repeat(line.len() - body.len()), body));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,439 @@
+use super::*;
+use crate::cli::deployment_file::DeploymentFile;
+use crate::cli::wizard::answers::{PAGES, offered};
+use crate::cli::wizard::facts::Look;
+use crate::cli::wizard::messages::Language;
+use crate::cli::wizard::page::Answer;
+use crate::deployment::Deployment;
+use crate::names::Slug;
+use crate::request::IssuerProfile;
+use std::path::{Path, PathBuf};
+use time::macros::datetime;
+
+/// A disk with one file on it and no profile.
+struct Disk(&'static str);
+
+impl Look for Disk {
+    fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        path.ends_with(self.0).then(|| b"not a csr".to_vec())
+    }
+
+    fn profile(&self, _: &Path) -> Result<IssuerProfile, String> {
+        Err("it has 2 mistakes".to_owned())
+    }
+}
+
+fn empty() -> Facts {
+    Facts::empty(
+        PathBuf::from("/srv/edge/edgecert.toml"),
+        Slug::parse("external-edge").unwrap(),
+        datetime!(2026-11-21 12:00 UTC),
+        Box::new(Disk("there.csr")),
+    )
+}
+
+fn deployed(text: &str) -> Facts {
+    let path = PathBuf::from("/srv/edge/edgecert.toml");
+    let deployment = Deployment::parse(text, &path).unwrap();
+    Facts {
+        file: Some(DeploymentFile {
+            path,
+            text: text.to_owned(),
+            deployment,
+        }),
+        ..empty()
+    }
+}
+
+const EXAMPLE: &str = include_str!("../../../../fixtures/deployments/example.toml");
+
+fn text(value: &str) -> Answer {
+    Answer::Text(value.to_owned())
+}
+
+fn choice(value: &str) -> Answer {
+    Answer::Choice(value.to_owned())
+}
+
+fn list(values: &[&str]) -> Answer {
+    Answer::Ticks(values.iter().map(|one| (*one).to_owned()).collect())
+}
+
+fn answers(all: &[(&'static str, FieldId, Answer)]) -> Document {
+    let mut document = Document::new();
+    for (page, field, answer) in all {
+        document
+            .entry(page)
+            .or_default()
+            .insert(field, answer.clone());
+    }
+    document
+}
+
+/// Calls with a view in each language.
+fn views(facts: &Facts, document: &Document, mut look: impl FnMut(&View<'_>)) {
+    for language in [Language::En, Language::Ko] {
+        let texts = Texts::new(language);
+        look(&View {
+            facts,
+            answers: document,
+            texts: &texts,
+            shown: &BTreeMap::new(),
+        });
+    }
+}
+
+fn order(facts: &Facts, document: &Document) -> Vec<&'static str> {
+    let mut ids = Vec::new();
+    views(facts, document, |view| {
+        ids = view.order().into_iter().map(Step::id).collect();
+    });
+    ids
+}
+
+#[test]
+fn pages_that_have_nothing_to_ask_are_passed_over() {
+    let facts = empty();
+    let whole = order(&facts, &Document::new());
+    assert_eq!(
+        whole,
+        [
+            "tasks",
+            "certificate",
+            "uses",
+            "issuer",
+            "request-file",
+            "key",
+            "organization",
+            "location",
+            "fqdn",
+            "names",
+            "sip-domains",
+            "xmpp-domains",
+            "components",
+            "further-names",
+            "summary",
+            "making",
+            "csr",
+            "next"
+        ]
+    );
+    for (given, gone, come) in [
+        (
+            ("certificate", "certificate", choice("internal-edge")),
+            &["uses", "sip-domains", "xmpp-domains", "components"][..],
+            &[][..],
+        ),
+        (
+            ("uses", "uses", list(&["sip-edge"])),
+            &["xmpp-domains", "components"],
+            &[],
+        ),
+        (
+            ("uses", "uses", list(&["xmpp-c2s"])),
+            &["sip-domains", "components"],
+            &[],
+        ),
+        (
+            ("issuer", "profile", choice("private-xmpp")),
+            &["template"],
+            &["roots"],
+        ),
+    ] {
+        let now = order(&facts, &answers(std::slice::from_ref(&given)));
+        for page in gone {
+            assert!(!now.contains(page), "{given:?}: {page}");
+        }
+        for page in come {
+            assert!(now.contains(page), "{given:?}: {page}");
+        }
+    }
+    let declined = answers(&[
+        ("tasks", "task", choice("import")),
+        ("verdict", "assign", Answer::YesNo(false)),
+    ]);
+    assert_eq!(
+        order(&deployed(EXAMPLE), &declined),
+        ["tasks", "import", "comparison", "verdict", "next"]
+    );
+}
+
+#[test]
+fn every_wrong_answer_is_explained_where_it_was_given() {
+    let long_label = format!("{}.com", "a".repeat(64));
+    let long_name = format!("{}com", "abcdefg.".repeat(32));
+    let many: Vec<String> = (0..14).map(|number| format!("d{number}.com")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let fqdn = ("fqdn", "fqdn", text("edge.contoso.com"));
+    for (step, field, wrong, words) in [
+        (Step::Tasks, "task", choice("assign"), "import"),
+        (Step::Tasks, "task", choice("resume"), "request"),
+        (Step::Tasks, "task", choice("new-reqest"), "new-request"),
+        (Step::Uses, "uses", list(&[]), "use"),
+        (Step::Uses, "uses", list(&["sip"]), "sip-edge"),
+        (Step::Issuer, "profile", choice("public"), "public-dv"),
+        (Step::RequestFile, "file", text("there.csr"), "there.csr"),
+        (Step::RequestFile, "file", text(""), ".csr"),
+        (Step::Key, "key-type", choice("ed25519"), "ed25519"),
+        (
+            Step::Organization,
+            "organization",
+            text(&"x".repeat(65)),
+            "64",
+        ),
+        (
+            Step::Organization,
+            "organizational-unit",
+            text("IT"),
+            "7.1.2.7.4",
+        ),
+        (Step::Location, "country", text("KOR"), "KR"),
+        (Step::Location, "state", text(&"x".repeat(129)), "128"),
+        (Step::Fqdn, "fqdn", text(""), "contoso.com"),
+        (Step::Fqdn, "fqdn", text("edge"), "edge.contoso.com"),
+        (Step::Fqdn, "fqdn", text(&long_label), "63"),
+        (Step::Fqdn, "fqdn", text(&long_name), "253"),
+        (Step::Fqdn, "fqdn", text("192.0.2.1"), "ip:192.0.2.1"),
+        (Step::SipDomains, "sip-domains", list(&[]), "sip-edge"),
+        (
+            Step::SipDomains,
+            "sip-domains",
+            list(&["*.contoso.com"]),
+            "5922",
+        ),
+        (
+            Step::SipDomains,
+            "sip-domains",
+            list(&["\u{301}a.com"]),
+            "\u{301}a.com",
+        ),
+        (Step::SipDomains, "sip-domains", list(&many), "25"),
+        (
+            Step::XmppDomains,
+            "xmpp-domains",
+            list(&["*.contoso.com"]),
+            "*.",
+        ),
+        (
+            Step::Components,
+            "components",
+            list(&["a_b.contoso.com"]),
+            "srv:_xmpp-server",
+        ),
+        (
+            Step::FurtherNames,
+            "san",
+            list(&["dns:*.contoso.com"]),
+            "5922",
+        ),
+        (
+            Step::FurtherNames,
+            "san",
+            list(&["xmpp:contoso.com"]),
+            "dns:",
+        ),
+        (
+            Step::FurtherNames,
+            "san",
+            list(&["dsn:contoso.com"]),
+            "dns: srv:",
+        ),
+        (Step::Import, "file", text("gone.pem"), "gone.pem"),
+    ] {
+        let facts = empty();
+        let document = answers(std::slice::from_ref(&fqdn));
+        views(&facts, &document, |view| {
+            let mut given = offered(&view.page(step));
+            given.insert(field, wrong.clone());
+            let mistakes = view.check(step, &given);
+            let first = mistakes
+                .first()
+                .unwrap_or_else(|| panic!("{wrong:?} is taken"));
+            assert_eq!(first.field, field, "{first:?}");
+            // Words for people are in one language, names and numbers in both.
+            if words.chars().any(|c| !c.is_ascii_lowercase()) || view.texts.word("ask.yes") == "yes"
+            {
+                assert!(first.text.contains(words), "{words}: {first:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn own_profiles_and_programs_that_cannot_be_used_are_refused() {
+    let facts = empty();
+    views(&facts, &Document::new(), |view| {
+        let mut given = offered(&view.page(Step::Issuer));
+        given.insert("profile", choice("own"));
+        assert_eq!(view.check(Step::Issuer, &given)[0].field, "profile-file");
+        given.insert("profile-file", text("mine.toml"));
+        let told = view.check(Step::Issuer, &given);
+        assert!(told[0].text.contains("2 mistakes"), "{told:?}");
+        given.insert("profile", choice("public-dv"));
+        given.insert("send", choice("submit"));
+        assert_eq!(view.check(Step::Issuer, &given)[0].field, "send");
+    });
+}
+
+#[test]
+fn what_was_filled_in_stands_there_again_even_when_it_is_wrong() {
+    let facts = deployed(EXAMPLE);
+    let document = answers(&[
+        ("fqdn", "fqdn", text("not a name")),
+        (
+            "sip-domains",
+            "sip-domains",
+            list(&["new.example", "*.wrong"]),
+        ),
+        ("location", "country", text("KOREA")),
+    ]);
+    views(&facts, &document, |view| {
+        assert_eq!(offered(&view.page(Step::Fqdn))["fqdn"], text("not a name"));
+        let ticked = &offered(&view.page(Step::SipDomains))["sip-domains"];
+        assert_eq!(*ticked, list(&["new.example", "*.wrong"]));
+        assert_eq!(
+            offered(&view.page(Step::Location))["country"],
+            text("KOREA")
+        );
+    });
+}
+
+#[test]
+fn defaults_come_from_the_deployment() {
+    let facts = deployed(EXAMPLE);
+    views(&facts, &Document::new(), |view| {
+        let intent = view.intent();
+        assert_eq!(intent.fqdn.unwrap().as_str(), "edge.contoso.com");
+        assert_eq!(intent.sip_domains.len(), 2);
+        assert_eq!(intent.friendly_name, "Contoso external edge");
+        let (text, _) = view.intent().compose(view.facts).unwrap();
+        assert_eq!(text, EXAMPLE, "nothing was answered, nothing changes");
+    });
+}
+
+#[test]
+fn only_what_was_answered_changes_in_the_deployment() {
+    let facts = deployed(EXAMPLE);
+    let document = answers(&[
+        ("location", "locality", text("Seattle")),
+        ("key", "friendly-name", text("Edge")),
+    ]);
+    views(&facts, &document, |view| {
+        let (text, _) = view.intent().compose(view.facts).unwrap();
+        let changed: Vec<_> = EXAMPLE
+            .lines()
+            .zip(text.lines())
+            .filter(|(old, new)| old != new)
+            .collect();
+        assert_eq!(changed.len(), 2, "{changed:?}");
+        assert_eq!(EXAMPLE.lines().count(), text.lines().count());
+    });
+}
+
+#[test]
+fn a_first_answer_makes_a_whole_deployment() {
+    for (profile, certificate) in [
+        ("public-dv", "external-edge"),
+        ("private-xmpp", "external-edge"),
+        ("private-xmpp", "internal-edge"),
+    ] {
+        let facts = empty();
+        let document = answers(&[
+            ("certificate", "certificate", choice(certificate)),
+            ("issuer", "profile", choice(profile)),
+            ("fqdn", "fqdn", text("edge.contoso.com")),
+        ]);
+        views(&facts, &document, |view| {
+            let (_, deployment) = view.intent().compose(view.facts).unwrap();
+            assert_eq!(deployment.certificates.len(), 1);
+            assert_eq!(deployment.certificates[0].name.as_str(), certificate);
+            let wanted = wanted_of(&deployment, &view.intent()).unwrap();
+            assert_eq!(wanted.spec.profile.name, profile);
+            assert_eq!(deployment.issuers.len(), 1, "{:?}", deployment.issuers);
+        });
+    }
+}
+
+#[test]
+fn every_page_fits_a_terminal_of_80_columns_in_both_languages() {
+    let fqdn = ("fqdn", "fqdn", text("edge.contoso.com"));
+    for facts in [empty(), deployed(EXAMPLE)] {
+        for task in Task::ALL {
+            for profile in IssuerProfile::names() {
+                let document = answers(&[
+                    ("tasks", "task", choice(task.word())),
+                    ("issuer", "profile", choice(profile)),
+                    ("organization", "organizational-unit", text("Messaging")),
+                    fqdn.clone(),
+                ]);
+                views(&facts, &document, |view| {
+                    for step in view.order() {
+                        fits(&view.page(step));
+                    }
+                });
+            }
+        }
+    }
+    views(&empty(), &Document::new(), |view| {
+        for page in PAGES {
+            fits(&view.bare(page.id));
+        }
+    });
+}
+
+fn fits(page: &Page) {
+    let narrow = |line: &str, most: usize| {
+        let width = measure_text_width(line);
+        assert!(width <= most, "{}: {width} columns: {line}", page.id);
+    };
+    // Head, frame, number and walk stand in one line with the title.
+    narrow(&page.title, 40);
+    narrow(&page.walk, 20);
+    for text in [&page.intro, &page.help] {
+        for line in fit("", text) {
+            narrow(&line, WIDTH);
+        }
+    }
+    for line in &page.body {
+        narrow(line, 80);
+    }
+    for field in &page.fields {
+        narrow(&format!("{}  {}", field.label, field.hint), WIDTH);
+        match &field.kind {
+            // A profile's own description is cut by the screen.
+            FieldKind::Choice { .. } if field.id == "profile" => {}
+            FieldKind::Choice { options, .. } => {
+                for one in options {
+                    narrow(&format!("(x) {}  {}", one.label, one.note), WIDTH);
+                }
+            }
+            FieldKind::Ticks { items, add } => {
+                for one in items {
+                    narrow(&format!("[x] {}  {}", one.value, one.note), WIDTH);
+                }
+                narrow(add.as_deref().unwrap_or_default(), WIDTH);
+            }
+            FieldKind::Text { .. } | FieldKind::YesNo { .. } => {}
+        }
+    }
+}
+
+#[test]
+fn every_page_has_its_names_in_the_catalogue() {
+    views(&deployed(EXAMPLE), &Document::new(), |view| {
+        for task in Task::ALL {
+            let document = answers(&[("tasks", "task", choice(task.word()))]);
+            let view = View {
+                answers: &document,
+                ..*view
+            };
+            for step in view.order() {
+                let page = view.page(step);
+                let names = PAGES.iter().find(|one| one.id == page.id).unwrap();
+                for field in &page.fields {
+                    assert!(names.fields.iter().any(|(id, _)| *id == field.id));
+                }
+            }
+        }
+    });
+}
