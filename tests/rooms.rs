@@ -27,7 +27,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probe", &["names", "wire", "x509"]),
     ("request", &["names", "findings", "x509", "deployment"]),
     ("import", &["names", "findings", "x509"]),
-    ("verify", &["names", "findings", "x509", "deployment"]),
+    (
+        "verify",
+        &["names", "findings", "x509", "deployment", "federation"],
+    ),
     ("store", &["names", "x509"]),
     (
         "assign",

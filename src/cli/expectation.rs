@@ -14,7 +14,7 @@ use crate::names::plan::{PlanError, plan_names};
 use crate::names::{Identifier, NameForm, Use};
 use crate::request::IssuerProfile;
 use crate::verify::expect::wanted_names;
-use crate::verify::{Expectation, TrustSet, Wanted};
+use crate::verify::{Expectation, Peer, PeerRoots, TrustSet, Wanted};
 use crate::x509::KeyPurpose;
 use time::OffsetDateTime;
 
@@ -31,6 +31,8 @@ pub struct ForCertificate {
     pub renew_at: f64,
     /// Whether it is shown to SIP peers that verify clients: a SIP edge whose issuer grants clientAuth.
     pub proves_sip: bool,
+    /// The XMPP partners that will meet it; none without the use xmpp-s2s.
+    pub partners: Vec<Peer>,
     /// The moment of judgement.
     pub at: OffsetDateTime,
 }
@@ -44,6 +46,7 @@ impl ForCertificate {
             public: self.profile.public,
             sip_mutual_tls: self.proves_sip,
             warn_below: Some(LifeLeft::Share(self.renew_at)),
+            partners: &self.partners,
             ..Expectation::new(self.at)
         }
     }
@@ -69,10 +72,41 @@ pub fn for_certificate(
         renew_at: issuer.renew_at.unwrap_or(profile.renew_at),
         proves_sip: certificate.uses.contains(&Use::SipEdge)
             && profile.key_purposes.contains(&KeyPurpose::ClientAuth),
+        partners: match certificate.uses.contains(&Use::XmppS2s) {
+            true => partners(context, deployment)?,
+            false => Vec::new(),
+        },
         wanted,
         profile,
         at,
     })
+}
+
+/// The partners as the verdict meets them: by their own roots, else by the system's, if there are any.
+fn partners(context: &Context, deployment: &Deployment) -> Result<Vec<Peer>, Failure> {
+    deployment
+        .partners
+        .iter()
+        .map(|partner| {
+            let own: Vec<RootsSource> = partner
+                .roots
+                .iter()
+                .map(|path| RootsSource::Path(path.clone()))
+                .collect();
+            let roots = match own.is_empty() {
+                false => PeerRoots::Own(context.trust(&own, &deployment.base)?),
+                true => context
+                    .trust(&[RootsSource::System], &deployment.base)
+                    .map_or(PeerRoots::Unknown, PeerRoots::Assumed),
+            };
+            Ok(Peer {
+                domain: partner.domain.clone(),
+                negotiation: partner.negotiation,
+                server: partner.server,
+                roots,
+            })
+        })
+        .collect()
 }
 
 /// Why no plan can be made; where a form is refused, with the profiles that grant it.

@@ -1,6 +1,7 @@
 //! `verify`: the full verdict on a certificate of the state, or on any files in the world, part by part.
 
 mod case;
+pub mod servers;
 mod shown;
 
 use super::check::Format;
@@ -12,7 +13,7 @@ use super::{Context, expectation};
 use crate::deployment::RootsSource;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
-use crate::verify::{Expectation, Judgement, Profile, Purpose, Strictness, judge};
+use crate::verify::{Expectation, Judgement, Profile, Purpose, Strictness, forecasts, judge};
 use case::{Case, case, read_untrusted};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -30,6 +31,7 @@ Examples:
   edgecert verify external-edge/3
   edgecert verify leaf.pem --roots ca.pem --untrusted chain.pem --name dns:example.com
   edgecert verify fullchain.pem --key privkey.pem --at 2027-01-01T00:00:00Z
+  edgecert verify external-edge --matrix           each name before each server implementation
 
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
@@ -64,6 +66,9 @@ pub struct VerifyArgs {
     /// Whose rules, where RFC 5280 and the Baseline Requirements differ
     #[arg(long, value_enum, value_name = "RULES", default_value = "web-pki")]
     profile: ProfileWord,
+    /// Show what every server makes of every name, not only where it differs from the RFCs
+    #[arg(long)]
+    matrix: bool,
     /// The key that must be the leaf's
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -90,6 +95,7 @@ impl VerifyArgs {
             profile: ProfileWord::WebPki,
             key: None,
             passphrase_file: None,
+            matrix: false,
             format: Format::Table,
         }
     }
@@ -154,7 +160,9 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         public: case.hold.public,
         sip_mutual_tls: case.proves_sip,
         warn_below: case.warn_below,
+        partners: &case.partners,
     };
+    let forecasts = forecasts(&case.chain, &expectation);
     let judgement = judge_as_sent(&case, expectation);
     let findings: Vec<Finding> = case
         .damaged
@@ -176,7 +184,11 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
     let parts = parts(&report, &judgement, &case);
     let coverage = coverage(leaf, &case.hold.wanted);
     let verdict = report.verdict();
+    let servers = servers::covered(leaf, &case.hold.wanted, args.matrix);
     let shown = Shown {
+        servers: &servers,
+        forecasts: &forecasts,
+        whole_matrix: args.matrix || context.verbose(),
         case: &case,
         leaf,
         parts: &parts,
@@ -242,6 +254,8 @@ fn malformed(args: &VerifyArgs, context: &Context, case: &Case) -> Outcome {
             "path": [],
             "parts": [],
             "names": [],
+            "servers": [],
+            "partners": [],
         }),
         ..Outcome::default()
     }

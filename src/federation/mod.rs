@@ -3,7 +3,9 @@
 pub mod negotiation;
 pub mod partner;
 pub mod policy;
+pub mod server;
 
 pub use negotiation::{Method, Negotiation, Setting};
 pub use partner::{Partner, PartnerType};
 pub use policy::{Policy, Scope};
+pub use server::Server;

@@ -1,6 +1,6 @@
 //! A federated XMPP partner and its settings.
 
-use super::Negotiation;
+use super::{Negotiation, Server};
 use crate::names::Domain;
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ pub struct Partner {
     /// Whether idle streams are kept alive.
     pub keep_alive: bool,
     /// The server software that runs there, if known.
-    pub server: Option<String>,
+    pub server: Option<Server>,
     /// Anchors that alone count for this partner; empty: the gateway's.
     pub roots: Vec<PathBuf>,
 }

@@ -6,12 +6,16 @@
 
 mod blame;
 pub mod expect;
+pub mod outcome;
+pub mod partners;
 pub mod path;
 pub mod rules;
 mod search;
+pub mod servers;
 pub mod trust;
 mod words;
 
+pub use partners::{Forecast, Peer, PeerRoots, forecasts};
 pub use rules::validity::{Thresholds, ends_soon};
 pub use trust::TrustSet;
 
@@ -95,6 +99,8 @@ pub struct Expectation<'a> {
     pub sip_mutual_tls: bool,
     /// Warn when less than this of the life is left; none: the caller judges nearness of the end itself (see [`ends_soon`]).
     pub warn_below: Option<LifeLeft>,
+    /// The XMPP partners that will meet the certificate; empty: what they make of it is not judged.
+    pub partners: &'a [Peer],
 }
 
 impl Expectation<'_> {
@@ -113,6 +119,7 @@ impl Expectation<'_> {
             public: false,
             sip_mutual_tls: false,
             warn_below: Some(LifeLeft::Share(1.0 / 3.0)),
+            partners: &[],
         }
     }
 }
@@ -214,6 +221,7 @@ pub fn judge(
     {
         findings.push(refusal);
     }
+    findings.extend(partners::findings(&case));
     Judgement {
         report: Report::new(findings),
         not_applicable,

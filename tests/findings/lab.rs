@@ -1,8 +1,11 @@
 //! A throw-away CA at a fixed time, and what is judged of its certificates.
 
+use edgecert::federation::{Negotiation, Server, Setting};
 use edgecert::names::matching::Service;
 use edgecert::names::{Domain, Identifier};
-use edgecert::verify::{Expectation, Judgement, Strictness, TrustSet, Wanted, judge};
+use edgecert::verify::{
+    Expectation, Judgement, Peer, PeerRoots, Strictness, TrustSet, Wanted, judge,
+};
 use edgecert::x509::issue::{IssueSpec, Issuer, issue};
 use edgecert::x509::{Certificate, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject, container};
 use std::path::Path;
@@ -32,6 +35,7 @@ pub struct Given {
     pub wanted: Vec<Wanted>,
     pub at: OffsetDateTime,
     pub public: bool,
+    pub partners: Vec<Peer>,
 }
 
 pub fn subject(common_name: &str) -> Subject {
@@ -132,6 +136,7 @@ impl Lab {
             wanted: vec![],
             at: NOW,
             public: false,
+            partners: vec![],
         }
     }
 
@@ -185,6 +190,7 @@ impl Given {
             wanted: self.wanted.clone(),
             public: self.public,
             strictness,
+            partners: &self.partners,
             ..Expectation::new(self.at)
         };
         judge(&self.chain, None, &expectation)
@@ -214,6 +220,22 @@ impl Given {
 
     pub fn wanting(self, wanted: Vec<Wanted>) -> Self {
         Self { wanted, ..self }
+    }
+
+    /// A partner whose server is known and whose roots are not; TLS is required.
+    pub fn partner(self, server: Server, sasl: Setting, dialback: bool) -> Self {
+        let negotiation = Negotiation {
+            tls: Setting::Required,
+            sasl,
+            dialback,
+        };
+        let partners = vec![Peer {
+            domain: Domain::parse("litware.com").unwrap(),
+            negotiation,
+            server: Some(server),
+            roots: PeerRoots::Unknown,
+        }];
+        Self { partners, ..self }
     }
 }
 
@@ -270,6 +292,7 @@ pub fn limbo(id: &str) -> Given {
         wanted: vec![],
         at: datetime!(2024-03-15 0:00 UTC),
         public: false,
+        partners: vec![],
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table: each code with a case that raises it and one near by that does not.
 
 use crate::lab::*;
+use edgecert::federation::{Server, Setting};
 use edgecert::findings::Code;
 use edgecert::names::matching::Service;
 use edgecert::x509::issue::IssueSpec;
@@ -19,6 +20,7 @@ pub const OID_CRITICAL_SAN: &[u8] = &[0x55, 0x1d, 0x11, 0x01, 0x01, 0xff];
 pub fn rows() -> Vec<Row> {
     use Code::*;
     use Service::{Sip, XmppServer};
+    use Setting::{Optional, Required};
     vec![
         (ChainNoPath, circle, Lab::sound),
         (
@@ -340,6 +342,16 @@ pub fn rows() -> Vec<Row> {
             },
         ),
         (
+            UsagePartnerFails,
+            |lab| for_servers_alone(lab).partner(Server::Ejabberd23, Required, false),
+            |lab| for_servers_alone(lab).partner(Server::Ejabberd2508, Required, false),
+        ),
+        (
+            UsagePartnerDialback,
+            |lab| for_servers_alone(lab).partner(Server::Metronome, Optional, true),
+            |lab| for_servers_alone(lab).partner(Server::Prosody13, Optional, true),
+        ),
+        (
             UsageNoDigitalSignature,
             |lab| {
                 lab.given(&with(|spec| {
@@ -553,4 +565,12 @@ pub fn rsa_signed() -> Given {
         roots: None,
         ..lab.chain(vec![sign(&plain(), &lab.leaf_key, Some(&ca), &key)])
     }
+}
+
+/// A leaf with serverAuth alone for an XMPP domain.
+fn for_servers_alone(lab: &Lab) -> Given {
+    lab.given(&with(|spec| {
+        spec.key_purposes = vec![KeyPurpose::ServerAuth]
+    }))
+    .wanting(vec![covered(Service::XmppServer, "contoso.com")])
 }

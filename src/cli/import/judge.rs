@@ -9,8 +9,8 @@ use crate::findings::{Code, Finding, Report, Severity};
 use crate::import::{Asked, Imported, PartnerRoots, compare_with_previous};
 use crate::store::Accepted;
 use crate::verify::rules::validity::outside;
-use crate::verify::{Expectation, TrustSet, VerifiedBundle};
-use crate::x509::Chain;
+use crate::verify::{Expectation, Forecast, TrustSet, VerifiedBundle, forecasts};
+use crate::x509::{Certificate, Chain};
 use time::OffsetDateTime;
 
 /// What the verdict leaves of an imported reply.
@@ -21,6 +21,7 @@ pub(super) struct Judged {
     pub(super) not_needed: Vec<Code>,
     pub(super) not_judged: Vec<&'static str>,
     pub(super) answers: Option<Asked>,
+    pub(super) forecasts: Vec<Forecast>,
 }
 
 /// The generation before, and those who know its root.
@@ -75,6 +76,8 @@ pub(super) fn judge(
     let is_accepted = |code: Code| intake.accept.iter().any(|one| one.code == code);
     let stands =
         |finding: &Finding| finding.severity == Severity::Error && !is_accepted(finding.code);
+    let sent: Vec<Certificate> = imported.bundle.chain().certificates().cloned().collect();
+    let forecasts = forecasts(&sent, &expected);
     match VerifiedBundle::verify(imported.bundle, &expected, overrides) {
         Ok(bundle) => {
             let verdict = bundle.report().clone().into_iter();
@@ -97,6 +100,7 @@ pub(super) fn judge(
                 not_needed,
                 not_judged,
                 answers: imported.answers,
+                forecasts,
             })
         }
         Err(refused) => {

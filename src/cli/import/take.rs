@@ -24,7 +24,7 @@ use crate::store::{
     self, Accepted, CertificateSummary, GenerationRecord, Lease, RequestRecord, RequestState,
     Source, Store,
 };
-use crate::verify::{Override, TrustSet};
+use crate::verify::{Forecast, Override, TrustSet};
 use crate::x509::{Chain, Fingerprint, Passphrase};
 use std::path::PathBuf;
 
@@ -106,6 +106,8 @@ pub struct Taken {
     pub accepted: Vec<Accepted>,
     /// What could not be judged, and why.
     pub not_judged: Vec<&'static str>,
+    /// What each partner will make of it.
+    pub forecasts: Vec<Forecast>,
     /// Codes of `--accept` that stood for no error.
     pub not_needed: Vec<Code>,
     /// What the files held beside the chain, and what was fetched.
@@ -220,6 +222,7 @@ pub fn take_in_under(
             report: Report::default(),
             accepted: known.accepted.clone(),
             not_judged: Vec::new(),
+            forecasts: Vec::new(),
         });
     }
 
@@ -245,6 +248,7 @@ pub fn take_in_under(
         not_needed,
         not_judged,
         answers,
+        forecasts,
     } = judged;
     let chain = bundle.bundle().chain().clone();
     let next = generations
@@ -261,6 +265,7 @@ pub fn take_in_under(
         accepted,
         not_needed,
         not_judged,
+        forecasts,
         intake: seen,
     };
     if intake.dry_run {

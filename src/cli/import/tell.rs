@@ -5,6 +5,7 @@ use super::take::{Fate, Taken};
 use crate::cli::Context;
 use crate::cli::output::Outcome;
 use crate::cli::render::{self, json::certificate_json};
+use crate::cli::verify::servers::{partners_json, partners_text};
 use crate::explain::printable;
 use crate::findings::Code;
 use crate::import::Imported;
@@ -222,6 +223,7 @@ pub fn outcome(context: &Context, taken: Taken, assignable: bool) -> Outcome {
             &format!("--accept {}: {why}", code.as_str()),
         ));
     }
+    text.push_str(&partners_text(&taken.forecasts, &[], 2));
     let (name, number) = (&taken.certificate, taken.number);
     let ok = style("ok").green().bold();
     let verb = match taken.source {
@@ -294,6 +296,7 @@ pub fn result_json(taken: &Taken, now: OffsetDateTime) -> Value {
         "not_needed": taken.not_needed.iter().map(|code| code.as_str()).collect::<Vec<_>>(),
         "accepted": taken.accepted.iter().map(|one| json!({"code": one.code, "reason": one.reason})).collect::<Vec<_>>(),
         "not_judged": taken.not_judged,
+        "partners": partners_json(&taken.forecasts),
         "dry_run": taken.fate == Fate::WouldBe,
     })
 }

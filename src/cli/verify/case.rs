@@ -11,7 +11,7 @@ use crate::explain::{Explain, Explanation, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::store::{Store, StoreError, atomic};
-use crate::verify::{Expectation, MAX_CERTIFICATES, TrustSet, too_many};
+use crate::verify::{Expectation, MAX_CERTIFICATES, Peer, TrustSet, too_many};
 use crate::x509::container::{self, Contents};
 use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub(super) struct Case {
     pub(super) by_system_roots: bool,
     /// Whether it is shown to SIP peers that verify clients.
     pub(super) proves_sip: bool,
+    /// The partners that will meet it.
+    pub(super) partners: Vec<Peer>,
     /// Warn when less is left of its life.
     pub(super) warn_below: Option<LifeLeft>,
 }
@@ -144,6 +146,10 @@ fn generation(
         _ => None,
     };
     let planned = expected.is_some();
+    let partners = expected
+        .as_ref()
+        .map(|expected| expected.partners.clone())
+        .unwrap_or_default();
     let proves_sip = expected
         .as_ref()
         .is_some_and(|expected| expected.proves_sip);
@@ -170,6 +176,7 @@ fn generation(
         hold,
         by_system_roots: !planned,
         proves_sip,
+        partners,
         warn_below,
     })
 }
@@ -298,16 +305,19 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
             "name the file with the certificate",
         ));
     }
-    let mut hold = match certificates.first() {
+    let (mut hold, partners) = match certificates.first() {
         Some(leaf) if args.roots.is_empty() || args.name.is_empty() => {
             hold_of_file(args, context, leaf, at)?
         }
-        Some(_) | None => Hold {
-            name: String::new(),
-            trust: None,
-            wanted: Vec::new(),
-            public: false,
-        },
+        Some(_) | None => {
+            let nothing = Hold {
+                name: String::new(),
+                trust: None,
+                wanted: Vec::new(),
+                public: false,
+            };
+            (nothing, Vec::new())
+        }
     };
     lay_over(args, context, &mut hold)?;
     let leaf_key = certificates.first().map(|leaf| leaf.facts().spki_sha256);
@@ -330,6 +340,7 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
         hold,
         by_system_roots: !args.strict,
         proves_sip: false,
+        partners,
         warn_below: Expectation::new(at).warn_below,
     })
 }
@@ -382,13 +393,15 @@ fn hold_of_file(
     context: &Context,
     leaf: &Certificate,
     at: OffsetDateTime,
-) -> Result<Hold, Failure> {
+) -> Result<(Hold, Vec<Peer>), Failure> {
     if let Ok(Some(deployment)) = context.find_deployment()
         && let Some(certificate) = owner(context, &deployment, &leaf.facts().spki_sha256)
     {
-        return expectation::for_certificate(context, &deployment, certificate, at).map(held);
+        let expected = expectation::for_certificate(context, &deployment, certificate, at)?;
+        let partners = expected.partners.clone();
+        return Ok((held(expected), partners));
     }
-    plain_hold(args, context)
+    Ok((plain_hold(args, context)?, Vec::new()))
 }
 
 fn owner<'a>(

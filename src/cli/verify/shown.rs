@@ -1,13 +1,15 @@
 //! The verdict part by part, for people, for programs and for monitoring.
 
 use super::case::Case;
+use super::servers;
 use crate::cli::render::json::certificate_json;
 use crate::cli::render::{self, Table, nagios};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Report, Severity, Verdict};
 use crate::names::matching::{Coverage, Service, covers};
 use crate::names::{Identifier, Presented};
-use crate::verify::{Judgement, Wanted};
+use crate::verify::servers::Covered as Matrix;
+use crate::verify::{Forecast, Judgement, Wanted};
 use crate::x509::Certificate;
 use console::style;
 use serde_json::{Value, json};
@@ -156,7 +158,7 @@ pub(super) fn coverage(leaf: &Certificate, wanted: &[Wanted]) -> Vec<Covered> {
         .collect()
 }
 
-fn service_word(service: Service) -> &'static str {
+pub(super) fn service_word(service: Service) -> &'static str {
     match service {
         Service::XmppServer => "xmpp-server",
         Service::XmppClient => "xmpp-client",
@@ -170,6 +172,9 @@ pub(super) struct Shown<'a> {
     pub(super) leaf: &'a Certificate,
     pub(super) parts: &'a [Part],
     pub(super) coverage: &'a [Covered],
+    pub(super) servers: &'a [Matrix],
+    pub(super) forecasts: &'a [Forecast],
+    pub(super) whole_matrix: bool,
     pub(super) judgement: &'a Judgement,
     pub(super) at: OffsetDateTime,
     pub(super) verdict: Verdict,
@@ -215,6 +220,8 @@ impl Shown<'_> {
             "path": self.judgement.path,
             "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
             "names": self.coverage.iter().map(covered).collect::<Vec<_>>(),
+            "servers": servers::matrix_json(self.servers, self.leaf.facts()),
+            "partners": servers::partners_json(self.forecasts),
         })
     }
 
@@ -317,6 +324,13 @@ impl Shown<'_> {
                 ]);
             }
             text.push_str(&table.render());
+        }
+        if part.name == "names" {
+            let leaf = self.leaf.facts();
+            text.push_str(&servers::matrix_text(self.servers, leaf, self.whole_matrix));
+        }
+        if part.name == "usage" {
+            text.push_str(&servers::partners_text(self.forecasts, &standing, 6));
         }
         for finding in standing {
             text.push_str(&render::finding_indented(finding, 6));

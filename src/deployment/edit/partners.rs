@@ -38,7 +38,7 @@ impl Draft {
             entries.push(("keep-alive", Literal::Boolean(false)));
         }
         if let Some(server) = server {
-            entries.push(("server", text(server)));
+            entries.push(("server", text(server.word())));
         }
         if !roots.is_empty() {
             let files = roots.iter().map(|one| one.display().to_string());

@@ -2,7 +2,7 @@
 
 use super::super::read::{Table, Value};
 use super::{header_name, optional_table};
-use crate::federation::{Negotiation, Partner, PartnerType, Policy, Scope, Setting};
+use crate::federation::{Negotiation, Partner, PartnerType, Policy, Scope, Server, Setting};
 use crate::names::Domain;
 use std::collections::BTreeMap;
 
@@ -55,7 +55,9 @@ fn read_partner(table: Table<'_, '_>, taken: &mut BTreeMap<Domain, Domain>) -> O
     let keep_alive = table
         .get("keep-alive")
         .map_or(Some(true), |value| value.boolean());
-    let server = table.get("server").and_then(|value| value.line(64));
+    let server = table
+        .get("server")
+        .map_or(Some(None), |value| value.word(&Server::WORDS).map(Some));
     let roots = table.get("roots").map_or_else(
         || Some(Vec::new()),
         |value| {
@@ -89,7 +91,7 @@ fn read_partner(table: Table<'_, '_>, taken: &mut BTreeMap<Domain, Domain>) -> O
         negotiation: negotiation?,
         connection_limit,
         keep_alive: keep_alive?,
-        server,
+        server: server?,
         roots: roots?,
     })
 }

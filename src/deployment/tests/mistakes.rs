@@ -64,6 +64,7 @@ fn each_mistake_is_told_with_line_column_key_and_mend() {
         ("[[partner]]\ndomain = \"litware.com\"\ntls = \"not-supported\"\nsasl = \"optional\"", 9, 8, "partner.sasl", "sasl = \"optional\" cannot be had with tls = \"not-supported\"", "sasl to \"not-supported\""),
         ("[[partner]]\ndomain = \"litware.com\"\n[[partner]]\ndomain = \"LITWARE.com\"", 9, 10, "partner.domain", "litware.com belongs to the partner litware.com already", "one partner"),
         ("[partner]\ndomain = \"litware.com\"", 6, 1, "partner", "expected a list, found a table", "[[partner]]"),
+        ("[[partner]]\ndomain = \"litware.com\"\nserver = \"ejaberd-23\"", 8, 10, "partner.server", "\"ejaberd-23\" is not known here", "did you mean \"ejabberd-23\"?"),
         ("[policy.a]\nscope = \"global\"\n[policy.b]\nscope = \"global\"", 9, 9, "policy.b.scope", "the policy \"a\" is the global one already", "one policy"),
         ("[policy.a]\nscope = \"user\"", 6, 1, "policy.a", "the policy is for nobody", "members"),
         ("[policy.a]\nscope = \"user\"\nmembers = [\"someone\"]", 8, 12, "policy.a.members", "\"someone\" is no address of a user", "user@domain"),

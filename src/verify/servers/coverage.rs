@@ -1,0 +1,81 @@
+//! The coverage matrix: every domain of a certificate before every server that would look for it.
+
+use super::{Answer, By, Role, answer, asked_for, named, profile};
+use crate::federation::Server;
+use crate::names::Domain;
+use crate::names::matching::{Coverage, Service, covers};
+use crate::verify::Wanted;
+use crate::x509::certificate::Facts;
+
+/// One domain before all servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// The service.
+    pub service: Service,
+    /// The domain.
+    pub domain: Domain,
+    /// Whether the RFCs have it covered, leniently or strictly.
+    pub by_rfc: bool,
+    /// What each server that looks for this service makes of it.
+    pub servers: Vec<Seen>,
+}
+
+/// What one server makes of one domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The server.
+    pub server: Server,
+    /// By the names alone.
+    pub named: Answer,
+    /// By names, purposes and key, when it dials us.
+    pub as_server: Answer,
+    /// By names, purposes and key, when we dial it.
+    pub as_client: Answer,
+}
+
+impl Covered {
+    /// Those servers that say otherwise than the RFCs; one that compares no name says nothing.
+    pub fn differing(&self) -> Vec<&Seen> {
+        self.servers
+            .iter()
+            .filter(|seen| match &seen.named {
+                Answer::Accepted(By::NotCompared) => false,
+                Answer::Accepted(_) => !self.by_rfc,
+                Answer::Refused(_) => self.by_rfc,
+            })
+            .collect()
+    }
+}
+
+/// The matrix of the wanted domains; services that no server of the table looks for are left out.
+pub fn matrix(leaf: &Facts, wanted: &[Wanted]) -> Vec<Covered> {
+    wanted
+        .iter()
+        .filter_map(|wanted| match wanted {
+            Wanted::Covered {
+                service, domain, ..
+            } => Some((*service, domain)),
+            Wanted::Entry(_) => None,
+        })
+        .map(|(service, domain)| Covered {
+            service,
+            domain: domain.clone(),
+            by_rfc: covers(service, domain, leaf.names.as_deref().unwrap_or_default())
+                != Coverage::Missing,
+            servers: asked_for(service)
+                .into_iter()
+                .map(|server| {
+                    let profile = profile(server);
+                    let of_role = |role| answer(&profile, leaf, service, domain, role);
+                    Seen {
+                        server,
+                        named: named(&profile, leaf, service, domain),
+                        as_server: of_role(Role::Server),
+                        as_client: of_role(Role::Client),
+                    }
+                })
+                .collect(),
+        })
+        .filter(|covered| !covered.servers.is_empty())
+        .collect()
+}
