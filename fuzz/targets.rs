@@ -16,7 +16,7 @@ use edgecert::store::{
 use edgecert::verify::{Expectation, judge};
 use edgecert::wire::{control, sip, xmpp};
 use edgecert::x509::{
-    Certificate, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
+    Certificate, Crl, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
 };
 use std::path::Path;
 use time::macros::datetime;
@@ -25,10 +25,11 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
+    ("crl", crl),
     ("container", container),
     ("pkcs7", pkcs7),
     ("pkcs12", pkcs12),
@@ -93,6 +94,25 @@ pub fn csr(bytes: &[u8]) {
         Ok(csr) => {
             assert_eq!(csr.der, bytes);
             assert_csr(&csr);
+        }
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// A revocation list, PEM or DER: its entries are counted within the limit, and looked up without harm.
+pub fn crl(bytes: &[u8]) {
+    match Crl::read(bytes) {
+        Ok(lists) => {
+            assert!(lists.len() <= Crl::MAX_LISTS);
+            for list in &lists {
+                let facts = list.facts();
+                assert!(facts.count <= Crl::MAX_ENTRIES);
+                assert_harmless(&facts.issuer.text);
+                assert_eq!(Crl::from_der(list.der()).as_ref(), Ok(list));
+                let found = list.entry(&[1]).is_some();
+                assert!(!found || facts.count > 0);
+                assert_eq!(found, list.entry(&[0, 1]).is_some());
+            }
         }
         Err(error) => assert_explained(&error),
     }

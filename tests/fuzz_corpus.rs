@@ -257,6 +257,7 @@ claims! {
     pem_of_any_bytes_is_scanned: pem,
     certificate_of_any_bytes_is_read_or_refused: certificate,
     request_of_any_bytes_is_read_or_refused: csr,
+    revocation_list_of_any_bytes_is_read_or_refused: crl,
     file_of_any_bytes_is_sorted_or_refused: container,
     pkcs7_of_any_bytes_is_walked_or_refused: pkcs7,
     pkcs12_of_any_bytes_is_opened_or_refused: pkcs12,

@@ -1,6 +1,8 @@
 //! `verify`: the full verdict on a certificate of the state, or on any files in the world, part by part.
 
+mod asked;
 mod case;
+mod compared;
 pub mod servers;
 mod shown;
 
@@ -14,15 +16,17 @@ use crate::deployment::RootsSource;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
 use crate::verify::{Expectation, Judgement, Profile, Purpose, Strictness, forecasts, judge};
-use case::{Case, case, read_untrusted};
+use asked::AskedName;
+use case::{Case, case, read_crls, read_untrusted};
 use clap::{Args, ValueEnum};
+use compared::{NamedRoots, compare};
 use serde_json::json;
 use shown::{Shown, coverage, parts};
 use std::path::PathBuf;
 use time::OffsetDateTime;
 
-/// Most intermediates that `--max-depth` may allow: what the path library can follow.
-const MAX_DEPTH: u16 = 6;
+/// Most intermediates that `--max-depth` may allow; no more certificates are taken as one chain anyway.
+const MAX_DEPTH: u16 = 255;
 
 /// Shown below the flags.
 const EXAMPLES: &str = "\
@@ -32,6 +36,8 @@ Examples:
   edgecert verify leaf.pem --roots ca.pem --untrusted chain.pem --name dns:example.com
   edgecert verify fullchain.pem --key privkey.pem --at 2027-01-01T00:00:00Z
   edgecert verify external-edge --matrix           each name before each server implementation
+  edgecert verify fullchain.pem --roots ca.pem --crl ca.crl --strict --profile rfc5280
+  edgecert verify external-edge --compare-roots fabrikam=fabrikam-roots.pem
 
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
@@ -45,19 +51,25 @@ pub struct VerifyArgs {
     /// Roots that judge the chain: a file, a folder, or system (repeatable) [default: the issuer's, else system]
     #[arg(long, value_name = "FILE|DIR|system", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
+    /// Also say what another set of roots makes of the chain, a partner's for instance (repeatable)
+    #[arg(long, value_name = "NAME=FILE|DIR|system", value_parser = compared::named_roots)]
+    compare_roots: Vec<NamedRoots>,
     /// Intermediates that may be used and are not sent (repeatable)
     #[arg(long, value_name = "FILE")]
     untrusted: Vec<PathBuf>,
+    /// Revocation lists of the issuers, PEM or DER (repeatable) [default: revocation is not judged]
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
     /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
-    #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
-    name: Vec<Identifier>,
+    #[arg(long, value_name = "TYPE:VALUE", value_parser = asked::asked_name)]
+    name: Vec<AskedName>,
     /// In which role the leaf is judged
     #[arg(long, value_enum, value_name = "ROLE", default_value = "server")]
     purpose: PurposeWord,
     /// The moment of judgement [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = moment)]
     at: Option<OffsetDateTime>,
-    /// Intermediates allowed, roots and leaf not counted
+    /// Intermediates allowed, roots and leaf not counted [default: 6, or 16 with --strict]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(MAX_DEPTH)))]
     max_depth: Option<u16>,
     /// Make every broken MUST an error
@@ -86,7 +98,9 @@ impl VerifyArgs {
         Self {
             items: vec![format!("{certificate}/{number}")],
             roots: Vec::new(),
+            compare_roots: Vec::new(),
             untrusted: Vec::new(),
+            crl: Vec::new(),
             name: Vec::new(),
             purpose: PurposeWord::Server,
             at: None,
@@ -134,14 +148,17 @@ pub fn run(args: VerifyArgs, context: &mut Context) -> Result<Outcome, Failure> 
 
 fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
     let at = args.at.unwrap_or(context.now);
-    let untrusted = read_untrusted(&args.untrusted)?;
+    let (untrusted, surplus) = read_untrusted(&args.untrusted)?;
+    let crls = read_crls(&args.crl)?;
     let case = case(args, context, at)?;
+    let asked: Vec<Identifier> = args.name.iter().filter_map(AskedName::identifier).collect();
     let Some(leaf) = case.chain.first() else {
         return Ok(malformed(args, context, &case));
     };
     let expectation = Expectation {
         trust: case.hold.trust.as_ref(),
         untrusted: &untrusted,
+        crls: &crls,
         wanted: case.hold.wanted.clone(),
         purpose: match args.purpose {
             PurposeWord::Server => Purpose::Server,
@@ -163,14 +180,18 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         partners: &case.partners,
     };
     let forecasts = forecasts(&case.chain, &expectation);
+    let compared = compare(&args.compare_roots, context, &case.chain, &expectation)?;
     let judgement = judge_as_sent(&case, expectation);
     let findings: Vec<Finding> = case
         .damaged
         .iter()
         .cloned()
         .chain(judgement.report.clone())
+        .chain(surplus)
+        .chain(compared.iter().filter_map(|set| set.finding()))
+        .chain(asked::missing(leaf, &args.name))
         .map(|finding| {
-            if expectation::is_demanded(finding.code, &args.name) {
+            if expectation::is_demanded(finding.code, &asked) {
                 finding.with_severity(Severity::Error)
             } else if finding.code == Code::ValidityFresh {
                 // The verdict is on what partners meet from now on; `assign` is where freshness holds something up.
@@ -182,7 +203,8 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         .collect();
     let report = Report::new(findings);
     let parts = parts(&report, &judgement, &case);
-    let coverage = coverage(leaf, &case.hold.wanted);
+    let mut coverage = coverage(leaf, &case.hold.wanted);
+    coverage.extend(asked::coverage(leaf, &args.name));
     let verdict = report.verdict();
     let servers = servers::covered(leaf, &case.hold.wanted, args.matrix);
     let shown = Shown {
@@ -194,6 +216,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         parts: &parts,
         coverage: &coverage,
         judgement: &judgement,
+        compared: &compared,
         at,
         verdict,
     };

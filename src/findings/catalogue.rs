@@ -54,6 +54,13 @@ catalogue! {
     ChainCriticalExtension, "chain.critical-extension", Error, "RFC 5280 §4.2", "A critical extension is one that peers do not know.";
     ChainRootChanged, "chain.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate hangs on another root than the generation before, which partners may not trust.";
     ChainIntermediateChanged, "chain.intermediate-changed", Note, "RFC 5280 §3.2", "The certificate comes from another intermediate than the generation before.";
+    ChainPolicy, "chain.policy", Error, "RFC 5280 §6.1", "An issuer requires a certificate policy that is not valid along the path.";
+    ChainReadingsDiffer, "chain.readings-differ", Note, "RFC 5280 §6.1", "RFC 5280 lets the chain stand, and TLS libraries refuse it.";
+    ChainRootsDiffer, "chain.roots-differ", Warning, "RFC 5280 §6.1.1", "A set of roots that was compared does not trust the chain.";
+    // revocation
+    RevocationRevoked, "revocation.revoked", Error, "RFC 5280 §6.3", "A certificate in the chain was revoked.";
+    RevocationListUnusable, "revocation.list-unusable", Warning, "RFC 5280 §5", "A revocation list that was given cannot be used.";
+    RevocationUnknown, "revocation.unknown", Note, "RFC 5280 §6.3", "No usable revocation list of an issuer was given.";
     // validity
     ValidityExpired, "validity.expired", Error, "RFC 5280 §4.1.2.5", "The certificate has ended.";
     ValidityNotYet, "validity.not-yet", Error, "RFC 5280 §4.1.2.5", "The certificate is not valid yet.";

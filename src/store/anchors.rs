@@ -77,7 +77,8 @@ impl Explain for AnchorsError {
                 "anchors.mozilla",
                 "--roots mozilla".to_owned(),
                 "the list has to be built in, and it is not yet".to_owned(),
-                "use \"system\", or a file with the roots that you want",
+                "use \"system\", or a file or folder with the roots that you want (Debian and Ubuntu keep Mozilla's in \
+                 /usr/share/ca-certificates/mozilla)",
             ),
         };
         Explanation {

@@ -168,6 +168,11 @@ impl<'a> Search<'a> {
                 .any(|one| one.facts().subject.der == one.facts().issuer.der);
             let why = if self_issued {
                 "it goes through a self-issued intermediate; RFC 5280 exempts those from path lengths and name constraints, TLS libraries such as webpki do not"
+            } else if verdict.path.windows(2).any(|pair| match pair {
+                [child, issuer] => child.facts().issuer.der != issuer.facts().subject.der,
+                _ => false,
+            }) {
+                "the name of an issuer is spelled in two ways; RFC 5280 §7.1 takes them for one, TLS libraries such as webpki compare the bytes"
             } else if matches!(
                 error,
                 Error::MaximumPathBuildCallsExceeded

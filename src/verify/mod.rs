@@ -5,14 +5,18 @@
 //! expectations are handed in. Standards: RFC 5280 §6, RFC 9525, RFC 6120 §13.7, RFC 5922, the Baseline Requirements.
 
 mod blame;
+mod constraints;
 pub mod expect;
 pub mod outcome;
 pub mod partners;
 pub mod path;
+mod policy;
+mod revocation;
 pub mod rules;
 mod search;
 pub mod servers;
 pub mod trust;
+mod validate;
 mod words;
 
 pub use partners::{Forecast, Peer, PeerRoots, forecasts};
@@ -23,7 +27,7 @@ use crate::deployment::LifeLeft;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::matching::Service;
 use crate::names::{Domain, Identifier};
-use crate::x509::{Bundle, Certificate, PrivateKey};
+use crate::x509::{Bundle, Certificate, Crl, PrivateKey};
 use rules::{Case, Ruling};
 use time::OffsetDateTime;
 
@@ -80,6 +84,8 @@ pub struct Expectation<'a> {
     pub trust: Option<&'a TrustSet>,
     /// Further intermediates that may be used to build a path but are not sent.
     pub untrusted: &'a [Certificate],
+    /// Revocation lists; none: revocation is not judged.
+    pub crls: &'a [Crl],
     /// Names that must hold; empty: coverage is not judged.
     pub wanted: Vec<Wanted>,
     /// Role.
@@ -110,6 +116,7 @@ impl Expectation<'_> {
         Self {
             trust: None,
             untrusted: &[],
+            crls: &[],
             wanted: Vec::new(),
             purpose: Purpose::Server,
             at,
@@ -210,8 +217,10 @@ pub fn judge(
     }
     if expectation.strictness == Strictness::Strict {
         for finding in &mut findings {
-            if rules::breaks_a_must(finding.code, expectation.profile) {
+            if rules::breaks_a_must(finding, expectation.profile) {
                 finding.severity = Severity::Error;
+            } else if rules::is_no_must(finding.code, leaf, expectation.profile) {
+                finding.severity = Severity::Warning;
             }
         }
     }

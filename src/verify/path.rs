@@ -3,16 +3,17 @@
 //! webpki builds the path and has the last word against it; what it does not look at (an anchor's end, keyCertSign,
 //! an anchor's path length, weak CA keys, a depth limit) is asked of each path it offers, so that another one is
 //! tried where one fails. Where it says no, our own walk (`search`, with the words of `blame`) finds the nearest
-//! cause and names the certificate. Standards: RFC 5280 §6.1, RFC 4158.
+//! cause and names the certificate. Under the strict reading the rules of RFC 5280 have the last word instead
+//! (`validate`), and where webpki says otherwise that is told. Standards: RFC 5280 §6.1, RFC 4158.
 
 use super::blame::bad_signature;
 use super::rules::{key::weakness, usage, validity};
-use super::search::{End, Signatures, candidates};
+use super::search::{End, MAX_LENGTH, Signatures, between, candidates, names_fit};
 use super::words::{count, quoted, quoted_issuer};
-use super::{Expectation, Purpose, TrustSet};
+use super::{Expectation, Profile, Purpose, Strictness, TrustSet};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
-use crate::x509::{Certificate, KeyPurpose};
+use crate::x509::{Certificate, KeyPurpose, PublicKeyKind};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -22,6 +23,9 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, VerifiedPath};
 
 /// Intermediates allowed when nobody says otherwise; webpki's own limit.
 const DEFAULT_DEPTH: usize = 6;
+
+/// Intermediates that the strict reading allows then: RFC 5280 has no limit, and real chains have three at most.
+const STRICT_DEPTH: usize = 16;
 
 /// Certificates offered to the path builder; more than any peer sends.
 const MAX_POOL: usize = 256;
@@ -63,7 +67,7 @@ pub(crate) fn find<'a>(
         .filter(|anchor| {
             std::iter::once(leaf)
                 .chain(pool.iter().copied())
-                .any(|one| one.facts().issuer.der == anchor.facts().subject.der)
+                .any(|one| one.facts().issuer.is_same(&anchor.facts().subject))
         })
         .collect();
     let search = Search {
@@ -75,6 +79,9 @@ pub(crate) fn find<'a>(
         pool,
         anchors,
     };
+    if expectation.strictness == Strictness::Strict {
+        return search.by_the_rules();
+    }
     match search.ask_webpki() {
         Ok(path) => Verdict {
             path,
@@ -133,10 +140,10 @@ fn pinned<'a>(leaf: &'a Certificate, trust: &TrustSet) -> Verdict<'a> {
 }
 
 /// Why no path was accepted.
-struct No<'a> {
-    error: Option<webpki::Error>,
+pub(super) struct No<'a> {
+    pub(super) error: Option<webpki::Error>,
     /// A path that webpki would take and that our further rules refuse, with the first fault.
-    refused: Option<(Vec<&'a Certificate>, Finding)>,
+    pub(super) refused: Option<(Vec<&'a Certificate>, Finding)>,
 }
 
 pub(super) struct Search<'a> {
@@ -150,7 +157,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn ask_webpki(&self) -> Result<Vec<&'a Certificate>, Box<No<'a>>> {
+    pub(super) fn ask_webpki(&self) -> Result<Vec<&'a Certificate>, Box<No<'a>>> {
         let no = |error| {
             Box::new(No {
                 error: Some(error),
@@ -159,8 +166,11 @@ impl<'a> Search<'a> {
         };
         let leaf_der = CertificateDer::from(self.leaf.der());
         let leaf = EndEntityCert::try_from(&leaf_der).map_err(no)?;
-        let intermediates: Vec<CertificateDer<'_>> = self
-            .pool
+        let (pool, any) = between(self.leaf, &self.pool, &self.anchors, DEFAULT_DEPTH + 1);
+        if !any {
+            return Err(no(webpki::Error::UnknownIssuer));
+        }
+        let intermediates: Vec<CertificateDer<'_>> = pool
             .iter()
             .map(|one| CertificateDer::from(one.der()))
             .collect();
@@ -224,7 +234,7 @@ impl<'a> Search<'a> {
     }
 
     /// The nearest cause of a refusal.
-    fn explain(&self, no: No<'a>) -> Verdict<'a> {
+    pub(super) fn explain(&self, no: No<'a>) -> Verdict<'a> {
         let No { error, refused } = no;
         if let Some((path, fault)) = refused {
             return Verdict {
@@ -235,7 +245,9 @@ impl<'a> Search<'a> {
             };
         }
         let mut signatures = Signatures::default();
-        let best = candidates(self.leaf, &self.pool, &self.anchors)
+        let mut fits = names_fit;
+        let best = candidates(self.leaf, &self.pool, &self.anchors, MAX_LENGTH, &mut fits)
+            .all
             .into_iter()
             .map(|candidate| {
                 let pairs = candidate.certificates.windows(2);
@@ -245,11 +257,13 @@ impl<'a> Search<'a> {
                         _ => false,
                     })
                     .count();
-                let fault = self.first_fault(
-                    &candidate.certificates,
-                    candidate.end,
-                    &mut |child, issuer| signatures.verify(child, issuer),
-                );
+                let fault = self
+                    .first_fault(
+                        &candidate.certificates,
+                        candidate.end,
+                        &mut |child, issuer| signatures.verify(child, issuer),
+                    )
+                    .or_else(|| self.further_fault(&candidate.certificates));
                 let rank = (
                     broken,
                     candidate.end != End::Anchor,
@@ -286,7 +300,7 @@ impl<'a> Search<'a> {
     }
 
     /// The first fault of a path from the leaf upwards; `signed` says whether a signature is right.
-    fn first_fault(
+    pub(super) fn first_fault(
         &self,
         path: &[&'a Certificate],
         end: End,
@@ -321,10 +335,10 @@ impl<'a> Search<'a> {
                     &self::place(child, self.chain, self.expectation.trust),
                 ));
             }
-            if issuer.facts().subject.der != issuer.facts().issuer.der {
+            if !issuer.facts().subject.is_same(&issuer.facts().issuer) {
                 between += 1;
             }
-            let limit = self.expectation.max_depth.unwrap_or(DEFAULT_DEPTH);
+            let limit = self.max_depth();
             if !anchor && between > limit {
                 return Some(Finding::new(
                     Code::ChainPathLength,
@@ -340,6 +354,16 @@ impl<'a> Search<'a> {
             }
         }
         None
+    }
+
+    /// Intermediates allowed, those not counted that are self-issued.
+    pub(super) fn max_depth(&self) -> usize {
+        self.expectation
+            .max_depth
+            .unwrap_or(match self.expectation.strictness {
+                Strictness::Practical => DEFAULT_DEPTH,
+                Strictness::Strict => STRICT_DEPTH,
+            })
     }
 
     /// Whether an issuer is outside its time. One that began only after the leaf had ended is the CA's newer
@@ -393,6 +417,23 @@ impl<'a> Search<'a> {
                 format!("{place}, public key"),
                 format!("the key of {} is too weak", quoted(issuer)),
                 why,
+                "use a CA whose certificates have sound keys",
+            ));
+        }
+        // BR 6.1.5; a leaf's own key has its rule (`key.uncommon`).
+        if let PublicKeyKind::Rsa { bits, .. } = facts.public_key
+            && bits % 8 != 0
+            && self.expectation.strictness == Strictness::Strict
+            && self.expectation.profile == Profile::WebPki
+        {
+            return Some(Finding::new(
+                Code::KeyWeak,
+                format!("{place}, public key"),
+                format!(
+                    "the key of {} is of a size that CAs may not have",
+                    quoted(issuer)
+                ),
+                format!("its length of {bits} bits is not divisible by 8"),
                 "use a CA whose certificates have sound keys",
             ));
         }

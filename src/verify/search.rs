@@ -1,6 +1,7 @@
-//! Candidate paths by our own walk, for saying what is wrong where the path library only says no.
+//! Candidate paths by our own walk: for saying what is wrong where the path library only says no, and for the strict
+//! reading, whose rules [`super::validate`] asks of each. Never a verdict by itself.
 //!
-//! Never a verdict: that is [`super::path`]'s, by webpki. The walk goes from the leaf by issuer names and key
+//! The walk goes from the leaf by issuer names and key
 //! identifiers, with a limit of steps and of signatures, as a hostile chain may have more paths than atoms.
 
 use crate::x509::Certificate;
@@ -12,8 +13,8 @@ const MAX_STEPS: usize = 2_000;
 /// Paths looked at more closely.
 const MAX_PATHS: usize = 48;
 
-/// Certificates of one path.
-const MAX_LENGTH: usize = 12;
+/// Certificates of one path that is only explained.
+pub(crate) const MAX_LENGTH: usize = 12;
 
 /// Signatures computed for one chain.
 const MAX_SIGNATURES: usize = 300;
@@ -38,19 +39,34 @@ impl Signatures {
 
     /// Whether `issuer`'s name and key stand behind `child`'s signature.
     pub(crate) fn verify(&mut self, child: &Certificate, issuer: &Certificate) -> bool {
-        if child.facts().issuer.der != issuer.facts().subject.der || other_key(child, issuer) {
-            return false;
+        self.check(child, issuer).unwrap_or(true)
+    }
+
+    /// Whether `issuer`'s name and key are proven to stand behind `child`'s signature; beyond the limit nothing is.
+    pub(crate) fn prove(&mut self, child: &Certificate, issuer: &Certificate) -> bool {
+        self.check(child, issuer).unwrap_or(false)
+    }
+
+    /// Whether the limit was reached.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.known.len() >= MAX_SIGNATURES
+    }
+
+    /// None: the limit is reached.
+    fn check(&mut self, child: &Certificate, issuer: &Certificate) -> Option<bool> {
+        if !child.facts().issuer.is_same(&issuer.facts().subject) || other_key(child, issuer) {
+            return Some(false);
         }
         let pair = key_of(child, issuer);
         if let Some(known) = self.known.get(&pair) {
-            return *known;
+            return Some(*known);
         }
-        if self.known.len() >= MAX_SIGNATURES {
-            return true;
+        if self.exhausted() {
+            return None;
         }
         let verifies = child.is_signed_by(issuer);
         self.known.insert(pair, verifies);
-        verifies
+        Some(verifies)
     }
 }
 
@@ -92,25 +108,106 @@ pub(crate) struct Candidate<'a> {
     pub end: End,
 }
 
-/// All candidates from a leaf through the pool to anchors, within the limits.
+/// What a walk came to.
+#[derive(Debug)]
+pub(crate) struct Candidates<'a> {
+    /// The candidates, in the order they were met.
+    pub all: Vec<Candidate<'a>>,
+    /// Whether the limit of steps or of paths ended the walk.
+    pub gave_up: bool,
+}
+
+/// All candidates from a leaf through the pool to anchors, within the limits; `fits` says whether a certificate may
+/// stand above another.
 pub(crate) fn candidates<'a>(
     leaf: &'a Certificate,
     pool: &[&'a Certificate],
     anchors: &[&'a Certificate],
-) -> Vec<Candidate<'a>> {
+    max_length: usize,
+    fits: &mut dyn FnMut(&Certificate, &Certificate) -> bool,
+) -> Candidates<'a> {
     let mut walk = Walk {
         pool,
         anchors,
+        max_length,
+        fits,
         steps: 0,
         found: Vec::new(),
     };
     walk.go(&mut vec![leaf]);
-    walk.found
+    Candidates {
+        gave_up: walk.steps > MAX_STEPS || walk.found.len() >= MAX_PATHS,
+        all: walk.found,
+    }
+}
+
+/// The certificates of a pool that stand on some way of names from the leaf to an anchor with at most `most`
+/// intermediates, and whether there is a way at all.
+///
+/// The path library tries every way through what it is given, and certificates that all name each other have more
+/// ways than it can try; those that lead nowhere are kept from it.
+pub(crate) fn between<'a>(
+    leaf: &'a Certificate,
+    pool: &[&'a Certificate],
+    anchors: &[&'a Certificate],
+    most: usize,
+) -> (Vec<&'a Certificate>, bool) {
+    let issued = |child: &Certificate, issuer: &Certificate| {
+        child.facts().issuer.der == issuer.facts().subject.der
+    };
+    let ends = |one: &Certificate| anchors.iter().any(|anchor| issued(one, anchor));
+    // Intermediates from the leaf up to this one, and from this one up to an anchor.
+    let up = distances(pool, |one| issued(leaf, one), |near, far| issued(near, far));
+    let down = distances(pool, |one| ends(one), |near, far| issued(far, near));
+    let kept: Vec<&Certificate> = pool
+        .iter()
+        .zip(up.iter().zip(&down))
+        .filter(|(_, way)| match way {
+            (Some(up), Some(down)) => up + down <= most + 1,
+            (None, _) | (_, None) => false,
+        })
+        .map(|(one, _)| *one)
+        .collect();
+    let any = ends(leaf) || !kept.is_empty();
+    (kept, any)
+}
+
+/// Steps to each of the pool from those that are `first` (which are at 1), going from near to far.
+fn distances(
+    pool: &[&Certificate],
+    first: impl Fn(&Certificate) -> bool,
+    next: impl Fn(&Certificate, &Certificate) -> bool,
+) -> Vec<Option<usize>> {
+    let mut found: Vec<Option<usize>> = pool.iter().map(|one| first(one).then_some(1)).collect();
+    for step in 1..pool.len() {
+        let edge: Vec<&Certificate> = pool
+            .iter()
+            .zip(&found)
+            .filter(|(_, at)| **at == Some(step))
+            .map(|(one, _)| *one)
+            .collect();
+        if edge.is_empty() {
+            break;
+        }
+        for (one, at) in pool.iter().zip(found.iter_mut()) {
+            if at.is_none() && edge.iter().any(|near| next(near, one)) {
+                *at = Some(step + 1);
+            }
+        }
+    }
+    found
+}
+
+/// Whether names and key identifiers let a certificate stand above another.
+pub(crate) fn names_fit(child: &Certificate, issuer: &Certificate) -> bool {
+    child.facts().issuer.is_same(&issuer.facts().subject) && !other_key(child, issuer)
 }
 
 struct Walk<'a, 'b> {
     pool: &'b [&'a Certificate],
     anchors: &'b [&'a Certificate],
+    max_length: usize,
+    fits: &'b mut dyn FnMut(&Certificate, &Certificate) -> bool,
     steps: usize,
     found: Vec<Candidate<'a>>,
 }
@@ -124,15 +221,15 @@ impl<'a> Walk<'a, '_> {
         if self.steps > MAX_STEPS || self.found.len() >= MAX_PATHS {
             return;
         }
-        if path.len() > MAX_LENGTH {
+        if path.len() > self.max_length {
             self.end(path, End::Nowhere);
             return;
         }
-        let fits = |issuer: &Certificate| {
-            issuer.facts().subject.der == head.facts().issuer.der && !other_key(head, issuer)
-        };
         let mut went = false;
-        for anchor in self.anchors.iter().copied().filter(|one| fits(one)) {
+        for anchor in self.anchors {
+            if !(self.fits)(head, anchor) {
+                continue;
+            }
             went = true;
             path.push(anchor);
             self.end(path, End::Anchor);
@@ -145,14 +242,16 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         let mut cycle = false;
-        for issuer in self.pool.iter().copied().filter(|one| fits(one)) {
+        for issuer in self.pool {
             // RFC 4158 §5.2: the same name with the same key twice is a loop.
             let seen = path.iter().any(|one| {
                 one.facts().spki_sha256 == issuer.facts().spki_sha256
-                    && one.facts().subject.der == issuer.facts().subject.der
+                    && one.facts().subject.is_same(&issuer.facts().subject)
             });
-            if seen {
+            if seen && names_fit(head, issuer) {
                 cycle = true;
+            }
+            if seen || !(self.fits)(head, issuer) {
                 continue;
             }
             went = true;

@@ -117,7 +117,7 @@ impl Certificate {
 
     /// Whether `issuer`'s name is this one's issuer name and `issuer`'s key verifies this signature. Says nothing about CA flags or time.
     pub fn is_signed_by(&self, issuer: &Certificate) -> bool {
-        self.facts.issuer.der == issuer.facts.subject.der
+        self.facts.issuer.is_same(&issuer.facts.subject)
             && signature::verifies(&self.der, issuer.spki_der())
     }
 

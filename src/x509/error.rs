@@ -13,6 +13,8 @@ pub enum Expected {
     Key,
     /// A container of them: PKCS#7 or PKCS#12.
     Archive,
+    /// A certificate revocation list.
+    Crl,
     /// Any of them.
     Anything,
 }
@@ -25,6 +27,7 @@ impl Expected {
             Expected::Request => "a certificate request",
             Expected::Key => "a private key",
             Expected::Archive => "a container of certificates",
+            Expected::Crl => "a certificate revocation list",
             Expected::Anything => "a certificate, a request or a key",
         }
     }
@@ -269,6 +272,7 @@ impl Explain for X509Error {
                     Expected::Request => "compare with `openssl req -in FILE -noout -text`; if that fails too, make the request again",
                     Expected::Key => "compare with `openssl pkey -in FILE -noout`; if that fails too, restore the key from its backup",
                     Expected::Archive => "fetch it from the CA again; or look at it with `openssl asn1parse -inform DER -in FILE`",
+                    Expected::Crl => "compare with `openssl crl -in FILE -noout -text` (add `-inform DER` when it is not text); if that fails too, fetch the list from the CA again",
                     Expected::Anything => "look at the file with `openssl asn1parse -in FILE` (add `-inform DER` when it is not text)",
                 }
                 .to_owned(),

@@ -31,6 +31,22 @@ pub enum ExtensionKind {
     ExtKeyUsage,
     /// tlsFeature, known as Must-Staple.
     TlsFeature,
+    /// keyUsage.
+    KeyUsage,
+    /// certificatePolicies.
+    CertificatePolicies,
+    /// policyMappings.
+    PolicyMappings,
+    /// inhibitAnyPolicy.
+    InhibitAnyPolicy,
+    /// authorityInfoAccess.
+    AuthorityInfoAccess,
+    /// subjectInfoAccess.
+    SubjectInfoAccess,
+    /// freshestCRL.
+    FreshestCrl,
+    /// subjectDirectoryAttributes.
+    SubjectDirectoryAttributes,
 }
 
 impl ExtensionKind {
@@ -46,6 +62,16 @@ impl ExtensionKind {
             ExtensionKind::ExtKeyUsage => oid::EXT_KEY_USAGE.to_string(),
             // RFC 7633 §6
             ExtensionKind::TlsFeature => "1.3.6.1.5.5.7.1.24".to_owned(),
+            ExtensionKind::KeyUsage => oid::KEY_USAGE.to_string(),
+            // RFC 5280 §4.2.1.4, §4.2.1.5, §4.2.1.14
+            ExtensionKind::CertificatePolicies => "2.5.29.32".to_owned(),
+            ExtensionKind::PolicyMappings => "2.5.29.33".to_owned(),
+            ExtensionKind::InhibitAnyPolicy => "2.5.29.54".to_owned(),
+            ExtensionKind::AuthorityInfoAccess => oid::AUTHORITY_INFO_ACCESS.to_string(),
+            // RFC 5280 §4.2.2.2, §4.2.1.15, §4.2.1.8
+            ExtensionKind::SubjectInfoAccess => "1.3.6.1.5.5.7.1.11".to_owned(),
+            ExtensionKind::FreshestCrl => "2.5.29.46".to_owned(),
+            ExtensionKind::SubjectDirectoryAttributes => "2.5.29.9".to_owned(),
         }
     }
 }
@@ -75,6 +101,68 @@ impl Certificate {
         read_all(self.der())?
             .into_iter()
             .find(|extension| tlv::dotted(extension.kind) == dotted)
+    }
+}
+
+impl Certificate {
+    /// Whether extensions are present at all, readable or not.
+    pub fn has_extensions(&self) -> bool {
+        self.body()
+            .is_some_and(|body| body.iter().any(|field| field.tag == 0xa3))
+    }
+
+    /// Whether it holds an issuerUniqueID or subjectUniqueID.
+    pub fn has_unique_ids(&self) -> bool {
+        self.body().is_some_and(|body| {
+            let mut tags = body.iter().map(|field| field.tag);
+            tags.any(|tag| matches!(tag, 0x81 | 0x82 | 0xa1 | 0xa2))
+        })
+    }
+
+    /// What is wrong with how notBefore and notAfter are written (RFC 5280 §4.1.2.5); none: nothing.
+    pub fn validity_fault(&self) -> Option<String> {
+        let body = self.body()?;
+        let start = usize::from(body.first()?.tag == tlv::CONTEXT_0);
+        let validity = tlv::items(body.get(start + 3)?.content)?;
+        validity
+            .iter()
+            .zip(["notBefore", "notAfter"])
+            .find_map(|(field, name)| {
+                let Some(time) = super::crl::time_of(*field) else {
+                    return Some(format!(
+                        "{name} is not written as YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ"
+                    ));
+                };
+                (field.tag == 0x18 && (1950..2050).contains(&time.year())).then(|| {
+                    format!("{name} is a GeneralizedTime, and through 2049 it has to be a UTCTime")
+                })
+            })
+    }
+
+    /// What is wrong with the parameters of its signature algorithm: none may stand with ECDSA and Ed25519, NULL has
+    /// to stand with PKCS#1 (RFC 5758 §3.2, RFC 8410 §3, RFC 4055 §5); none: nothing.
+    pub fn signature_parameters_fault(&self) -> Option<&'static str> {
+        let signed = tlv::signed(self.der())?;
+        let (kind, parameters) = super::signature::algorithm_parts(signed.algorithm.content)?;
+        let is =
+            |known: &[der::oid::ObjectIdentifier]| known.iter().any(|one| one.as_bytes() == kind);
+        if is(&[
+            oid::SHA256_ECDSA,
+            oid::SHA384_ECDSA,
+            oid::SHA512_ECDSA,
+            oid::ED25519,
+        ]) {
+            return parameters
+                .is_some()
+                .then_some("its signature algorithm has parameters, and may have none");
+        }
+        let null = parameters.is_some_and(|found| found.tag == 0x05 && found.content.is_empty());
+        (is(&[oid::SHA256_RSA, oid::SHA384_RSA, oid::SHA512_RSA]) && !null)
+            .then_some("its signature algorithm lacks the NULL parameters")
+    }
+
+    fn body(&self) -> Option<Vec<tlv::Tlv<'_>>> {
+        tlv::items(tlv::exactly(tlv::signed(self.der())?.message, tlv::SEQUENCE)?.content)
     }
 }
 

@@ -25,6 +25,9 @@ oids! {
     /// organizationalUnitName.
     ORGANIZATIONAL_UNIT = "2.5.4.11";
 
+    /// emailAddress, PKCS#9.
+    EMAIL_ADDRESS = "1.2.840.113549.1.9.1";
+
     // extensions, RFC 5280 §4.2
     /// subjectKeyIdentifier.
     SUBJECT_KEY_ID = "2.5.29.14";
@@ -173,7 +176,7 @@ oids! {
 }
 
 /// Extensions that path validation here understands, so that they may be critical.
-const UNDERSTOOD: [&str; 11] = [
+const UNDERSTOOD: [&str; 12] = [
     "2.5.29.14", // subjectKeyIdentifier
     "2.5.29.15", // keyUsage
     "2.5.29.17", // subjectAltName
@@ -181,6 +184,7 @@ const UNDERSTOOD: [&str; 11] = [
     "2.5.29.30", // nameConstraints
     "2.5.29.31", // cRLDistributionPoints
     "2.5.29.32", // certificatePolicies
+    "2.5.29.33", // policyMappings
     "2.5.29.35", // authorityKeyIdentifier
     "2.5.29.36", // policyConstraints
     "2.5.29.37", // extKeyUsage

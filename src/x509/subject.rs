@@ -7,6 +7,7 @@ use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
 /// Subject fields to write: C as PrintableString, the others as UTF8String; absent ones are not written. Order: C, ST, L, O, OU, CN.
@@ -37,6 +38,8 @@ pub struct DistinguishedName {
     pub common_names: Vec<String>,
     /// The organizational units, raw.
     pub organizational_units: Vec<String>,
+    /// What is compared: each attribute's type and value, letters in lower case and white space folded.
+    relative: Vec<Vec<(String, String)>>,
 }
 
 impl Subject {
@@ -124,11 +127,53 @@ impl DistinguishedName {
         self.text.is_empty()
     }
 
+    /// Whether it is the other's name: letters compared without case, white space folded, whatever the string types
+    /// (RFC 5280 §7.1).
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.der == other.der || self.relative == other.relative
+    }
+
+    /// Whether it stands at or below the other in the directory: begins with all of its parts (RFC 5280 §4.2.1.10).
+    pub fn is_within(&self, base: &Self) -> bool {
+        self.relative.starts_with(&base.relative)
+    }
+
+    /// The e-mail addresses that stand in it as attributes (PKCS#9 emailAddress).
+    pub fn email_addresses(&self) -> Vec<String> {
+        let wanted = oid::EMAIL_ADDRESS.to_string();
+        let all = self.relative.iter().flatten();
+        all.filter(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// From the DER of a Name; none when it cannot be read or something follows.
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        match X509Name::from_der(der) {
+            Ok(([], name)) => Some(Self::read(&name)),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     pub(crate) fn read(name: &X509Name<'_>) -> Self {
         let mut common_names = Vec::new();
         let mut organizational_units = Vec::new();
         let mut parts = Vec::new();
+        let mut compared = Vec::new();
         for relative in name.iter_rdn() {
+            // A set has no order (X.690 §11.6 sorts it by bytes, which letters and types change).
+            let mut set: Vec<(String, String)> = relative
+                .iter()
+                .map(|attribute| {
+                    let value = attribute.attr_value();
+                    (
+                        tlv::dotted(attribute.attr_type().as_bytes()),
+                        folded(&decode_text(value.tag().0, value.data)),
+                    )
+                })
+                .collect();
+            set.sort();
+            compared.push(set);
             let words: Vec<String> = relative
                 .iter()
                 .map(|attribute| {
@@ -153,6 +198,7 @@ impl DistinguishedName {
             text: parts.join(", "),
             common_names,
             organizational_units,
+            relative: compared,
         }
     }
 }
@@ -181,6 +227,12 @@ fn string_type(tag: u32) -> String {
         30 => "BMPString".to_owned(),
         other => format!("tag {other}"),
     }
+}
+
+/// RFC 5280 §7.1: case folded, white space at the ends taken off and inside made one space.
+fn folded(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase()
 }
 
 /// The text of a string of any type; of anything else, its bytes as `#` and hex (RFC 4514 §2.4).
@@ -228,7 +280,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use x509_parser::prelude::FromDer;
 
     fn read(subject: &Subject) -> (DistinguishedName, Vec<(String, String)>) {
         let der = subject.to_name().unwrap().to_der().unwrap();

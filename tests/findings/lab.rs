@@ -7,7 +7,9 @@ use edgecert::verify::{
     Expectation, Judgement, Peer, PeerRoots, Strictness, TrustSet, Wanted, judge,
 };
 use edgecert::x509::issue::{IssueSpec, Issuer, issue};
-use edgecert::x509::{Certificate, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject, container};
+use edgecert::x509::{
+    Certificate, Crl, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject, container,
+};
 use std::path::Path;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -36,6 +38,7 @@ pub struct Given {
     pub at: OffsetDateTime,
     pub public: bool,
     pub partners: Vec<Peer>,
+    pub crls: Vec<Crl>,
 }
 
 pub fn subject(common_name: &str) -> Subject {
@@ -137,6 +140,7 @@ impl Lab {
             at: NOW,
             public: false,
             partners: vec![],
+            crls: vec![],
         }
     }
 
@@ -189,6 +193,7 @@ impl Given {
             untrusted: &self.untrusted,
             wanted: self.wanted.clone(),
             public: self.public,
+            crls: &self.crls,
             strictness,
             partners: &self.partners,
             ..Expectation::new(self.at)
@@ -293,6 +298,36 @@ pub fn limbo(id: &str) -> Given {
         at: datetime!(2024-03-15 0:00 UTC),
         public: false,
         partners: vec![],
+        crls: case["crls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|pem| Crl::read(pem.as_str().unwrap().as_bytes()).unwrap())
+            .collect(),
+    }
+}
+
+/// Leaf, CA and root of a file, in that order.
+pub fn chain_of_file(name: &str) -> Given {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name);
+    let contents = container::read(&std::fs::read(path).unwrap(), None).unwrap();
+    let mut chain: Vec<Certificate> = contents
+        .certificates
+        .into_iter()
+        .map(|(_, one)| one)
+        .collect();
+    let root = chain.pop().unwrap();
+    Given {
+        chain,
+        roots: Some(vec![root]),
+        untrusted: vec![],
+        wanted: vec![],
+        at: datetime!(2030-01-01 0:00 UTC),
+        public: false,
+        partners: vec![],
+        crls: vec![],
     }
 }
 

@@ -138,6 +138,25 @@ pub fn rows() -> Vec<Row> {
             },
         ),
         (
+            RevocationRevoked,
+            |_| limbo("crl::revoked-certificate-with-crl"),
+            |_| limbo("crl::issuer-no-keyusage-extension"),
+        ),
+        (
+            RevocationListUnusable,
+            |_| limbo("crl::issuer-missing-crlsign"),
+            |_| limbo("crl::issuer-no-keyusage-extension"),
+        ),
+        (
+            RevocationUnknown,
+            // the list of another CA
+            |lab| Given {
+                crls: limbo("crl::issuer-no-keyusage-extension").crls,
+                ..lab.sound()
+            },
+            |_| limbo("crl::issuer-no-keyusage-extension"),
+        ),
+        (
             ValidityExpired,
             |lab| lab.sound().at(datetime!(2027-05-19 0:00 UTC)),
             // the last second is part of the life
@@ -552,6 +571,23 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// A leaf signed by an RSA key.
+/// Rows of the strict reading alone.
+pub fn strict_rows() -> Vec<Row> {
+    use Code::*;
+    vec![
+        (
+            ChainPolicy,
+            |_| chain_of_file("policy/explicit-policy-without-one.pem"),
+            Lab::sound,
+        ),
+        (
+            ChainReadingsDiffer,
+            |_| limbo("pathlen::self-issued-certs-pathlen"),
+            Lab::sound,
+        ),
+    ]
+}
+
 pub fn rsa_signed() -> Given {
     let lab = Lab::new();
     let key = PrivateKey::generate(KeyType::Rsa2048).unwrap();

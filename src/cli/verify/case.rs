@@ -13,7 +13,7 @@ use crate::names::Slug;
 use crate::store::{Store, StoreError, atomic};
 use crate::verify::{Expectation, MAX_CERTIFICATES, Peer, TrustSet, too_many};
 use crate::x509::container::{self, Contents};
-use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
+use crate::x509::{Certificate, Crl, Fingerprint, Passphrase, PrivateKey, X509Error};
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
@@ -254,7 +254,11 @@ fn lay_over(args: &VerifyArgs, context: &Context, hold: &mut Hold) -> Result<(),
         hold.public = args.profile == ProfileWord::WebPki && (all_public || args.strict);
     }
     if !args.name.is_empty() {
-        hold.wanted = args.name.iter().map(expectation::wanted_of).collect();
+        hold.wanted = args
+            .name
+            .iter()
+            .filter_map(|name| name.identifier().as_ref().map(expectation::wanted_of))
+            .collect();
     }
     Ok(())
 }
@@ -429,19 +433,67 @@ fn read_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, 
         .map_err(|error| unreadable(&path.display().to_string(), &error))
 }
 
-pub(super) fn read_untrusted(paths: &[PathBuf]) -> Result<Vec<Certificate>, Failure> {
+/// The intermediates of `--untrusted`, and what there is to say of them. Certificates that cannot be read, and more
+/// than are taken, are findings: what a stranger put into a file ends no judgement.
+pub(super) fn read_untrusted(
+    paths: &[PathBuf],
+) -> Result<(Vec<Certificate>, Vec<Finding>), Failure> {
     let mut all = Vec::new();
+    let mut findings = Vec::new();
     for path in paths {
         let bytes = atomic::read_limited(path, container::MAX_BYTES as u64)
             .map_err(|error| store_failure(&error))?;
-        let contents = container::read(&bytes, None)
-            .map_err(|error| unreadable(&path.display().to_string(), &error))?;
-        all.extend(contents.certificates.into_iter().map(|(_, one)| one));
+        let place = path.display().to_string();
+        match container::read(&bytes, None) {
+            Ok(contents) => {
+                all.extend(contents.certificates.into_iter().map(|(_, one)| one));
+                let told = contents.problems.iter().take(MOST_TOLD);
+                findings.extend(told.map(|(block, error)| {
+                    damaged_finding(&place, block, error).with_severity(Severity::Note)
+                }));
+            }
+            Err(error @ X509Error::Unreadable { .. }) if looks_like_pem(&bytes) => {
+                findings.push(damaged_finding(&place, "", &error).with_severity(Severity::Note));
+            }
+            Err(error) => return Err(unreadable(&place, &error)),
+        }
     }
     if all.len() > MAX_CERTIFICATES {
-        let told = too_many(all.len());
-        let what = "--untrusted holds too many certificates";
-        return Err(Failure::usage(what, told.why, told.mend));
+        findings.push(too_many(all.len()));
+        all.truncate(MAX_CERTIFICATES);
+    }
+    Ok((all, findings))
+}
+
+/// Most damaged blocks of one file that are told.
+const MOST_TOLD: usize = 8;
+
+fn looks_like_pem(bytes: &[u8]) -> bool {
+    const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
+    bytes
+        .windows(CERTIFICATE.len())
+        .any(|window| window == CERTIFICATE)
+}
+
+/// Most revocation lists in one run.
+const MAX_LISTS: usize = 64;
+
+/// The lists of `--crl`. Errors: a file cannot be read, or holds something else; that says nothing of the certificate.
+pub(super) fn read_crls(paths: &[PathBuf]) -> Result<Vec<Crl>, Failure> {
+    let mut all = Vec::new();
+    for path in paths {
+        let bytes = atomic::read_limited(path, (Crl::MAX_BYTES * 3 / 2) as u64)
+            .map_err(|error| store_failure(&error))?;
+        let lists =
+            Crl::read(&bytes).map_err(|error| unreadable(&path.display().to_string(), &error))?;
+        all.extend(lists);
+        if all.len() > MAX_LISTS {
+            return Err(Failure::usage(
+                "--crl gives too many revocation lists",
+                format!("there are more than {MAX_LISTS}"),
+                "give those of the issuers of this chain",
+            ));
+        }
     }
     Ok(all)
 }

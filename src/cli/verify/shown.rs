@@ -1,6 +1,7 @@
 //! The verdict part by part, for people, for programs and for monitoring.
 
 use super::case::Case;
+use super::compared::Compared;
 use super::servers;
 use crate::cli::render::json::certificate_json;
 use crate::cli::render::{self, Table, nagios};
@@ -38,7 +39,7 @@ fn part_of(code: Code) -> &'static str {
         return "key";
     }
     match code.as_str().split_once('.').map_or("", |(group, _)| group) {
-        "chain" => "chain",
+        "chain" | "revocation" => "chain",
         "names" => "names",
         "usage" => "usage",
         "key" | "signature" => "key",
@@ -106,11 +107,11 @@ fn key_words(leaf: &Certificate) -> String {
 
 /// One wanted name, and what covers it.
 pub(super) struct Covered {
-    name: String,
-    service: &'static str,
-    because: String,
-    by: Vec<String>,
-    leniently: bool,
+    pub(super) name: String,
+    pub(super) service: &'static str,
+    pub(super) because: String,
+    pub(super) by: Vec<String>,
+    pub(super) leniently: bool,
 }
 
 pub(super) fn coverage(leaf: &Certificate, wanted: &[Wanted]) -> Vec<Covered> {
@@ -176,6 +177,7 @@ pub(super) struct Shown<'a> {
     pub(super) forecasts: &'a [Forecast],
     pub(super) whole_matrix: bool,
     pub(super) judgement: &'a Judgement,
+    pub(super) compared: &'a [Compared],
     pub(super) at: OffsetDateTime,
     pub(super) verdict: Verdict,
 }
@@ -222,6 +224,7 @@ impl Shown<'_> {
             "names": self.coverage.iter().map(covered).collect::<Vec<_>>(),
             "servers": servers::matrix_json(self.servers, self.leaf.facts()),
             "partners": servers::partners_json(self.forecasts),
+            "compared_roots": self.compared.iter().map(Compared::json).collect::<Vec<_>>(),
         })
     }
 
@@ -264,6 +267,9 @@ impl Shown<'_> {
         text.push('\n');
         for part in self.parts {
             text.push_str(&self.part_text(part, verbose));
+            if part.name == "chain" {
+                text.extend(self.compared.iter().map(Compared::text));
+            }
         }
         text.push_str(&self.verdict_text());
         text

@@ -3,7 +3,7 @@
 use super::{Case, Ruling};
 use crate::findings::{Code, Finding, Severity};
 use crate::verify::search::Signatures;
-use crate::verify::{path::Verdict, words};
+use crate::verify::{path::Verdict, revocation, words};
 use crate::x509::Certificate;
 
 pub(crate) fn judge(case: &Case<'_>) -> Ruling {
@@ -14,6 +14,11 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
             findings.extend(verdict.findings.clone());
         }
         findings.extend(not_sent(case, verdict));
+        findings.extend(revocation::judge(
+            &verdict.path,
+            case.chain,
+            case.expectation,
+        ));
     }
     findings.extend(as_sent(case));
     if case.verdict.is_some() {
@@ -48,7 +53,7 @@ fn not_sent(case: &Case<'_>, verdict: &Verdict<'_>) -> Option<Finding> {
         .last()
         .copied()
         .unwrap_or(case.leaf);
-    Some(Finding::new(
+    let finding = Finding::new(
         Code::ChainIntermediateMissing,
         "chain",
         format!("{} is needed and not sent", words::list(&names)),
@@ -62,7 +67,9 @@ fn not_sent(case: &Case<'_>, verdict: &Verdict<'_>) -> Option<Finding> {
             words::quoted(below),
             words::where_to_get_issuer(below)
         ),
-    ))
+    );
+    // Who hands intermediates over beside the chain judges a certificate and not what a server sends.
+    Some(finding.with_severity(Severity::Note))
 }
 
 /// Order, roots, strangers and doubles of what is sent (RFC 5246 §7.4.2, RFC 8446 §4.4.2).

@@ -112,7 +112,8 @@ impl<'a> Case<'a> {
 
 /// The codes whose finding breaks a MUST of RFC 5280 although peers go on: errors under
 /// [`super::Strictness::Strict`].
-const MUSTS_OF_RFC_5280: [Code; 6] = [
+const MUSTS_OF_RFC_5280: [Code; 7] = [
+    Code::RevocationListUnusable,
     Code::FormSerial,
     Code::FormExtension,
     Code::FormCriticality,
@@ -131,9 +132,22 @@ const MUSTS_OF_WEB_PKI: [Code; 5] = [
 ];
 
 /// Whether a strict judge makes this an error.
-pub(crate) fn breaks_a_must(code: Code, profile: Profile) -> bool {
-    MUSTS_OF_RFC_5280.contains(&code)
-        || (profile == Profile::WebPki && MUSTS_OF_WEB_PKI.contains(&code))
+pub(crate) fn breaks_a_must(finding: &Finding, profile: Profile) -> bool {
+    // The preferred name syntax has no underscore (RFC 1034 §3.5), the names of services have, and RFC 5280 is read
+    // either way; the Baseline Requirements leave no doubt.
+    if finding.code == Code::NamesMalformed && finding.severity == Severity::Note {
+        return profile == Profile::WebPki;
+    }
+    MUSTS_OF_RFC_5280.contains(&finding.code)
+        || (profile == Profile::WebPki && MUSTS_OF_WEB_PKI.contains(&finding.code))
+}
+
+/// Whether an error breaks no MUST of the profile: RFC 5280 alone lets a CA certificate stand at the end of a path, with
+/// a key that signs certificates only; TLS, RFC 6120 and the Baseline Requirements do not.
+pub(crate) fn is_no_must(code: Code, leaf: &Certificate, profile: Profile) -> bool {
+    profile == Profile::Rfc5280
+        && leaf.is_ca()
+        && matches!(code, Code::UsageLeafIsCa | Code::UsageNoDigitalSignature)
 }
 
 /// Whether an error is one for which a path library turns the leaf away.

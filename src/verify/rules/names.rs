@@ -5,10 +5,11 @@ use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::matching::{Coverage, Service, covers, wildcard_covers};
 use crate::names::{Identifier, Presented};
-use crate::verify::{Profile, Wanted, words};
+use crate::verify::{Profile, Purpose, Wanted, words};
 use std::collections::BTreeSet;
 
-const PLACE: &str = "leaf, subjectAltName";
+/// Where names stand.
+pub(crate) const PLACE: &str = "leaf, subjectAltName";
 
 pub(crate) fn judge(case: &Case<'_>) -> Ruling {
     let mut findings = Vec::new();
@@ -33,7 +34,10 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
         }
         findings.extend(sip_uri_incomplete(wanted, presented));
         findings.extend(uppercase(presented));
-        if case.expectation.profile == Profile::WebPki {
+        // The Baseline Requirements are about servers.
+        if case.expectation.profile == Profile::WebPki
+            && case.expectation.purpose == Purpose::Server
+        {
             findings.extend(common_name(case, presented));
         }
     }

@@ -1,9 +1,14 @@
 //! Form: what RFC 5280 and the Baseline Requirements ask of the certificate itself, whoever reads it.
+//!
+//! What hurts no peer and is asked by the strict reading alone stands in `strict`.
+
+mod strict;
 
 use super::{Case, Ruling};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
-use crate::verify::{Profile, words};
+use crate::verify::path::place as place_of;
+use crate::verify::{Expectation, Profile, Strictness, words};
 use crate::x509::{Certificate, ExtensionKind, KeyPurpose};
 
 const MEND: &str = "tell the CA; nothing can be mended here";
@@ -11,7 +16,7 @@ const MEND: &str = "tell the CA; nothing can be mended here";
 pub(crate) fn judge(case: &Case<'_>) -> Ruling {
     let mut findings = leaf(case);
     for issuer in case.issuers() {
-        findings.extend(self::issuer(case, issuer));
+        findings.extend(self::issuer(case.chain, case.expectation, issuer));
     }
     Ruling::Findings(findings)
 }
@@ -56,7 +61,11 @@ fn leaf(case: &Case<'_>) -> Vec<Finding> {
     }
     findings.extend(serial(leaf, "leaf"));
     findings.extend(leaf_extensions(case));
-    findings.extend(authority_key_id(case, leaf));
+    findings.extend(authority_key_id("leaf", leaf));
+    if case.expectation.strictness == Strictness::Strict {
+        findings.extend(strict::of_any(leaf, "leaf"));
+        findings.extend(strict::of_leaf(case));
+    }
     if facts.subject.der == [0x30, 0x00] && facts.version == 3 {
         findings.push(Finding::new(
             Code::FormEmptySubject,
@@ -69,10 +78,14 @@ fn leaf(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-fn issuer(case: &Case<'_>, certificate: &Certificate) -> Vec<Finding> {
-    let place = case.place(certificate);
-    let anchor = case
-        .expectation
+/// What is wrong with the form of one CA certificate on a path.
+pub(crate) fn issuer(
+    chain: &[Certificate],
+    expectation: &Expectation<'_>,
+    certificate: &Certificate,
+) -> Vec<Finding> {
+    let place = place_of(certificate, chain, expectation.trust);
+    let anchor = expectation
         .trust
         .is_some_and(|trust| trust.contains(certificate));
     let mut findings = Vec::new();
@@ -87,7 +100,16 @@ fn issuer(case: &Case<'_>, certificate: &Certificate) -> Vec<Finding> {
         // Old roots have the serial number zero, and nobody looks.
         findings.extend(serial(certificate, &place));
     }
-    findings.extend(authority_key_id(case, certificate));
+    findings.extend(authority_key_id(&place, certificate));
+    if expectation.strictness == Strictness::Strict {
+        findings.extend(strict::of_any(certificate, &place));
+        findings.extend(strict::of_issuer(
+            certificate,
+            &place,
+            anchor,
+            expectation.profile,
+        ));
+    }
     let facts = certificate.facts();
     let extension = |kind| certificate.extension(kind);
     if facts.version == 3 && facts.subject_key_id.is_none() {
@@ -120,7 +142,7 @@ fn issuer(case: &Case<'_>, certificate: &Certificate) -> Vec<Finding> {
                 MEND,
             ));
         }
-        if !constraints.critical && case.expectation.profile == Profile::Rfc5280 {
+        if !constraints.critical && expectation.profile == Profile::Rfc5280 {
             findings.push(criticality(
                 &place,
                 certificate,
@@ -129,7 +151,7 @@ fn issuer(case: &Case<'_>, certificate: &Certificate) -> Vec<Finding> {
             ));
         }
     }
-    if anchor && case.expectation.profile == Profile::WebPki {
+    if anchor && expectation.profile == Profile::WebPki {
         if facts.key_purposes.is_some() {
             findings.push(Finding::new(
                 Code::FormExtension,
@@ -231,13 +253,13 @@ fn leaf_extensions(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Version 3 certificates that are not self-signed link to their issuer's key (RFC 5280 §4.2.1.1).
-fn authority_key_id(case: &Case<'_>, certificate: &Certificate) -> Option<Finding> {
+fn authority_key_id(place: &str, certificate: &Certificate) -> Option<Finding> {
     let facts = certificate.facts();
     (facts.version == 3 && facts.authority_key_id.is_none() && !certificate.is_self_signed()).then(
         || {
             Finding::new(
                 Code::FormKeyIdentifier,
-                case.place(certificate),
+                place,
                 format!(
                     "{} does not say which key of {} signed it",
                     words::quoted(certificate),
