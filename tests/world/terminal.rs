@@ -17,6 +17,15 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How often a child is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
 
+/// Runs the program as a child of the session's leader, tells its end where no screen shows it, and waits. Without it the
+/// program would lead the session, and at its end the kernel throws away what it wrote last and nobody has read yet.
+const LEADER: &str = r#"trap : INT TERM HUP
+"$@"
+code=$?
+printf '\033]ended;%s\007' "$code"
+read -r _
+exit "$code""#;
+
 /// What the terminal has shown.
 struct Shown {
     parser: vt100::Parser,
@@ -47,7 +56,9 @@ fn size(columns: u16, rows: u16) -> PtySize {
 
 /// The same program, folder, arguments and variables, for a terminal.
 fn builder(command: &Command) -> CommandBuilder {
-    let mut built = CommandBuilder::new(command.get_program());
+    let mut built = CommandBuilder::new("/bin/sh");
+    built.args(["-c", LEADER, "sh"]);
+    built.arg(command.get_program());
     built.args(command.get_args());
     built.cwd(command.get_current_dir().unwrap_or(Path::new("/")));
     for (name, value) in command.get_envs() {
@@ -116,12 +127,12 @@ impl Terminal {
                 return now.parser.screen().contents();
             }
             let left = DEADLINE.saturating_sub(begun.elapsed());
-            assert!(
-                !left.is_zero() && !now.over,
-                "{what} was not shown{}:\n{}",
-                if now.over { " before the end" } else { "" },
-                now.parser.screen().contents()
-            );
+            if left.is_zero() || now.over {
+                let shows = now.parser.screen().contents();
+                let when = if now.over { " before the end" } else { "" };
+                drop(now);
+                panic!("{what} was not shown{when}:\n{shows}");
+            }
             now = changed.wait_timeout(now, left).unwrap().0;
         }
     }
@@ -147,9 +158,14 @@ impl Terminal {
         self.shown.0.lock().unwrap().parser.screen().contents()
     }
 
-    /// Every byte that was shown.
+    /// Every byte that the program has shown.
     pub fn bytes(&self) -> String {
-        String::from_utf8_lossy(&self.shown.0.lock().unwrap().bytes).into_owned()
+        let bytes = self.shown.0.lock().unwrap().bytes.clone();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match text.rsplit_once("\u{1b}]ended;") {
+            Some((before, _)) => before.to_owned(),
+            None => text,
+        }
     }
 
     /// Changes the size.
@@ -163,7 +179,17 @@ impl Terminal {
 
     /// The number of the program.
     pub fn pid(&self) -> u32 {
-        self.child.process_id().unwrap()
+        let leader = self.child.process_id().unwrap();
+        let parent = |pid: u32| -> Option<u32> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name in brackets may hold anything; state and parent stand behind it.
+            stat.rsplit_once(')')?.1.split(' ').nth(2)?.parse().ok()
+        };
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .find(|pid| parent(*pid) == Some(leader))
+            .unwrap()
     }
 
     /// The terminal vanishes, as when a window is closed. Something must be shown meanwhile, so that the end that reads
@@ -181,26 +207,32 @@ impl Terminal {
         self.writer = None;
     }
 
-    /// Waits for the end of the program; its exit code.
+    /// Waits for the end of the program; its exit code. All that it wrote has been shown then.
     #[track_caller]
     pub fn ended(&mut self) -> u32 {
         let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                let (shown, changed) = &*self.shown;
-                let mut now = shown.lock().unwrap();
-                // What it wrote last is still on its way.
-                while !now.over {
-                    now = changed.wait_timeout(now, DEADLINE).unwrap().0;
+        if self.master.is_none() {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status.exit_code();
                 }
-                return status.exit_code();
+                assert!(begun.elapsed() < DEADLINE, "it does not end");
+                std::thread::sleep(POLL);
             }
-            assert!(
-                begun.elapsed() < DEADLINE,
-                "it does not end:\n{}",
-                self.screen()
-            );
-            std::thread::sleep(POLL);
+        }
+        let (shown, changed) = &*self.shown;
+        let mut now = shown.lock().unwrap();
+        loop {
+            if let Some(code) = end_told(&now.bytes) {
+                return code;
+            }
+            let left = DEADLINE.saturating_sub(begun.elapsed());
+            if left.is_zero() || now.over {
+                let shows = now.parser.screen().contents();
+                drop(now);
+                panic!("it does not end:\n{shows}");
+            }
+            now = changed.wait_timeout(now, left).unwrap().0;
         }
     }
 
@@ -224,6 +256,13 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the leader told of the end.
+fn end_told(bytes: &[u8]) -> Option<u32> {
+    let text = String::from_utf8_lossy(bytes);
+    let (code, _) = text.rsplit_once("\u{1b}]ended;")?.1.split_once('\u{7}')?;
+    code.parse().ok()
 }
 
 fn read(mut reader: Box<dyn Read + Send>, seen: &(Mutex<Shown>, Condvar)) {

@@ -4,6 +4,7 @@
 //! are pure; [`terminal`] alone reads and writes.
 
 mod draw;
+mod entry;
 mod form;
 pub mod keys;
 mod line;

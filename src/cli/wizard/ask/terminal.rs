@@ -7,9 +7,11 @@
 use super::draw::{Row, Size, Style};
 use super::keys::{Decoder, Key, Waiting};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::termios::{self, LocalModes, OptionalActions, OutputModes, Termios};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once};
@@ -48,9 +50,10 @@ pub enum Event {
     Ended,
 }
 
-/// Signals, as bytes in a pipe.
+/// What comes: bytes from the terminal, and signals as bytes in a pipe.
 #[derive(Debug)]
 pub struct Signals {
+    input: OwnedFd,
     ends: UnixStream,
     resizes: UnixStream,
     ids: Vec<signal_hook::SigId>,
@@ -69,6 +72,7 @@ impl Signals {
         resizes.set_nonblocking(true)?;
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::new(AtomicBool::new(false));
+        let input = input()?;
         let mut ids = Vec::new();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // This one stays: without it a signal would do nothing once the others are gone.
@@ -81,6 +85,7 @@ impl Signals {
         }
         ids.push(signal_hook::low_level::pipe::register(SIGWINCH, resizing)?);
         Ok(Self {
+            input,
             ends,
             resizes,
             ids,
@@ -96,13 +101,12 @@ impl Signals {
 
     /// Waits for bytes from standard input, for a signal, or for the time to pass.
     pub fn wait(&self, timeout: Option<Timespec>) -> std::io::Result<Event> {
-        let input = std::io::stdin();
         loop {
             if self.ended() {
                 return Ok(Event::Ended);
             }
             let mut fds = [
-                PollFd::new(&input, PollFlags::IN),
+                PollFd::new(&self.input, PollFlags::IN),
                 PollFd::new(&self.ends, PollFlags::IN),
                 PollFd::new(&self.resizes, PollFlags::IN),
             ];
@@ -122,7 +126,7 @@ impl Signals {
             }
             if typed {
                 let mut buffer = [0; 1024];
-                return match rustix::io::read(&input, &mut buffer) {
+                return match rustix::io::read(&self.input, &mut buffer) {
                     Ok(0) | Err(rustix::io::Errno::IO) => Ok(Event::Ended),
                     Ok(count) => Ok(Event::Bytes(buffer.iter().take(count).copied().collect())),
                     Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
@@ -151,6 +155,21 @@ impl Drop for Signals {
         for id in self.ids.drain(..) {
             signal_hook::low_level::unregister(id);
         }
+    }
+}
+
+/// The terminal behind standard input, opened again so that reading it never blocks: at Ctrl-C the kernel throws away
+/// what was typed ahead, also between the moment it is announced and the moment it is read. Standard input itself stays
+/// as it is, as others share it.
+fn input() -> std::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let again = termios::ttyname(std::io::stdin(), Vec::new())
+        .and_then(|path| rustix::fs::open(path, flags, Mode::empty()))
+        // Somebody else's terminal (after `su`) can be opened by this name only.
+        .or_else(|_| rustix::fs::open("/dev/tty", flags, Mode::empty()));
+    match again {
+        Ok(input) => Ok(input),
+        Err(_) => std::io::stdin().as_fd().try_clone_to_owned(),
     }
 }
 

@@ -61,8 +61,9 @@ pub fn fill(text: &str, to: usize) -> String {
     out
 }
 
-/// A text in lines that fit: between words where they allow it, else within them; what is indented stays so. Nothing is
-/// lost, unless a line has no room for one wide character.
+/// A text in lines that fit: between words where they allow it, else within them; what is indented stays so, and of two
+/// columns apart by more than a space the second one keeps its place. Nothing is lost, unless a line has no room for one
+/// wide character.
 pub fn fold(text: &str, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
@@ -70,15 +71,37 @@ pub fn fold(text: &str, most: usize) -> Vec<String> {
             lines.push(paragraph.to_owned());
             continue;
         }
-        let words = paragraph.trim_start_matches(' ');
-        let indent = (paragraph.len() - words.len()).min(most / 2);
-        for line in render::wrap(words, most - indent) {
-            for piece in pieces(&line, most - indent) {
-                lines.push(format!("{}{piece}", " ".repeat(indent)));
-            }
+        let (head, words) = head_of(paragraph, most);
+        let room = most.saturating_sub(columns(head));
+        for (number, line) in render::wrap(words, room)
+            .iter()
+            .flat_map(|line| pieces(line, room))
+            .enumerate()
+        {
+            let begin = if number == 0 { head } else { "" };
+            lines.push(format!("{}{line}", fill(begin, columns(head))));
         }
     }
     lines
+}
+
+/// What stands before the words that are broken: the indent, and a first column where there are two. It takes no more
+/// than two thirds of the line.
+fn head_of(paragraph: &str, most: usize) -> (&str, &str) {
+    let words = paragraph.trim_start_matches(' ');
+    let indent = paragraph.len() - words.len();
+    let second = words.find("  ").map(|at| {
+        let behind = words.get(at..).unwrap_or_default();
+        indent + at + (behind.len() - behind.trim_start_matches(' ').len())
+    });
+    [second, Some(indent), Some(indent.min(most * 2 / 3))]
+        .into_iter()
+        .flatten()
+        .filter_map(|at| paragraph.split_at_checked(at))
+        .find(|(head, _)| columns(head) <= most * 2 / 3)
+        .map_or(("", words), |(head, rest)| {
+            (head, rest.trim_start_matches(' '))
+        })
 }
 
 /// A line in pieces that fit.
@@ -145,5 +168,13 @@ mod tests {
         }
         assert_eq!(fold("  one two", 6), ["  one", "  two"]);
         assert_eq!(fold("", 6), [""]);
+        assert_eq!(
+            fold("  a.example  one two three", 20),
+            ["  a.example  one two", "             three"]
+        );
+        assert_eq!(
+            fold("a.very.long.name  one two", 18),
+            ["a.very.long.name", "one two"]
+        );
     }
 }

@@ -546,26 +546,12 @@ pub fn fit(head: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a command says, for a page: without colours, each line broken below its own indent.
+/// What a command says, for a page: without colours. Whoever shows it breaks it, and keeps its columns.
 pub fn lines_of(text: &str) -> Vec<String> {
-    let plain = console::strip_ansi_codes(text);
-    let mut lines = Vec::new();
-    for line in plain.lines() {
-        let line = line.trim_end();
-        if measure_text_width(line) <= WIDTH {
-            lines.push(line.to_owned());
-            continue;
-        }
-        let body = line.trim_start();
-        let indent = line.len() - body.len();
-        let broken = fit(&" ".repeat(indent + 2), body);
-        for (number, one) in broken.into_iter().enumerate() {
-            // The first line stands where it stood.
-            let cut = if number == 0 { one.get(2..) } else { None };
-            lines.push(cut.map_or(one.clone(), str::to_owned));
-        }
-    }
-    lines
+    console::strip_ansi_codes(text)
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
 /// A paragraph of our own, broken to the width.
