@@ -10,6 +10,8 @@
     missing_docs
 )]
 
+#[path = "ratios/batch.rs"]
+mod batch;
 #[path = "ratios/gateway.rs"]
 mod gateway;
 #[path = "ratios/world.rs"]
@@ -20,16 +22,11 @@ use world::{World, median, run, shell};
 
 fn main() {
     let world = World::new();
-    let mut rows = vec![
-        startup(&world),
-        plan(&world),
-        plan_of_many(&world),
-        split_of_many(&world),
-        request(&world, "ec256", 40),
-        request(&world, "rsa2048", 25),
-    ];
-    rows.extend(check(&world));
-    rows.extend(gateway::rows(&world));
+    // `scripts/bench batch`: those rows alone.
+    let rows = match std::env::args().any(|word| word == "batch") {
+        true => batch::rows(&world),
+        false => all(&world),
+    };
     println!("| what | edgecert | openssl | ratio |");
     println!("|---|---|---|---|");
     for row in rows {
@@ -40,6 +37,21 @@ fn main() {
     }
     let size = std::fs::metadata(world::PROGRAM).unwrap().len();
     println!("\nrelease binary: {:.1} MB", size as f64 / 1e6);
+}
+
+fn all(world: &World) -> Vec<Row> {
+    let mut rows = vec![
+        startup(world),
+        plan(world),
+        plan_of_many(world),
+        split_of_many(world),
+        request(world, "ec256", 40),
+        request(world, "rsa2048", 25),
+    ];
+    rows.extend(batch::rows(world));
+    rows.extend(check(world));
+    rows.extend(gateway::rows(world));
+    rows
 }
 
 /// One line of the table.

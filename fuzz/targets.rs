@@ -9,6 +9,7 @@ use edgecert::cli::keys as keyboard;
 use edgecert::deployment::Deployment;
 use edgecert::explain::Explain;
 use edgecert::names::{Domain, Identifier, Slug};
+use edgecert::request::batch::{Batch, BatchError, Key, MAX_VALUES};
 use edgecert::request::{IssuerProfile, ProfileError};
 use edgecert::store::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord,
@@ -25,7 +26,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 16] = [
     ("control", control),
     ("deployment", deployment),
     ("profile", profile),
+    ("batch", batch),
     ("names", names),
     ("records", records),
     ("keys", keys),
@@ -327,6 +329,49 @@ pub fn profile(bytes: &[u8]) {
             assert_explained(&error);
         }
     }
+}
+
+/// A list of requests: every entry has its place, what is handed out is bounded, and reading ends.
+pub fn batch(bytes: &[u8]) {
+    let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
+    let mut batch = match Batch::open(bytes) {
+        Ok(batch) => batch,
+        Err(BatchError::Unknown(mistake)) => {
+            assert!(mistake.line <= lines);
+            assert_harmless(&mistake.what);
+            assert_harmless(&mistake.why);
+            return;
+        }
+        Err(_) => return,
+    };
+    let (mut number, mut line) = (0, 0);
+    while let Some(read) = batch.next_entry().expect("memory does not fail") {
+        number += 1;
+        assert_eq!(read.number, number);
+        assert!(read.line > line && read.line <= lines, "lines go on");
+        line = read.line;
+        match read.entry {
+            Ok(entry) => {
+                for field in &entry.fields {
+                    assert!((1..=MAX_VALUES).contains(&field.values.len()));
+                    assert!(field.key.is_list() || field.values.len() == 1);
+                    assert!(field.values.iter().all(|word| word.line <= lines));
+                }
+                let keys: Vec<Key> = entry.fields.iter().map(|field| field.key).collect();
+                assert!(keys.windows(2).all(|two| two[0] < two[1]), "each key once");
+            }
+            Err(mistakes) => {
+                assert!(!mistakes.is_empty());
+                for mistake in mistakes {
+                    assert!(mistake.line >= line && mistake.line <= lines);
+                    assert_harmless(&mistake.what);
+                    assert_harmless(&mistake.why);
+                    assert_harmless(&mistake.mend);
+                }
+            }
+        }
+    }
+    assert_eq!(batch.bytes_read(), bytes.len() as u64);
 }
 
 /// Names, certificates' names and lists of targets, as they are typed: print is the inverse of parse.

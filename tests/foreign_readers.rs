@@ -225,18 +225,20 @@ fn our_keys_are_read_by_openssl() {
         );
         assert_eq!(read(&folder, "pub.der"), key.spki_der(), "{key_type:?}");
     }
-    let key = PrivateKey::generate(KeyType::Ec256).unwrap();
     let passphrase = Passphrase::new("pässword".to_owned());
-    write(
-        &folder,
-        "sealed.pem",
-        key.to_pem(Some(&passphrase)).unwrap().as_bytes(),
-    );
-    openssl(
-        &folder,
-        "pkey -in sealed.pem -passin pass:pässword -pubout -outform DER -out pub.der",
-    );
-    assert_eq!(read(&folder, "pub.der"), key.spki_der());
+    for key_type in KeyType::ALL {
+        let key = PrivateKey::generate(key_type).unwrap();
+        write(
+            &folder,
+            "sealed.pem",
+            key.to_pem(Some(&passphrase)).unwrap().as_bytes(),
+        );
+        openssl(
+            &folder,
+            "pkey -in sealed.pem -passin pass:pässword -pubout -outform DER -out pub.der",
+        );
+        assert_eq!(read(&folder, "pub.der"), key.spki_der(), "{key_type:?}");
+    }
     let said = openssl(&folder, "asn1parse -in sealed.pem");
     assert_says(
         &said,

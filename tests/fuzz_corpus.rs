@@ -267,6 +267,7 @@ claims! {
     control_line_of_any_bytes_is_read_or_refused: control,
     deployment_of_any_bytes_has_mistakes_with_places: deployment,
     profile_of_any_bytes_has_mistakes_with_places: profile,
+    list_of_any_bytes_is_read_entry_by_entry: batch,
     name_of_any_bytes_is_printed_as_it_is_read: names,
     record_of_any_bytes_is_printed_as_it_is_read: records,
     key_of_any_bytes_steers_no_terminal: keys,

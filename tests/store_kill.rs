@@ -9,7 +9,7 @@ use edgecert::names::Slug;
 use edgecert::store::atomic::{self, Overwrite, Placement};
 use edgecert::store::{
     AssignmentRecord, CertificateSummary, GenerationRecord, IntentKind, IntentRecord, JournalState,
-    KeySource, Lease, RequestRecord, RequestState, Source, Store, StoreError,
+    KeySource, Lease, NextKeyRecord, RequestRecord, RequestState, Source, Store, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,9 +43,20 @@ fn request_of(certificate: &str) -> RequestRecord {
         subject: BTreeMap::new(),
         template: None,
         uses: vec!["sip-edge".into()],
+        exportable: true,
         submitted: None,
         state: RequestState::Pending,
         answered_by: None,
+    }
+}
+
+/// The key that was made ahead for another certificate.
+fn next_of(certificate: &str) -> NextKeyRecord {
+    NextKeyRecord {
+        certificate: certificate.into(),
+        created: NOW,
+        key_type: "ec256".into(),
+        spki_sha256: "sha256:77".into(),
     }
 }
 
@@ -69,6 +80,7 @@ fn generation_of(request: Option<&str>) -> GenerationRecord {
         chain_sha256: Vec::new(),
         issuer_profile: None,
         accepted: Vec::new(),
+        exportable: true,
         compromised: false,
     }
 }
@@ -109,6 +121,7 @@ fn furnish(folder: &Path) {
     lease.put_assignment(&edge(), &assignment).unwrap();
     let id = lease.put_request(&request_of("edge"), b"csr", b"key-3");
     assert_eq!(id.unwrap(), PENDING);
+    lease.put_next_key(&next_of("ahead"), b"key-7").unwrap();
     fs::write(folder.join("served.pem"), "served before").unwrap();
 }
 
@@ -121,6 +134,17 @@ fn act(what: &str, lease: &mut Lease, folder: &Path) -> Result<(), StoreError> {
             .map(drop),
         "put-first-request" => lease
             .put_request(&request_of("other"), b"csr", b"key-4")
+            .map(drop),
+        "put-next-key" => lease.put_next_key(&next_of("edge"), b"key-8"),
+        "take-next-key" => {
+            let record = RequestRecord {
+                spki_sha256: "sha256:77".into(),
+                ..request_of("ahead")
+            };
+            lease.put_request(&record, b"csr", b"key-7").map(drop)
+        }
+        "cancel-next-key" => lease
+            .cancel_next_key(&Slug::parse("ahead").unwrap())
             .map(drop),
         "update-request" => {
             let mut record = lease.find_request(PENDING)?;
@@ -241,6 +265,11 @@ fn seen(store: &Store) -> BTreeSet<String> {
             let key = String::from_utf8_lossy(&files.key);
             seen.insert(format!("{certificate} {record:?} {key}"));
         }
+        if let Some(next) = store.next_key(&certificate).unwrap() {
+            let key = store.next_key_pem(&certificate).unwrap();
+            let key = String::from_utf8_lossy(&key);
+            seen.insert(format!("{certificate} {next:?} {key}"));
+        }
         seen.insert(format!("live {:?}", store.live(&certificate).unwrap()));
         seen.insert(format!("{:?}", store.assignment(&certificate).unwrap()));
     }
@@ -351,6 +380,9 @@ macro_rules! killed_everywhere {
 killed_everywhere! {
     a_killed_put_request_is_all_or_nothing: "put-request",
     a_killed_first_request_is_all_or_nothing: "put-first-request",
+    a_killed_prepare_is_all_or_nothing: "put-next-key",
+    a_killed_request_never_loses_the_key_made_ahead: "take-next-key",
+    a_killed_cancel_of_a_key_is_all_or_nothing: "cancel-next-key",
     a_killed_update_request_is_all_or_nothing: "update-request",
     a_killed_cancel_is_all_or_nothing: "cancel-request",
     a_killed_import_never_loses_the_key: "put-generation",

@@ -90,6 +90,8 @@ const FAMILIES: &[(&str, Family)] = &[
     ("init", Family::Acting),
     ("plan", Family::Showing),
     ("request", Family::Acting),
+    ("request batch", Family::Acting),
+    ("request prepare", Family::Acting),
     ("request list", Family::Showing),
     ("request show", Family::Showing),
     ("request profiles", Family::Showing),

@@ -460,6 +460,7 @@ mod tests {
             chain_sha256: Vec::new(),
             issuer_profile: None,
             accepted: Vec::new(),
+            exportable: true,
             compromised: false,
         });
         // No deployment speaks of it: assign would only ask for one.

@@ -34,6 +34,14 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/request.json"),
     ),
     (
+        "request batch",
+        include_str!("../../templates/schemas/request-batch.json"),
+    ),
+    (
+        "request prepare",
+        include_str!("../../templates/schemas/request-prepare.json"),
+    ),
+    (
         "request list",
         include_str!("../../templates/schemas/request-list.json"),
     ),

@@ -316,7 +316,8 @@ fn wrong_usage(said: &str, command: Option<&str>) -> Explanation {
     }
 }
 
-fn error_json(explanation: &Explanation) -> Value {
+/// The four answers and the code, as the machine contract has them.
+pub fn error_json(explanation: &Explanation) -> Value {
     json!({
         "code": explanation.code,
         "what": explanation.what,

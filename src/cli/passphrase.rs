@@ -9,7 +9,6 @@ use crate::store::atomic;
 use crate::x509::{Passphrase, PrivateKey, X509Error};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// Longest passphrase file, in bytes.
 const MAX_BYTES: u64 = 4096;
@@ -126,13 +125,13 @@ fn from_file(path: &Path, access: Access) -> Result<Passphrase, Failure> {
             ));
         }
     }
-    let text = Zeroizing::new(String::from_utf8(bytes.to_vec()).map_err(|_| {
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
         missing(
             path.display().to_string(),
             "it is not UTF-8".into(),
             "write the passphrase as text".into(),
         )
-    })?);
+    })?;
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
         return Err(missing(

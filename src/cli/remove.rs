@@ -252,6 +252,8 @@ struct Consequences {
     answered: usize,
     /// Gateways that were last proved to serve it, with the generation.
     gateways: Vec<(String, u32)>,
+    /// Whether a key was made ahead of the next request.
+    next_key: bool,
     /// Gateways of the deployment among them: what must be ended first.
     bound: Vec<String>,
     in_deployment: bool,
@@ -266,6 +268,7 @@ impl Consequences {
     ) -> Result<Self, StoreError> {
         let generations = store.generations(&name)?;
         let requests = store.requests(Some(&name))?;
+        let next_key = store.next_key(&name)?.is_some();
         let gateways: Vec<(String, u32)> = store
             .assignment(&name)?
             .gateways
@@ -300,6 +303,7 @@ impl Consequences {
                 .iter()
                 .filter(|request| request.state == RequestState::Answered)
                 .count(),
+            next_key,
             bound: gateways
                 .iter()
                 .map(|(gateway, _)| gateway.clone())
@@ -312,9 +316,9 @@ impl Consequences {
         })
     }
 
-    /// Each generation holds a key, and each pending request.
+    /// Each generation holds a key, each pending request, and there may be one that was made ahead.
     fn keys(&self) -> usize {
-        self.generations.len() + self.pending.len()
+        self.generations.len() + self.pending.len() + usize::from(self.next_key)
     }
 
     fn describe(&self) -> String {
@@ -334,6 +338,9 @@ impl Consequences {
                 "  request {} waits for its reply; without its key that reply will be of no use\n",
                 printable(id)
             ));
+        }
+        if self.next_key {
+            text.push_str("  the key that was made ahead for the next request goes as well\n");
         }
         for (gateway, generation) in &self.gateways {
             text.push_str(&format!(

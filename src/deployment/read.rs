@@ -331,6 +331,11 @@ impl Place<'_, '_> {
         self.span.start
     }
 
+    /// Line and column, both from 1, the column in characters.
+    pub(crate) fn line_and_column(&self) -> (usize, usize) {
+        self.source.line_and_column(self.span.start)
+    }
+
     /// Notes a mistake here.
     pub(crate) fn fail(&self, what: impl Into<String>, mend: impl Into<String>) {
         self.fail_because(what, "", mend);

@@ -1,5 +1,6 @@
 //! From plan to PKCS#10: what an issuer allows, what is asked, the CSR read back and compared before it is called done.
 
+pub mod batch;
 pub mod build;
 mod error;
 pub mod issuer_rules;

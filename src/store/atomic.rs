@@ -228,6 +228,12 @@ pub(crate) fn create_filled(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<()
     fill(disk, &mut file, path, bytes, Placement::PRIVATE)
 }
 
+/// [`create_filled`] without the flush: the caller flushes the whole file system before the folder is seen.
+pub(crate) fn create_unflushed(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = disk.create_new(path)?;
+    disk.write(&mut file, path, bytes)
+}
+
 fn fill(
     disk: &Disk,
     file: &mut File,
@@ -298,6 +304,13 @@ pub(crate) fn read_with(
         });
     }
     Ok(bytes)
+}
+
+/// Opens a regular file to be read piece by piece, with its size; links are followed.
+///
+/// Errors: `WrongKind` for folders, FIFOs, sockets and devices.
+pub fn open_to_read(path: &Path) -> Result<(File, u64), StoreError> {
+    open_regular(path, Links::Follow, "a file")
 }
 
 /// Opens a regular file for reading, with its size.

@@ -147,6 +147,7 @@ impl Lease {
             id: id.to_string(),
             state: RequestState::Pending,
             answered_by: None,
+            exportable: record.exportable && !self.is_kept_back(&certificate, &record.spki_sha256),
             ..record.clone()
         };
         let folder = self.store.paths.request(&certificate, &id);
@@ -162,6 +163,12 @@ impl Lease {
             },
         )?;
         self.last_id = Some(id);
+        if let Ok(Some(next)) = self.store.next_key(&certificate)
+            && next.spki_sha256 == record.spki_sha256
+        {
+            // It is done and journalled; what cannot be taken away now is taken away by the next lease.
+            let _ = self.store.drop_next_key(&certificate);
+        }
         Ok(id.to_string())
     }
 
@@ -214,6 +221,8 @@ impl Lease {
         let record = GenerationRecord {
             certificate: certificate.to_string(),
             number,
+            exportable: record.exportable
+                && !self.is_kept_back(&certificate, &record.leaf.spki_sha256),
             ..record.clone()
         };
         let folder = self.store.paths.generation(&certificate, number);
@@ -425,7 +434,7 @@ impl Lease {
     }
 
     /// Builds a folder out of sight, makes it appear by one rename, journals it; takes it back where that fails.
-    fn put_folder(
+    pub(super) fn put_folder(
         &mut self,
         folder: &Path,
         files: &[(&str, &[u8])],
@@ -463,7 +472,7 @@ impl Lease {
     }
 
     /// Renames a folder out of sight, journals it, removes it; puts it back where it cannot be journalled.
-    fn remove_folder(
+    pub(super) fn remove_folder(
         &mut self,
         folder: &Path,
         journal: impl FnOnce(&mut Self) -> Result<JournalEntry, StoreError>,
@@ -486,6 +495,17 @@ impl Lease {
         let _ = disk.remove_tree(&gone);
         tidy::drop_empty(&disk, &around);
         Ok(())
+    }
+
+    /// Whether a generation has that key and it is not to be handed out: that does not end with the next one.
+    fn is_kept_back(&self, certificate: &Slug, spki_sha256: &str) -> bool {
+        let numbers = self.store.generation_numbers(certificate);
+        numbers.unwrap_or_default().into_iter().any(|number| {
+            // One that cannot be read is a matter of `doctor`.
+            self.store
+                .generation(certificate, number)
+                .is_ok_and(|one| !one.exportable && one.leaf.spki_sha256 == spki_sha256)
+        })
     }
 
     fn find_key(

@@ -15,7 +15,9 @@ pub mod journal;
 mod layout;
 mod lease;
 mod lock;
+mod next_key;
 mod numbers;
+pub mod outbox;
 mod problems;
 pub mod records;
 mod tidy;
@@ -33,7 +35,7 @@ pub(crate) use lock::user_name;
 pub use problems::Problem;
 pub use records::{
     Accepted, AssignmentRecord, CertificateSummary, GenerationRecord, IntentKind, IntentRecord,
-    JournalEntry, Proved, RequestRecord, RequestState, Source, Staged,
+    JournalEntry, NextKeyRecord, Proved, RequestRecord, RequestState, Source, Staged,
 };
 pub use tidy::Tidied;
 pub use transaction::Transaction;

@@ -50,6 +50,11 @@ mod stamp {
     }
 }
 
+/// What records say that are older than the question whether keys may be handed out.
+fn yes() -> bool {
+    true
+}
+
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,6 +98,9 @@ pub struct RequestRecord {
     /// What the certificate is for: `sip-edge` …
     #[serde(default)]
     pub uses: Vec<String>,
+    /// Whether the key may be handed out to others.
+    #[serde(default = "yes")]
+    pub exportable: bool,
     /// When it was last handed to the issuer.
     #[serde(default, with = "stamp::option")]
     pub submitted: Option<OffsetDateTime>,
@@ -101,6 +109,20 @@ pub struct RequestRecord {
     /// The latest generation with its key.
     #[serde(default)]
     pub answered_by: Option<u32>,
+}
+
+/// `next.json`: the key of the next request, made ahead of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextKeyRecord {
+    /// The certificate's name.
+    pub certificate: String,
+    /// When it was made.
+    #[serde(with = "stamp")]
+    pub created: OffsetDateTime,
+    /// `ec256` …
+    pub key_type: String,
+    /// `sha256:…` of the SubjectPublicKeyInfo.
+    pub spki_sha256: String,
 }
 
 /// A certificate in the form it has everywhere in the machine contract, without what depends on the hour.
@@ -201,6 +223,9 @@ pub struct GenerationRecord {
     /// Findings accepted knowingly.
     #[serde(default)]
     pub accepted: Vec<Accepted>,
+    /// Whether the key may be handed out to others; once it may not, no later generation with that key may either.
+    #[serde(default = "yes")]
+    pub exportable: bool,
     /// Never to be served again.
     #[serde(default)]
     pub compromised: bool,

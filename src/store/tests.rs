@@ -24,6 +24,7 @@ fn request_record() -> RequestRecord {
         subject: BTreeMap::new(),
         template: None,
         uses: vec!["sip-edge".into()],
+        exportable: true,
         submitted: None,
         state: RequestState::Pending,
         answered_by: None,
@@ -50,6 +51,7 @@ fn generation_record(request: Option<&str>) -> GenerationRecord {
         chain_sha256: Vec::new(),
         issuer_profile: Some("public-dv".into()),
         accepted: Vec::new(),
+        exportable: true,
         compromised: false,
     }
 }

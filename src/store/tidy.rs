@@ -9,6 +9,7 @@ use super::disk::Disk;
 use super::layout::{ARCHIVE, GONE, HIGHEST, KEY, REMOVAL, REQUEST, REQUESTS, TRANSACTIONS};
 use super::lease::{Lease, WRITTEN, detail};
 use super::lock::Holder;
+use super::next_key::next_key_detail;
 use super::records::{GenerationRecord, RequestRecord, RequestState, Source};
 use super::{Store, StoreError, journal, list, write_record};
 use crate::explain::printable;
@@ -38,6 +39,8 @@ pub enum Tidied {
     },
     /// The journal ended in a torn line of so many bytes, which was cut.
     JournalCut(u64),
+    /// A key made ahead was taken away, as a request or a generation has it.
+    NextKeyTaken(String),
     /// A line of the journal was written that the killed command owed.
     Journalled {
         /// The verb.
@@ -70,6 +73,10 @@ impl std::fmt::Display for Tidied {
             } => write!(
                 f,
                 "request {request} is answered by {certificate}/{generation}, which has its key"
+            ),
+            Self::NextKeyTaken(certificate) => write!(
+                f,
+                "the key that was made ahead for {certificate} is that of a request now"
             ),
             Self::JournalCut(bytes) => {
                 write!(f, "cut a torn last line of {bytes} bytes off the journal")
@@ -132,6 +139,7 @@ pub(super) fn tidy(lease: &mut Lease) -> Result<Vec<Tidied>, StoreError> {
         sweep.lease.journal("journal-repaired", None, facts)?;
     }
     sweep.requests()?;
+    sweep.next_keys()?;
     if killed || !sweep.done.is_empty() {
         sweep.owed_lines()?;
     }
@@ -256,6 +264,22 @@ impl Sweep<'_> {
         Ok(())
     }
 
+    /// Keys made ahead that a request has.
+    fn next_keys(&mut self) -> Result<(), StoreError> {
+        let store = self.lease.store.clone();
+        for certificate in store.certificates()? {
+            // One that cannot be read is a matter of `doctor`.
+            if let Ok(Some(next)) = store.next_key(&certificate)
+                && store.is_next_key_taken(&certificate, &next)?
+            {
+                store.drop_next_key(&certificate)?;
+                self.done
+                    .push(Tidied::NextKeyTaken(certificate.to_string()));
+            }
+        }
+        Ok(())
+    }
+
     /// Requests and generations that no line of the journal speaks of. Reads the whole journal.
     fn owed_lines(&mut self) -> Result<(), StoreError> {
         let store = self.lease.store.clone();
@@ -287,6 +311,16 @@ impl Sweep<'_> {
                         request_detail(&record),
                     )?;
                 }
+            }
+            if let Ok(Some(next)) = store.next_key(&certificate)
+                && !told.contains(&(name.clone(), format!("next {}", next.spki_sha256)))
+            {
+                self.owed(
+                    "prepare-key",
+                    &certificate,
+                    &next.spki_sha256,
+                    next_key_detail(&next),
+                )?;
             }
             for number in store.generation_numbers(&certificate)? {
                 if !told.contains(&(name.clone(), format!("generation {number}")))
@@ -330,6 +364,7 @@ impl Sweep<'_> {
 fn subject(action: &str, facts: &Map<String, Value>) -> Option<String> {
     match action {
         "request" => Some(format!("request {}", facts.get("request")?.as_str()?)),
+        "prepare-key" => Some(format!("next {}", facts.get("spki_sha256")?.as_str()?)),
         "import" | "adopt" => Some(format!("generation {}", facts.get("generation")?.as_u64()?)),
         _ => None,
     }

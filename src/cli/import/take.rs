@@ -423,6 +423,10 @@ impl Scene<'_> {
                 .map(|record| record.issuer_profile.clone())
                 .or_else(of_deployment),
             accepted: taken.accepted.clone(),
+            exportable: request.map_or_else(
+                || own.is_none_or(|own| own.key.exportable),
+                |record| record.exportable,
+            ),
             compromised: false,
         }
     }

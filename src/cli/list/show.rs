@@ -10,6 +10,7 @@ use crate::cli::expectation;
 use crate::cli::options::{Lineage, lineage};
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render::{self, Table};
+use crate::cli::request::prepare;
 use crate::deployment::Deployment;
 use crate::explain::{Explain, printable};
 use crate::names::Slug;
@@ -72,13 +73,26 @@ pub fn show(args: ShowArgs, context: &Context) -> Result<Outcome, Failure> {
         Some(Ok(Some(number))) => Some(number.to_string()),
         Some(Err(error)) => Some(error.explain().what),
     };
-    let text = describe(&known, detail.as_ref(), live_word.as_deref(), context.now);
+    let mut text = describe(&known, detail.as_ref(), live_word.as_deref(), context.now);
+    let next_key = match &store {
+        Some(store) => store
+            .next_key(&known.name)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?,
+        None => None,
+    };
+    if let Some(next_key) = &next_key {
+        text.push_str(&format!("\n  {}", prepare::line(next_key)));
+    }
     let mut result = known.to_json(context.now);
     if let Value::Object(map) = &mut result {
         map.remove("certificate");
         map.insert(
             "requests".into(),
             known.requests.iter().map(request_json).collect(),
+        );
+        map.insert(
+            "next_key".into(),
+            json!(next_key.as_ref().map(prepare::next_json)),
         );
         map.insert("live".into(), json!(live.and_then(Result::ok).flatten()));
         map.insert(
@@ -213,6 +227,7 @@ impl<'a> Detail<'a> {
             "compromised": record.compromised,
             "key": self.key,
             "key_encrypted": self.key_encrypted,
+            "key_exportable": record.exportable,
             "certificate": summary_json(&record.leaf, now),
             "chain": self.chain.iter().map(|one| summary_json(one, now)).collect::<Vec<_>>(),
             "names": self.names.iter().map(name).collect::<Vec<_>>(),
@@ -380,12 +395,17 @@ fn describe_generation(detail: &Detail<'_>, now: OffsetDateTime) -> String {
     row(
         "key",
         format!(
-            "{} · {} · {}",
+            "{} · {}{} · {}",
             detail.key,
             if detail.key_encrypted {
                 "encrypted at rest"
             } else {
                 "stored plain"
+            },
+            if record.exportable {
+                ""
+            } else {
+                ", not to be handed out"
             },
             printable(&leaf.spki_sha256)
         ),

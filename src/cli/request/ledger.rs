@@ -1,6 +1,6 @@
 //! `request list`, `show` and `cancel`: what waits, what it asks, and giving it up.
 
-use super::{make, names_line, short, store_failure};
+use super::{make, names_line, prepare, short, store_failure};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::list::resolve;
@@ -36,7 +36,7 @@ pub struct ShowArgs {
 /// `request cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArgs {
-    /// The request: 2026-11-20-1
+    /// The request: 2026-11-20-1; CERT/next gives up the key that was made ahead
     #[arg(value_name = "ID")]
     id: String,
 }
@@ -52,7 +52,7 @@ pub fn list(args: &ListArgs, context: &Context) -> Result<Outcome, Failure> {
     let Some(store) = store else {
         return Ok(Outcome::show(
             "no request waits\n",
-            json!({ "requests": [] }),
+            json!({ "requests": [], "next_keys": [] }),
         ));
     };
     let mut records = store
@@ -72,12 +72,31 @@ pub fn list(args: &ListArgs, context: &Context) -> Result<Outcome, Failure> {
         ]);
         listed.push(record_json(&store, record)?);
     }
-    let text = if records.is_empty() {
+    let mut text = if records.is_empty() {
         "no request waits\n".to_owned()
     } else {
         table.render()
     };
-    Ok(Outcome::show(text, json!({ "requests": listed })))
+    let names = match certificate {
+        Some(one) => vec![one],
+        None => store
+            .certificates()
+            .map_err(|error| store_failure(&error))?,
+    };
+    let mut next_keys = Vec::new();
+    for name in names {
+        if let Some(next) = store
+            .next_key(&name)
+            .map_err(|error| store_failure(&error))?
+        {
+            text.push_str(&prepare::line(&next));
+            next_keys.push(prepare::next_json(&next));
+        }
+    }
+    Ok(Outcome::show(
+        text,
+        json!({ "requests": listed, "next_keys": next_keys }),
+    ))
 }
 
 impl ShowArgs {
@@ -158,6 +177,25 @@ pub fn cancel(args: &CancelArgs, context: &Context) -> Result<Outcome, Failure> 
     let deployment = context.find_deployment()?;
     let store = open(context)?;
     let mut lease = context.lease(&store, deployment.as_ref(), "edgecert request cancel")?;
+    if let Some(certificate) = prepare::named(&args.id) {
+        let certificate = certificate?;
+        let record = lease
+            .cancel_next_key(&certificate)
+            .map_err(|error| store_failure(&error))?;
+        return Ok(Outcome::show(
+            format!(
+                "{}  the key that was made ahead for {certificate} ({}) is gone\n",
+                style("ok").green().bold(),
+                short(&record.spki_sha256),
+            ),
+            json!({
+                "certificate": record.certificate,
+                "id": "next",
+                "spki_sha256": record.spki_sha256,
+            }),
+        )
+        .changed());
+    }
     let record = lease
         .find_request(&args.id)
         .map_err(|error| store_failure(&error))?;

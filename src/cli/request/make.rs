@@ -3,6 +3,7 @@
 //! [`make`] is what `request` and `renew` share, and what a later front end may call. The ledger is written under a
 //! lease, so that a kill leaves the request or none; with `--out` the files appear together or not at all.
 
+use super::prepare;
 use super::wanted::{KeyChoice, Wanted, request_failure};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
@@ -14,7 +15,7 @@ use crate::request::pending::preview;
 use crate::request::{BuiltRequest, RequestSummary, build_request};
 use crate::store::atomic::{self, Placement};
 use crate::store::{Disk, Lease, RequestRecord, RequestState, Store, StoreError};
-use crate::x509::{KeyType, PrivateKey};
+use crate::x509::{KeyType, Passphrase, PrivateKey, X509Error};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,11 @@ pub fn make(
 ) -> Result<Made, Failure> {
     wanted.check()?;
     let certificate = &wanted.spec.certificate;
-    let kept = kept_key(lease, wanted)?;
+    // A key that was made ahead is a new one: a request that waits is not doubled for it.
+    let kept = match prepare::takes_prepared(wanted) && lease_has_next(lease, wanted)? {
+        true => None,
+        false => kept_key(lease, wanted)?,
+    };
     if doubles == Doubles::Avoid
         && let Some(record) = same_pending(lease, wanted, kept.as_ref())?
     {
@@ -74,7 +79,13 @@ pub fn make(
         key_pem,
         csr_pem,
         key_reused,
-    } = get_ready(context, wanted, kept)?;
+    } = match prepare::prepared(lease, wanted)? {
+        Some(key) => {
+            let passphrase = wanted.passphrase()?;
+            build_ready(wanted, key, false, passphrase.as_ref())?
+        }
+        None => get_ready(context, wanted, kept)?,
+    };
     let mut record = record_of(&built, wanted, context.now);
     record.id = lease
         .put_request(&record, csr_pem.as_bytes(), key_pem.as_bytes())
@@ -92,12 +103,19 @@ pub fn make(
     })
 }
 
+fn lease_has_next(lease: &Lease, wanted: &Wanted) -> Result<bool, Failure> {
+    lease
+        .next_key(&wanted.spec.certificate)
+        .map(|next| next.is_some())
+        .map_err(|error| super::store_failure(&error))
+}
+
 /// A request that was built and read back, in the form in which it is written.
-struct Ready {
-    built: BuiltRequest,
-    key_pem: Zeroizing<String>,
-    csr_pem: String,
-    key_reused: bool,
+pub(super) struct Ready {
+    pub(super) built: BuiltRequest,
+    pub(super) key_pem: Zeroizing<String>,
+    pub(super) csr_pem: String,
+    pub(super) key_reused: bool,
 }
 
 /// Takes the key that is to be used again, or makes one, and builds the request with it.
@@ -112,11 +130,21 @@ fn get_ready(
         None => generate(context, wanted.spec.key_type)?,
     };
     let passphrase = wanted.passphrase()?;
+    build_ready(wanted, key, key_reused, passphrase.as_ref())
+}
+
+/// Builds the request with its key, and writes both down.
+pub(super) fn build_ready(
+    wanted: &Wanted,
+    key: PrivateKey,
+    key_reused: bool,
+    passphrase: Option<&Passphrase>,
+) -> Result<Ready, Failure> {
     let built =
         build_request(&wanted.spec, key, wanted.policy).map_err(|error| request_failure(&error))?;
     let key_pem = built
         .key
-        .to_pem(passphrase.as_ref())
+        .to_pem(passphrase)
         .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
     let csr_pem = built.csr.to_pem();
     Ok(Ready {
@@ -143,11 +171,7 @@ pub fn make_out(
             return Err(super::store_failure(&StoreError::Exists { path }));
         }
     }
-    let kept = match store {
-        Some(store) => kept_key(store, wanted)?,
-        None if wanted.key == KeyChoice::Reuse => return Err(no_key_to_reuse(wanted, folder)),
-        None => None,
-    };
+    let kept = key_to_use(store, wanted, folder)?;
     let Ready {
         built,
         key_pem,
@@ -155,9 +179,7 @@ pub fn make_out(
         key_reused,
     } = get_ready(context, wanted, kept)?;
     let record = record_of(&built, wanted, context.now);
-    let mut text =
-        serde_json::to_vec_pretty(&record).map_err(|error| unwritable(folder, &error))?;
-    text.push(b'\n');
+    let text = record_text(&record, folder)?;
     let made = make_folders(folder).map_err(|error| super::store_failure(&error))?;
     let [key_name, csr_name, record_name] = OUT_FILES;
     atomic::write_together(
@@ -185,6 +207,13 @@ pub fn make_out(
     })
 }
 
+/// `request.json` of a folder of its own.
+pub(super) fn record_text(record: &RequestRecord, folder: &Path) -> Result<Vec<u8>, Failure> {
+    let mut text = serde_json::to_vec_pretty(record).map_err(|error| unwritable(folder, &error))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 /// What a request would ask, before a key is made.
 pub fn outline(wanted: &Wanted) -> Result<RequestSummary, Failure> {
     wanted.check()?;
@@ -195,13 +224,7 @@ pub fn outline(wanted: &Wanted) -> Result<RequestSummary, Failure> {
 /// again.
 pub fn foresee(store: Option<&Store>, wanted: &Wanted) -> Result<Vec<Finding>, Failure> {
     wanted.check()?;
-    let kept = match store {
-        Some(store) => kept_key(store, wanted)?,
-        None if wanted.key == KeyChoice::Reuse => {
-            return Err(no_key_to_reuse(wanted, Path::new("")));
-        }
-        None => None,
-    };
+    let kept = key_to_use(store, wanted, Path::new(""))?;
     crate::request::foresee(&wanted.spec, kept.as_ref(), wanted.policy)
         .map_err(|error| request_failure(&error))
 }
@@ -234,8 +257,60 @@ pub fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(made)
 }
 
-/// The key to use again, where one is wanted.
+/// The key to use, where it is not a new one; without a state as well. `place` is told where there is none.
+fn key_to_use(
+    store: Option<&Store>,
+    wanted: &Wanted,
+    place: &Path,
+) -> Result<Option<PrivateKey>, Failure> {
+    match store {
+        Some(store) => kept_key(store, wanted),
+        None if wanted.key_file.is_some() => brought_key(None, wanted),
+        None if wanted.key == KeyChoice::Reuse => Err(no_key_to_reuse(wanted, place)),
+        None => Ok(None),
+    }
+}
+
+/// The key of `--key`. Errors: it cannot be read, or a generation that is marked as compromised has it.
+fn brought_key(store: Option<&Store>, wanted: &Wanted) -> Result<Option<PrivateKey>, Failure> {
+    let Some(file) = &wanted.key_file else {
+        return Ok(None);
+    };
+    let bytes = atomic::read_secret(&file.path, PrivateKey::MAX_BYTES as u64)
+        .map_err(|error| Failure::from_error(FailureKind::Refused, &error))?;
+    let passphrase = wanted.key_file_passphrase()?;
+    let key = PrivateKey::read(&bytes, passphrase.as_ref()).map_err(|error| {
+        let mut failure = Failure::from_error(FailureKind::Refused, &error);
+        if failure.explanation.place.is_empty() {
+            failure.explanation.place = file.path.display().to_string();
+        }
+        if error == X509Error::PassphraseMissing {
+            failure.explanation.mend =
+                "write its passphrase into a file that only you can read, and give --passphrase-file FILE"
+                    .into();
+        }
+        failure
+    })?;
+    let spki = key.spki_sha256().to_string();
+    if let Some(store) = store {
+        let generations = store
+            .generations(&wanted.spec.certificate)
+            .map_err(|error| super::store_failure(&error))?;
+        let bad = generations
+            .iter()
+            .find(|one| one.compromised && one.leaf.spki_sha256 == spki);
+        if let Some(bad) = bad {
+            return Err(compromised(wanted, bad.number));
+        }
+    }
+    Ok(Some(key))
+}
+
+/// The key to use, where it is not a new one.
 fn kept_key(store: &Store, wanted: &Wanted) -> Result<Option<PrivateKey>, Failure> {
+    if wanted.key_file.is_some() {
+        return brought_key(Some(store), wanted);
+    }
     if wanted.key == KeyChoice::New {
         return Ok(None);
     }
@@ -314,7 +389,11 @@ pub fn waiting(store: &Store, record: RequestRecord) -> Result<Made, Failure> {
     })
 }
 
-fn record_of(built: &BuiltRequest, wanted: &Wanted, now: OffsetDateTime) -> RequestRecord {
+pub(super) fn record_of(
+    built: &BuiltRequest,
+    wanted: &Wanted,
+    now: OffsetDateTime,
+) -> RequestRecord {
     let RequestSummary {
         certificate,
         profile,
@@ -343,13 +422,14 @@ fn record_of(built: &BuiltRequest, wanted: &Wanted, now: OffsetDateTime) -> Requ
             .iter()
             .map(|one| one.word().to_owned())
             .collect(),
+        exportable: wanted.exportable,
         submitted: None,
         state: RequestState::Pending,
         answered_by: None,
     }
 }
 
-fn generate(context: &Context, key_type: KeyType) -> Result<PrivateKey, Failure> {
+pub(super) fn generate(context: &Context, key_type: KeyType) -> Result<PrivateKey, Failure> {
     let watched = key_type.is_rsa() && context.draws() && console::user_attended_stderr();
     let spinner = watched.then(|| {
         let spinner = ProgressBar::new_spinner();
@@ -437,6 +517,7 @@ pub fn record_json(record: &RequestRecord, folder: &Path) -> Value {
         "subject": record.subject,
         "template": record.template,
         "uses": record.uses,
+        "exportable": record.exportable,
         "csr": path(csr).display().to_string(),
         "key": (record.state == RequestState::Pending).then(|| path(key).display().to_string()),
     })

@@ -3,16 +3,18 @@
 //! Flags are parsed in [`flags`], defaults applied in [`wanted`], the work is done in [`make`], `list`, `show` and
 //! `cancel` stand in [`ledger`], and `profiles` in [`profiles`].
 
+mod batch;
 pub mod flags;
 pub mod ledger;
 pub mod make;
+pub mod prepare;
 pub mod profiles;
 pub mod wanted;
 
 use super::Context;
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, PassphraseSource};
 use crate::names::Identifier;
 use crate::request::RequestSummary;
 use crate::store::{Store, StoreError};
@@ -22,7 +24,7 @@ use flags::{NameFlags, SubjectFlags};
 use make::{Doubles, Made};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use wanted::{Choices, KeyChoice, Wanted};
+use wanted::{Choices, KeyChoice, KeyFile, Wanted};
 
 /// Most names shown in one line.
 const MAX_SHOWN: usize = 12;
@@ -37,6 +39,7 @@ Examples:
   edgecert request --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com --out ./out
   edgecert request --issuer-profile ad-cs --template WebServer --fqdn edge.contoso.com --xmpp-domain contoso.com
   edgecert request profiles                      who may sign, and what each takes
+  edgecert request --batch edges.csv --out ./requests --issuer-profile private-xmpp
   edgecert request list
   edgecert request show 2026-11-20-1")]
 pub struct RequestArgs {
@@ -90,6 +93,31 @@ struct MakeArgs {
     /// Show what would be asked; make nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make the requests of a list, each into a folder of its own below --out: TOML, JSON lines or CSV; - is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "out",
+        conflicts_with_all = ["certificate", "another", "reuse_key", "fqdn", "sip_domain", "xmpp_domain", "component", "dns", "san", "common_name"],
+        help_heading = "Many at once"
+    )]
+    batch: Option<PathBuf>,
+    /// How many cores work at a list [default: all]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "batch",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        help_heading = "Many at once"
+    )]
+    jobs: Option<u16>,
+    /// Make the key of the next request now, so that TLSA records can name it ahead; ask for nothing yet
+    #[arg(
+        long,
+        conflicts_with_all = ["out", "batch", "another", "dry_run", "reuse_key", "key"],
+        help_heading = "Key"
+    )]
+    prepare_next: bool,
     #[command(flatten)]
     names: NameFlags,
     #[command(flatten)]
@@ -103,12 +131,25 @@ struct MakeArgs {
     /// Make a new key, whatever the deployment says
     #[arg(long, help_heading = "Key")]
     new_key: bool,
+    /// Use this existing key: PKCS#8, PKCS#1 or SEC1, PEM or DER; a copy is kept, as PKCS#8
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["reuse_key", "new_key", "key_type", "batch"],
+        help_heading = "Key"
+    )]
+    key: Option<PathBuf>,
+    /// Its passphrase: the first line of a file that only its owner can read [default: that of the stored keys]
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "Key")]
+    passphrase_file: Option<PathBuf>,
 }
 
 impl RequestArgs {
     /// The words of the command that is meant.
     pub fn words(&self) -> &'static str {
         match self.command {
+            None if self.make.batch.is_some() => "request batch",
+            None if self.make.prepare_next => "request prepare",
             None => "request",
             Some(RequestCommand::List(_)) => "request list",
             Some(RequestCommand::Show(_)) => "request show",
@@ -138,14 +179,33 @@ fn run_make(args: &MakeArgs, context: &Context) -> Result<Outcome, Failure> {
             .transpose()?,
         subject: args.subject.clone(),
         key_type: args.key_type.as_deref().map(flags::key_type).transpose()?,
-        key: match (args.reuse_key, args.new_key) {
+        key: match (args.reuse_key || args.key.is_some(), args.new_key) {
             (true, _) => Some(KeyChoice::Reuse),
             (false, true) => Some(KeyChoice::New),
             (false, false) => None,
         },
+        key_file: args.key.clone().map(|path| KeyFile {
+            path,
+            passphrase: args.passphrase_file.clone().map(PassphraseSource::File),
+        }),
     };
+    if let (Some(list), Some(out)) = (&args.batch, &args.out) {
+        let order = batch::Order {
+            list,
+            out,
+            jobs: args.jobs.map(usize::from),
+            names: &args.names,
+            subject: &args.subject,
+            key_type: choices.key_type,
+            dry_run: args.dry_run,
+        };
+        return batch::run(context, &order);
+    }
     let deployment = context.find_deployment()?;
     let wanted = Wanted::gather(context, deployment.as_ref(), &args.names, &choices)?;
+    if args.prepare_next {
+        return prepare::run(context, deployment.as_ref(), &wanted);
+    }
     if args.dry_run {
         let store = open_if_there(context, deployment.as_ref())?;
         let notes = make::foresee(store.as_ref(), &wanted)?;
@@ -236,6 +296,7 @@ pub fn told(made: Made, out: Option<&Path>) -> Outcome {
 
 fn dry_run(asked: &RequestSummary, wanted: &Wanted) -> Outcome {
     let key = match wanted.key {
+        KeyChoice::Reuse if wanted.key_file.is_some() => "that of --key",
         KeyChoice::New => "a new one",
         KeyChoice::ReuseIfAny | KeyChoice::Reuse => "that of the newest generation",
     };

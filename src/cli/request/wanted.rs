@@ -17,13 +17,13 @@ use crate::request::{IssuerProfile, KeyPolicy, RequestError, RequestSpec, build}
 use crate::store::RequestRecord;
 use crate::x509::{CertificateTemplate, KeyType, Passphrase, Subject};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The certificate's name where nothing says it.
 const DEFAULT_CERTIFICATE: &str = "external-edge";
 
 /// The issuer's profile where nothing says it.
-const DEFAULT_PROFILE: &str = "public-dv";
+pub(super) const DEFAULT_PROFILE: &str = "public-dv";
 
 /// Which key a request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub enum KeyChoice {
     ReuseIfAny,
     /// That of the newest generation, which must be there.
     Reuse,
+}
+
+/// A key of somebody's own, to be used for a request.
+#[derive(Debug, Clone)]
+pub struct KeyFile {
+    /// The file: PKCS#8 (encrypted or not), PKCS#1 or SEC1.
+    pub path: PathBuf,
+    /// Where its passphrase is read; none: as that of the stored keys.
+    pub passphrase: Option<PassphraseSource>,
 }
 
 /// Everything that decides what a request asks, and how its key is kept.
@@ -47,6 +56,10 @@ pub struct Wanted {
     pub policy: KeyPolicy,
     /// Which key.
     pub key: KeyChoice,
+    /// Whether the key may be handed out to others.
+    pub exportable: bool,
+    /// An existing key to use.
+    pub key_file: Option<KeyFile>,
     /// Where the passphrase of stored keys comes from.
     passphrase: Option<(PassphraseSource, PathBuf)>,
 }
@@ -62,6 +75,8 @@ pub struct Choices {
     pub key_type: Option<KeyType>,
     /// `--reuse-key`, `--new-key`.
     pub key: Option<KeyChoice>,
+    /// `--key`.
+    pub key_file: Option<KeyFile>,
 }
 
 impl Wanted {
@@ -126,11 +141,14 @@ impl Wanted {
             uses,
             policy: KeyPolicy::Refuse,
             key: choices.key.unwrap_or(by_deployment),
+            exportable: certificate.key.exportable,
+            key_file: choices.key_file.clone(),
             passphrase: passphrase.map(|source| (source, deployment.base.clone())),
         })
     }
 
-    fn from_flags(given: NamesGiven, choices: &Choices) -> Result<Self, Failure> {
+    /// What flags alone say, or an entry of a batch.
+    pub(super) fn from_flags(given: NamesGiven, choices: &Choices) -> Result<Self, Failure> {
         let certificate = match &choices.certificate {
             Some(name) => name.clone(),
             None => default_certificate()?,
@@ -172,7 +190,13 @@ impl Wanted {
             uses,
             policy: KeyPolicy::Warn,
             key: choices.key.unwrap_or(KeyChoice::New),
-            passphrase: None,
+            exportable: true,
+            key_file: choices.key_file.clone(),
+            // A key that was encrypted where it lay is not stored plain for want of a deployment.
+            passphrase: choices
+                .key_file
+                .as_ref()
+                .and_then(|file| Some((file.passphrase.clone()?, PathBuf::new()))),
         })
     }
 
@@ -214,6 +238,8 @@ impl Wanted {
                 .collect(),
             policy: KeyPolicy::Warn,
             key: KeyChoice::New,
+            exportable: record.exportable,
+            key_file: None,
             passphrase: None,
         })
     }
@@ -228,6 +254,18 @@ impl Wanted {
                     .map_err(|error| request_failure(&error))
             }
             KeyPolicy::Refuse | KeyPolicy::Warn => Ok(()),
+        }
+    }
+
+    /// The passphrase that opens [`Self::key_file`].
+    pub fn key_file_passphrase(&self) -> Result<Option<Passphrase>, Failure> {
+        match self
+            .key_file
+            .as_ref()
+            .and_then(|file| file.passphrase.as_ref())
+        {
+            Some(source) => passphrase::read(Some(source), Path::new("")),
+            None => self.passphrase(),
         }
     }
 
@@ -250,7 +288,8 @@ fn default_profile() -> Result<IssuerProfile, Failure> {
         .map_err(|error| Failure::from_error(FailureKind::Usage, &error))
 }
 
-fn default_uses(given: &NamesGiven) -> BTreeSet<Use> {
+/// What the domains that are named tell of the use.
+pub(super) fn default_uses(given: &NamesGiven) -> BTreeSet<Use> {
     let sip = (!given.sip_domains.is_empty()).then_some(Use::SipEdge);
     let xmpp = !(given.xmpp_domains.is_empty() && given.components.is_empty());
     sip.into_iter()

@@ -13,6 +13,7 @@ pub use error::ProfileError;
 use crate::names::NameForm;
 use crate::x509::{CertificateTemplate, KeyPurpose, KeyType};
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// The profiles that ship: name and text.
 const BUILT_IN: [(&str, &str); 9] = [
@@ -163,9 +164,16 @@ impl IssuerProfile {
     /// Who grants names of a form, in words: `the profile private-xmpp`, or a profile of one's own where none that
     /// ships does.
     pub fn who_grants(form: NameForm) -> String {
-        let taking: Vec<&str> = Self::names()
-            .into_iter()
-            .filter(|name| Self::built_in(name).is_some_and(|one| one.forms.contains(&form)))
+        // Read once: a note of each request names them, and reading them all took most of the time of a batch.
+        static SHIPPED: OnceLock<Vec<(&str, BTreeSet<NameForm>)>> = OnceLock::new();
+        let shipped = SHIPPED.get_or_init(|| {
+            let forms = |name| Some((name, Self::built_in(name)?.forms));
+            Self::names().into_iter().filter_map(forms).collect()
+        });
+        let taking: Vec<&str> = shipped
+            .iter()
+            .filter(|(_, forms)| forms.contains(&form))
+            .map(|(name, _)| *name)
             .collect();
         match taking.as_slice() {
             [] => format!("a profile of your own with names = [\"{}\"]", form.word()),
