@@ -14,6 +14,8 @@
 mod batch;
 #[path = "ratios/gateway.rs"]
 mod gateway;
+#[path = "ratios/verdict.rs"]
+mod verdict;
 #[path = "ratios/world.rs"]
 mod world;
 
@@ -22,10 +24,13 @@ use world::{World, median, run, shell};
 
 fn main() {
     let world = World::new();
-    // `scripts/bench batch`: those rows alone.
-    let rows = match std::env::args().any(|word| word == "batch") {
-        true => batch::rows(&world),
-        false => all(&world),
+    // `scripts/bench batch` and `scripts/bench verdict` measure those rows alone; cargo adds flags of its own.
+    let part = std::env::args().skip(1).find(|one| !one.starts_with('-'));
+    let rows = match part.as_deref() {
+        Some("batch") => batch::rows(&world),
+        Some("verdict") => verdict::rows(&world),
+        Some(other) => panic!("there is no part {other:?}; batch and verdict are"),
+        None => all(&world),
     };
     println!("| what | edgecert | openssl | ratio |");
     println!("|---|---|---|---|");
@@ -50,6 +55,7 @@ fn all(world: &World) -> Vec<Row> {
     ];
     rows.extend(batch::rows(world));
     rows.extend(check(world));
+    rows.extend(verdict::rows(world));
     rows.extend(gateway::rows(world));
     rows
 }

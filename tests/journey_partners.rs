@@ -135,3 +135,115 @@ fn the_matrix_of_any_file_shows_where_servers_differ_from_the_rfcs() {
     let plain = world.run(&[&["verify", "leaf.pem"][..], &at].concat());
     assert!(!plain.stdout.contains("openfire"), "{}", plain.stdout);
 }
+
+/// The next request, answered for servers alone.
+fn next_reply(world: &World) {
+    let made = world.run(&["request", "--json"]).ended(0).json();
+    let id = made["result"]["id"].as_str().unwrap();
+    let csr = format!("edgecert.state/requests/external-edge/{id}/csr.pem");
+    let words = ["lab", "sign", &csr, "--ca", "ca", "--out", "next.pem"];
+    world.run(&words).ended(0);
+}
+
+#[test]
+fn a_renewal_is_not_held_up_by_a_partner_that_fails_with_what_is_served_now() {
+    let world = world_with("");
+    world.run(&["import", "reply.pem"]).ended(0);
+    // The partner comes after the import: an assignment makes nothing worse, and warns.
+    let text = world.read("edgecert.toml");
+    let partner = format!("{text}\n{LITWARE}server = \"ejabberd-23\"\n");
+    world.write("edgecert.toml", partner);
+    // Generation 1 is not served yet, so the gate is closed for the next one.
+    next_reply(&world);
+    world
+        .run(&["import", "next.pem", "--dry-run"])
+        .ended(1)
+        .said("usage.partner-fails");
+    world.run(&["assign", "external-edge/1"]).ended(0);
+    let document = world.run(&["import", "next.pem", "--json"]).ended(0).json();
+    schema::insist(&world, &document);
+    let findings = document["findings"].as_array().unwrap();
+    let partner = findings
+        .iter()
+        .find(|one| one["code"] == "usage.partner-fails")
+        .unwrap();
+    assert_eq!(partner["severity"], "warning");
+    assert_eq!(
+        partner["what"],
+        "no stream with the partner litware.com will come about, as with generation 1"
+    );
+    world.run(&["assign"]).ended(0);
+    world.run(&["rollback"]).ended(0);
+}
+
+#[test]
+fn the_roots_of_partners_and_of_mozilla_are_compared_in_a_word() {
+    let world = world_with(&format!("{LITWARE}server = \"prosody\""));
+    world.run(&["import", "reply.pem"]).ended(0);
+    let all = ["verify", "external-edge", "--compare-roots", "partners"];
+    world
+        .run(&all)
+        .ended(0)
+        .said("litware.com trusts it: edge.contoso.com ←")
+        .said("Mozilla's list does not trust it: the chain ends below");
+    let document = world.run(&[&all[..], &["--json"]].concat()).ended(0).json();
+    schema::insist(&world, &document);
+    let sets = &document["result"]["compared_roots"];
+    assert_eq!(sets[0]["trusts"], false);
+    let roots = sets[0]["roots"].as_str().unwrap();
+    assert!(roots.starts_with("mozilla (webpki-root-certs "), "{roots}");
+    assert_eq!(sets[1]["name"], "litware.com");
+    // Without a deployment nobody knows the partners.
+    let bare = World::new();
+    bare.write("leaf.pem", world.read("reply.pem"));
+    bare.write("root.pem", world.read("ca/root.pem"));
+    let words = [
+        "verify",
+        "leaf.pem",
+        "--roots",
+        "root.pem",
+        "--compare-roots",
+        "partners",
+    ];
+    bare.run(&words).ended(3).said("--compare-roots NAME=FILE");
+    // Mozilla's list is one that can judge.
+    let mozilla = ["verify", "leaf.pem", "--roots", "mozilla"];
+    bare.run(&mozilla)
+        .ended(2)
+        .said("roots: mozilla (webpki-root-certs ");
+}
+
+#[test]
+fn what_a_warning_tells_of_a_partner_is_not_told_again() {
+    let partner = LITWARE.replace("dialback = false", "dialback = true");
+    let partner = partner.replace("sasl = \"required\"", "sasl = \"optional\"");
+    let world = world_with(&format!("{partner}server = \"metronome\""));
+    let sentence =
+        "served to partner litware.com (metronome), when we dial: SASL EXTERNAL will fail";
+    let told = world.run(&["import", "reply.pem", "--dry-run"]).ended(0);
+    let all = format!("{}{}", told.stdout, told.stderr);
+    assert_eq!(all.matches(sentence).count(), 1, "{all}");
+    // Where nothing but the result is said, it is there all the same.
+    let quiet = world
+        .run(&["import", "reply.pem", "--dry-run", "-q"])
+        .ended(0);
+    assert_eq!(quiet.stdout.matches(sentence).count(), 1);
+}
+
+#[test]
+fn the_matrix_and_the_names_keep_to_eighty_columns() {
+    let world = world_with(&format!("{LITWARE}server = \"prosody\""));
+    world.run(&["import", "reply.pem"]).ended(0);
+    let args = ["verify", "external-edge", "--matrix"];
+    let ran = world.run_with(&args, &[("COLUMNS", "80")]).ended(0);
+    let wide = ran.stdout.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    for words in [
+        "contoso.com       xmpp-server  ✓ dns:contoso.com",
+        "✓ RFC, prosody-0.12, prosody-13, metronome,",
+        "EKU, key: we dial it   ✓ prosody-0.12, prosody-13, ejabberd-25.08,",
+        "✗ metronome, ejabberd-23, lync",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+}

@@ -17,7 +17,8 @@ use edgecert::verify::outcome::{Shown, Trust, predict};
 use edgecert::verify::partners::told;
 use edgecert::verify::servers::Role;
 use edgecert::verify::{
-    Expectation, Peer, PeerRoots, Strictness, TrustSet, Wanted, forecasts, judge,
+    Expectation, PartnerGate, Peer, PeerRoots, ServedNow, Strictness, TrustSet, Wanted, forecasts,
+    judge,
 };
 use edgecert::x509::issue::IssueSpec;
 use edgecert::x509::{Certificate, KeyPurpose, KeyType, PrivateKey};
@@ -413,4 +414,101 @@ fn the_domain_that_fares_worst_decides_and_a_missing_name_is_told_once() {
     let missing = vec![wanted("adatum.example")];
     let (_, findings) = judged(&lab, &spec, ejabberd(), missing);
     assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[test]
+fn a_partner_that_fails_already_refuses_nobody_and_one_that_works_does() {
+    let lab = Lab::new();
+    let strict = settings(Setting::Required, Setting::Required, false);
+    let own = || PeerRoots::Own(TrustSet::new("litware-root.pem", vec![lab.root.clone()]));
+    let other = Lab::new();
+    let foreign = || PeerRoots::Own(TrustSet::new("other-root.pem", vec![other.root.clone()]));
+    let chain = |spec: &IssueSpec| vec![lab.leaf(spec), lab.ca.clone()];
+    let trust = TrustSet::new("the lab's roots", vec![lab.root.clone()]);
+    // What is served now, the partner's server and roots then and now; what the new leaf, for servers alone, comes to.
+    let known = Some(Server::Ejabberd23);
+    let no_stream = "no stream with the partner litware.com will come about";
+    for (now, server, then, severity, more) in [
+        (plain(), known, own(), Severity::Error, ""),
+        (
+            public_like(),
+            known,
+            own(),
+            Severity::Warning,
+            ", as with generation 7",
+        ),
+        (
+            public_like(),
+            known,
+            foreign(),
+            Severity::Warning,
+            ", as with generation 7",
+        ),
+        (
+            plain(),
+            known,
+            foreign(),
+            Severity::Warning,
+            ", and with generation 7 none does, for another cause",
+        ),
+    ] {
+        let expectation = |peers| Expectation {
+            trust: Some(&trust),
+            wanted: vec![wanted("contoso.com")],
+            partners: peers,
+            ..Expectation::new(NOW)
+        };
+        let peers_then = [peer(server, strict, then)];
+        let served = ServedNow {
+            generation: 7,
+            forecasts: forecasts(&chain(&now), &expectation(&peers_then)),
+        };
+        let peers = [peer(server, strict, own())];
+        let found = |gate| {
+            let expectation = Expectation {
+                partner_gate: gate,
+                ..expectation(&peers)
+            };
+            let report = judge(&chain(&public_like()), None, &expectation).report;
+            let mut all = report.into_iter();
+            all.find(|one| one.code == Code::UsagePartnerFails).unwrap()
+        };
+        let against = found(PartnerGate::Against(&served));
+        assert_eq!(against.severity, severity, "{}", against.what);
+        assert_eq!(against.what, format!("{no_stream}{more}"));
+        assert_eq!(found(PartnerGate::Refuse).severity, Severity::Error);
+        assert_eq!(found(PartnerGate::Warn).severity, Severity::Warning);
+    }
+}
+
+#[test]
+fn the_direction_that_breaks_comes_before_the_one_that_was_broken() {
+    let lab = Lab::new();
+    let strict = settings(Setting::Required, Setting::Required, false);
+    let own = PeerRoots::Own(TrustSet::new("litware-root.pem", vec![lab.root.clone()]));
+    let peers = [peer(Some(Server::Ejabberd23), strict, own)];
+    let expectation = |domain: &str| Expectation {
+        wanted: vec![wanted(domain)],
+        partners: &peers,
+        ..Expectation::new(NOW)
+    };
+    // Now it fails where we dial, for the purpose; the new one fails in both directions, for the name.
+    let sent = |spec: &IssueSpec| vec![lab.leaf(spec), lab.ca.clone()];
+    let served = ServedNow {
+        generation: 3,
+        forecasts: forecasts(&sent(&public_like()), &expectation("contoso.com")),
+    };
+    let mut spec = public_like();
+    spec.names = leaf_spec(&["dns:*.contoso.com", "srv:_xmpp-server.contoso.com"]).names;
+    let expectation = Expectation {
+        partner_gate: PartnerGate::Against(&served),
+        ..expectation("contoso.com")
+    };
+    let report = judge(&sent(&spec), None, &expectation).report;
+    let errors: Vec<&Finding> = report
+        .errors()
+        .filter(|one| one.code == Code::UsagePartnerFails)
+        .collect();
+    assert_eq!(errors.len(), 1, "{report:?}");
+    assert!(errors[0].why.contains("when it dials"), "{}", errors[0].why);
 }

@@ -2,7 +2,9 @@
 
 use edgecert::lab::{LabCa, SignPolicy, sign};
 use edgecert::names::Identifier;
-use edgecert::x509::{Csr, CsrSpec, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
+use edgecert::x509::{
+    Certificate, Csr, CsrSpec, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject,
+};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,28 +68,28 @@ impl World {
         let ca = LabCa::create(now, KeyType::Ec256).unwrap();
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
         for number in 0..count {
-            let spec = CsrSpec {
-                subject: Subject::default(),
-                names: vec![
-                    Identifier::parse_typed(&format!("dns:host-{number}.contoso.com")).unwrap(),
-                ],
-                key_usage: KeyUsage {
-                    digital_signature: true,
-                    ..KeyUsage::default()
-                },
-                key_purposes: vec![KeyPurpose::ServerAuth],
-                template: None,
-            };
-            let csr = Csr::build(&spec, &key).unwrap();
-            let reply = sign(&ca, &csr, &SignPolicy::public(now)).unwrap();
-            std::fs::write(
-                folder.join(format!("{number:05}.pem")),
-                reply.chain.leaf.to_pem(),
-            )
-            .unwrap();
+            let leaf = leaf(&ca, &key, &format!("host-{number}.contoso.com"), now);
+            std::fs::write(folder.join(format!("{number:05}.pem")), leaf.to_pem()).unwrap();
         }
         folder
     }
+}
+
+/// A leaf of a throw-away CA for one host.
+pub fn leaf(ca: &LabCa, key: &PrivateKey, host: &str, now: OffsetDateTime) -> Certificate {
+    let spec = CsrSpec {
+        subject: Subject::default(),
+        names: vec![Identifier::parse_typed(&format!("dns:{host}")).unwrap()],
+        key_usage: KeyUsage {
+            digital_signature: true,
+            ..KeyUsage::default()
+        },
+        key_purposes: vec![KeyPurpose::ServerAuth],
+        template: None,
+    };
+    let csr = Csr::build(&spec, key).unwrap();
+    let reply = sign(ca, &csr, &SignPolicy::public(now)).unwrap();
+    reply.chain.leaf
 }
 
 /// Runs a command to its end and says how long it took. Exit codes of verdicts are fine; a signal is not.

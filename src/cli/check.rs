@@ -68,8 +68,8 @@ pub struct CheckArgs {
     /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
     #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
     name: Vec<Identifier>,
-    /// Roots that judge the chain: a file, a folder, or system (repeatable)
-    #[arg(long, value_name = "FILE|DIR|system", value_parser = expectation::roots)]
+    /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable)
+    #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
     /// Hold every target against this certificate of the deployment
     #[arg(long = "for", value_name = "CERT", value_parser = slug)]

@@ -292,7 +292,10 @@ impl Context {
         for source in sources {
             let (name, anchors) = match source {
                 RootsSource::System => ("system".to_owned(), self.system_anchors()),
-                RootsSource::Mozilla => ("mozilla".to_owned(), Err(AnchorsError::Mozilla)),
+                RootsSource::Mozilla => (
+                    anchors::MOZILLA_LIST.to_owned(),
+                    anchors::mozilla_anchors().map(|found| self.told_anchors(found)),
+                ),
                 RootsSource::Path(path) => (
                     path.display().to_string(),
                     self.file_anchors(&base.join(path)),

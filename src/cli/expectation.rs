@@ -193,7 +193,7 @@ pub fn typed_name(text: &str) -> Result<Identifier, String> {
 /// Reads `--roots FILE|DIR|system|mozilla`.
 pub fn roots(text: &str) -> Result<RootsSource, String> {
     match text {
-        "" => Err("name a file or folder of CA certificates, or system".to_owned()),
+        "" => Err("name a file or folder of CA certificates, system or mozilla".to_owned()),
         "system" => Ok(RootsSource::System),
         "mozilla" => Ok(RootsSource::Mozilla),
         path => Ok(RootsSource::Path(path.into())),

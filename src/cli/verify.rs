@@ -3,6 +3,7 @@
 mod asked;
 mod case;
 mod compared;
+mod read;
 pub mod servers;
 mod shown;
 
@@ -15,11 +16,14 @@ use super::{Context, expectation};
 use crate::deployment::RootsSource;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
-use crate::verify::{Expectation, Judgement, Profile, Purpose, Strictness, forecasts, judge};
+use crate::verify::{
+    Expectation, Judgement, PartnerGate, Profile, Purpose, Strictness, forecasts, judge,
+};
 use asked::AskedName;
-use case::{Case, case, read_crls, read_untrusted};
+use case::{Case, case};
 use clap::{Args, ValueEnum};
-use compared::{NamedRoots, compare};
+use compared::{Compare, compare};
+use read::{read_crls, read_untrusted};
 use serde_json::json;
 use shown::{Shown, coverage, parts};
 use std::path::PathBuf;
@@ -38,6 +42,7 @@ Examples:
   edgecert verify external-edge --matrix           each name before each server implementation
   edgecert verify fullchain.pem --roots ca.pem --crl ca.crl --strict --profile rfc5280
   edgecert verify external-edge --compare-roots fabrikam=fabrikam-roots.pem
+  edgecert verify external-edge --compare-roots partners   by Mozilla's list and each partner's roots
 
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
 
@@ -48,12 +53,13 @@ pub struct VerifyArgs {
     /// A certificate of the deployment (CERT or CERT/N), or files: the leaf is in the first [default: the only certificate]
     #[arg(value_name = "CERT | FILE")]
     items: Vec<String>,
-    /// Roots that judge the chain: a file, a folder, or system (repeatable) [default: the issuer's, else system]
-    #[arg(long, value_name = "FILE|DIR|system", value_parser = expectation::roots)]
+    /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable) [default: the issuer's, else system]
+    #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
-    /// Also say what another set of roots makes of the chain, a partner's for instance (repeatable)
-    #[arg(long, value_name = "NAME=FILE|DIR|system", value_parser = compared::named_roots)]
-    compare_roots: Vec<NamedRoots>,
+    /// Also say what another set of roots makes of the chain, a partner's for instance (repeatable); partners stands for
+    /// Mozilla's list and the roots of every partner of the deployment
+    #[arg(long, value_name = "NAME=FILE|DIR|system|mozilla, or partners", value_parser = compared::named_roots)]
+    compare_roots: Vec<Compare>,
     /// Intermediates that may be used and are not sent (repeatable)
     #[arg(long, value_name = "FILE")]
     untrusted: Vec<PathBuf>,
@@ -72,10 +78,11 @@ pub struct VerifyArgs {
     /// Intermediates allowed, roots and leaf not counted [default: 6, or 16 with --strict]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(MAX_DEPTH)))]
     max_depth: Option<u16>,
-    /// Make every broken MUST an error
+    /// Make every broken MUST an error: to hold a CA to the rules. Without it, only what breaks a real server or partner
+    /// is one, which is what import refuses by
     #[arg(long)]
     strict: bool,
-    /// Whose rules, where RFC 5280 and the Baseline Requirements differ
+    /// Whose rules, where they differ: web-pki for a certificate of a public CA, rfc5280 for one of a private CA
     #[arg(long, value_enum, value_name = "RULES", default_value = "web-pki")]
     profile: ProfileWord,
     /// Show what every server makes of every name, not only where it differs from the RFCs
@@ -125,9 +132,9 @@ enum PurposeWord {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProfileWord {
-    /// RFC 5280 alone
+    /// RFC 5280 alone: what a private CA issues
     Rfc5280,
-    /// As browsers and public CAs have it
+    /// The Baseline Requirements too: what a public CA issues
     WebPki,
 }
 
@@ -153,7 +160,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
     let case = case(args, context, at)?;
     let asked: Vec<Identifier> = args.name.iter().filter_map(AskedName::identifier).collect();
     let Some(leaf) = case.chain.first() else {
-        return Ok(malformed(args, context, &case));
+        return Ok(malformed(args, &case));
     };
     let expectation = Expectation {
         trust: case.hold.trust.as_ref(),
@@ -178,6 +185,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         sip_mutual_tls: case.proves_sip,
         warn_below: case.warn_below,
         partners: &case.partners,
+        partner_gate: PartnerGate::Refuse,
     };
     let forecasts = forecasts(&case.chain, &expectation);
     let compared = compare(&args.compare_roots, context, &case.chain, &expectation)?;
@@ -249,7 +257,7 @@ fn judge_as_sent(case: &Case, expectation: Expectation<'_>) -> Judgement {
 }
 
 /// Nothing in the files can be read as a certificate: that is a finding, and nothing else was judged.
-fn malformed(args: &VerifyArgs, context: &Context, case: &Case) -> Outcome {
+fn malformed(args: &VerifyArgs, case: &Case) -> Outcome {
     let first = case.damaged.first();
     let text = match args.format {
         Format::Nagios => format!(
@@ -264,7 +272,6 @@ fn malformed(args: &VerifyArgs, context: &Context, case: &Case) -> Outcome {
             format!("{}\n{told}", case.subject)
         }
     };
-    let _ = context;
     Outcome {
         text,
         findings_shown: true,

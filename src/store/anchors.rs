@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// Most anchors taken from one source; the system's stores hold about 150.
 pub const MAX_ANCHORS: usize = 10_000;
 
+/// Which copy of Mozilla's list is built in, for reports: the crate that carries it, and its version.
+pub const MOZILLA_LIST: &str = "mozilla (webpki-root-certs 1.0.11)";
+
 /// Anchors, and what was passed over.
 #[derive(Debug, Default)]
 pub struct Anchors {
@@ -47,9 +50,6 @@ pub enum AnchorsError {
         /// What could not be read there.
         problems: Vec<(String, String)>,
     },
-    /// Mozilla's list is not part of this build.
-    #[error("this build does not hold Mozilla's list of roots")]
-    Mozilla,
 }
 
 impl Explain for AnchorsError {
@@ -72,13 +72,6 @@ impl Explain for AnchorsError {
                 },
                 "name a file or folder of CA certificates with --roots or `roots`; the system's store comes with the \
                  package ca-certificates",
-            ),
-            AnchorsError::Mozilla => (
-                "anchors.mozilla",
-                "--roots mozilla".to_owned(),
-                "the list has to be built in, and it is not yet".to_owned(),
-                "use \"system\", or a file or folder with the roots that you want (Debian and Ubuntu keep Mozilla's in \
-                 /usr/share/ca-certificates/mozilla)",
             ),
         };
         Explanation {
@@ -140,6 +133,24 @@ pub fn system_anchors() -> Result<Anchors, AnchorsError> {
         }
     }
     gathered.finish(|| "the system's store".to_owned())
+}
+
+/// Mozilla's list for TLS servers, as it was when [`MOZILLA_LIST`] was published: nothing is read.
+///
+/// What Mozilla says of a root beside trusting it (no leaf issued after a day, names it is held to) is not part of it.
+/// Errors: `Nothing`, which cannot be as long as the list is not empty.
+pub fn mozilla_anchors() -> Result<Anchors, AnchorsError> {
+    let mut gathered = Gathered::default();
+    for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        match Certificate::from_der(der) {
+            Ok(certificate) => gathered.add(certificate),
+            Err(error) => gathered
+                .anchors
+                .problems
+                .push((MOZILLA_LIST.to_owned(), error.explain().why)),
+        }
+    }
+    gathered.finish(|| MOZILLA_LIST.to_owned())
 }
 
 #[derive(Default)]
@@ -240,6 +251,26 @@ mod tests {
         let all = read_anchors(path).unwrap();
         assert_eq!(all.certificates, [one, two]);
         assert!(all.problems.is_empty(), "{:?}", all.problems);
+    }
+
+    #[test]
+    fn the_list_of_mozilla_is_read_whole_and_named_by_the_version_that_is_built_in() {
+        let all = mozilla_anchors().unwrap();
+        assert!(all.problems.is_empty(), "{:?}", all.problems);
+        assert_eq!(
+            all.certificates.len(),
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.len()
+        );
+        assert!(all.certificates.len() > 100);
+        let lock = include_str!("../../Cargo.lock");
+        let (_, at) = lock
+            .split_once("name = \"webpki-root-certs\"\nversion = \"")
+            .unwrap();
+        let version = at.split('"').next().unwrap();
+        assert_eq!(
+            MOZILLA_LIST,
+            format!("mozilla (webpki-root-certs {version})")
+        );
     }
 
     #[test]

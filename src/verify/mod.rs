@@ -19,7 +19,7 @@ pub mod trust;
 mod validate;
 mod words;
 
-pub use partners::{Forecast, Peer, PeerRoots, forecasts};
+pub use partners::{Forecast, PartnerGate, Peer, PeerRoots, ServedNow, forecasts};
 pub use rules::validity::{Thresholds, ends_soon};
 pub use trust::TrustSet;
 
@@ -107,6 +107,8 @@ pub struct Expectation<'a> {
     pub warn_below: Option<LifeLeft>,
     /// The XMPP partners that will meet the certificate; empty: what they make of it is not judged.
     pub partners: &'a [Peer],
+    /// What it means that nothing works with one of them.
+    pub partner_gate: PartnerGate<'a>,
 }
 
 impl Expectation<'_> {
@@ -127,6 +129,7 @@ impl Expectation<'_> {
             sip_mutual_tls: false,
             warn_below: Some(LifeLeft::Share(1.0 / 3.0)),
             partners: &[],
+            partner_gate: PartnerGate::Refuse,
         }
     }
 }

@@ -63,6 +63,18 @@ pub enum Cause {
     Untrusted(String),
 }
 
+impl Cause {
+    /// Whether it is the same kind of cause, whatever names and roots it speaks of.
+    pub fn is_like(&self, other: &Cause) -> bool {
+        match (self, other) {
+            (Cause::Refused(one, _), Cause::Refused(another, _)) => {
+                std::mem::discriminant(one) == std::mem::discriminant(another)
+            }
+            (one, another) => std::mem::discriminant(one) == std::mem::discriminant(another),
+        }
+    }
+}
+
 /// What comes of a partner's settings with this server and this certificate.
 ///
 /// The server is taken to support TLS and EXTERNAL, as all of them do, and to fall back to dialback where the settings

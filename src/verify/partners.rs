@@ -58,6 +58,55 @@ pub struct Forecast {
     pub outcome: Outcome,
 }
 
+/// What it means for the verdict that no stream with a partner would come about.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum PartnerGate<'a> {
+    /// An error: nothing is known of a certificate with which it works.
+    #[default]
+    Refuse,
+    /// An error where the partner works with what is served now, else a warning: refusing would mend nothing there.
+    Against(&'a ServedNow),
+    /// A warning: whether the certificate may be served was decided when it was taken in.
+    Warn,
+}
+
+/// The generation that is served now, and how the partners fare with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedNow {
+    /// Its number.
+    pub generation: u32,
+    /// What [`forecasts`] says of it, for the same partners.
+    pub forecasts: Vec<Forecast>,
+}
+
+impl PartnerGate<'_> {
+    /// How severe it may be at most that nothing works, and what is said of the generation that is served now.
+    fn weigh(&self, failing: &Forecast) -> (Severity, String) {
+        let now = match self {
+            PartnerGate::Refuse => return (Severity::Error, String::new()),
+            PartnerGate::Warn => return (Severity::Warning, String::new()),
+            PartnerGate::Against(now) => now,
+        };
+        let mut there = now
+            .forecasts
+            .iter()
+            .filter(|one| one.partner == failing.partner && one.role == failing.role)
+            .peekable();
+        if there.peek().is_none() || there.clone().any(|one| one.outcome.method.is_some()) {
+            return (Severity::Error, String::new());
+        }
+        let alike = there.any(|one| {
+            one.server == failing.server && one.outcome.cause.is_like(&failing.outcome.cause)
+        });
+        let number = now.generation;
+        let words = match alike {
+            true => format!(", as with generation {number}"),
+            false => format!(", and with generation {number} none does, for another cause"),
+        };
+        (Severity::Warning, words)
+    }
+}
+
 /// One or more forecasts that say the same, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
@@ -244,14 +293,20 @@ pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
             .filter(|one| one.partner == peer.domain)
             .filter(|one| is_told_here(one, case))
             .collect();
-        let told = match peer.server {
-            Some(_) => of_peer.first().copied(),
+        let candidates = match peer.server {
+            Some(_) => of_peer,
             // What every server would do is sure without knowing which one it is.
             None => Role::ALL
                 .into_iter()
-                .find_map(|role| surely(&of_peer, role)),
+                .filter_map(|role| surely(&of_peer, role))
+                .collect(),
         };
-        findings.extend(told.and_then(|one| finding(one, &forecasts)));
+        let gate = case.expectation.partner_gate;
+        // What breaks now comes before what was broken already.
+        let breaks =
+            |one: &&&Forecast| one.outcome.method.is_none() && gate.weigh(one).0 == Severity::Error;
+        let told = candidates.iter().find(breaks).or(candidates.first());
+        findings.extend(told.and_then(|one| finding(one, &forecasts, gate)));
     }
     findings
 }
@@ -291,16 +346,20 @@ fn is_told_here(forecast: &Forecast, case: &Case<'_>) -> bool {
     }
 }
 
-fn finding(forecast: &Forecast, all: &[Forecast]) -> Option<Finding> {
+fn finding(forecast: &Forecast, all: &[Forecast], gate: PartnerGate<'_>) -> Option<Finding> {
     let Forecast {
         partner, outcome, ..
     } = forecast;
     let settings = matches!(outcome.cause, Cause::NoMethod | Cause::NoXmpp);
+    let (most, as_now) = match outcome.method {
+        None if !settings => gate.weigh(forecast),
+        Some(_) | None => (Severity::Error, String::new()),
+    };
     let (code, what) = match (&outcome.cause, outcome.method) {
         (Cause::Accepted(_) | Cause::SaslOff | Cause::TlsOff, _) => return None,
         (_, None) => (
             Code::UsagePartnerFails,
-            format!("no stream with the partner {partner} will come about"),
+            format!("no stream with the partner {partner} will come about{as_now}"),
         ),
         (_, Some(Method::DialbackOverTls | Method::DialbackOverTcp | Method::SaslOverTls)) => (
             Code::UsagePartnerDialback,
@@ -314,7 +373,9 @@ fn finding(forecast: &Forecast, all: &[Forecast]) -> Option<Finding> {
             "if the partner trusts another root, name it with roots = […] of the partner {partner}; else use an issuer that it trusts"
         ),
         Cause::Untrusted(_) => {
-            "use an issuer that the partner trusts, or have it trust yours".to_owned()
+            format!(
+                "use an issuer that the partner trusts, or have it take the root in, and add it to roots = […] of the partner {partner}"
+            )
         }
         Cause::Refused(Refusal::Purpose { .. }, _) if outcome.method.is_some() => {
             "nothing, if dialback is good enough for this partner; else use a private CA that grants clientAuth".to_owned()
@@ -338,7 +399,7 @@ fn finding(forecast: &Forecast, all: &[Forecast]) -> Option<Finding> {
     let unsure = matches!(outcome.cause, Cause::Untrusted(_)) && !forecast.roots_are_known;
     let severity = match settings || unsure || outcome.is_inferred() {
         true => Severity::Warning.min(code.severity()),
-        false => code.severity(),
+        false => most.min(code.severity()),
     };
     let place = match settings {
         true => format!("partner {partner}"),

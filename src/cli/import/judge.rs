@@ -1,5 +1,6 @@
 //! The verdict over a reply: granted against asked, against the generation before, and against what must hold.
 
+use super::once::without_doubles;
 use super::take::Intake;
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation::ForCertificate;
@@ -9,7 +10,9 @@ use crate::findings::{Code, Finding, Report, Severity};
 use crate::import::{Asked, Imported, PartnerRoots, compare_with_previous};
 use crate::store::Accepted;
 use crate::verify::rules::validity::outside;
-use crate::verify::{Expectation, Forecast, TrustSet, VerifiedBundle, forecasts};
+use crate::verify::{
+    Expectation, Forecast, PartnerGate, ServedNow, TrustSet, VerifiedBundle, forecasts,
+};
 use crate::x509::{Certificate, Chain};
 use time::OffsetDateTime;
 
@@ -30,6 +33,12 @@ pub(super) struct Before<'a> {
     pub(super) partners: Vec<PartnerRoots>,
 }
 
+/// The generation that is on the gateways now.
+pub(super) struct Current {
+    pub(super) number: u32,
+    pub(super) chain: Chain,
+}
+
 /// Judges a reply; `held` is what the deployment wants, `trust` the roots by which the chain is judged.
 ///
 /// Errors: refused where a finding of level error stands that nobody let through.
@@ -40,6 +49,7 @@ pub(super) fn judge(
     intake: &Intake<'_>,
     imported: Imported,
     previous: Option<Before<'_>>,
+    current: Option<Current>,
 ) -> Result<Judged, Failure> {
     let mut not_judged = Vec::new();
     let mut expected = match held {
@@ -50,6 +60,16 @@ pub(super) fn judge(
         }
     };
     expected.trust = trust;
+    let served = current.map(|current| {
+        let sent: Vec<Certificate> = current.chain.certificates().cloned().collect();
+        ServedNow {
+            generation: current.number,
+            forecasts: forecasts(&sent, &expected),
+        }
+    });
+    if let Some(served) = &served {
+        expected.partner_gate = PartnerGate::Against(served);
+    }
     if trust.is_none() {
         not_judged.push("the chain (no roots: give --roots)");
     }
@@ -82,7 +102,7 @@ pub(super) fn judge(
         Ok(bundle) => {
             let verdict = bundle.report().clone().into_iter();
             let verdict = verdict.filter(|one| !(is_early && one.code == Code::ValidityFresh));
-            let report = compared.merged(Report::new(verdict.collect()));
+            let report = without_doubles(Report::new(verdict.collect()), compared);
             if let Some(first) = report.findings().iter().find(|finding| stands(finding)) {
                 return Err(refusal(&place, first).with_findings(report));
             }
@@ -121,18 +141,6 @@ pub(super) fn judge(
             }
         }
     }
-}
-
-/// A name that was not granted is missing in the plan too: one fault, one finding.
-fn without_doubles(verdict: Report, compared: Report) -> Report {
-    let missing = verdict
-        .errors()
-        .any(|one| one.code == Code::NamesMissing || one.code == Code::NamesNoSan);
-    let compared = compared
-        .into_iter()
-        .filter(|one| !(missing && one.code == Code::GrantedNameLost))
-        .collect();
-    verdict.merged(Report::new(compared))
 }
 
 /// Those of `--accept` for which there was an error.

@@ -6,6 +6,7 @@ mod accept;
 mod ask;
 mod complete;
 mod judge;
+mod once;
 mod seen;
 mod sources;
 pub mod take;

@@ -13,7 +13,7 @@ use crate::import::{Asked, AskedState, KeyTrouble, PartnerRoots};
 use crate::names::{NameForm, Slug};
 use crate::request::IssuerProfile;
 use crate::store::{MAX_RECORD_BYTES, RequestRecord, RequestState, Store, StoreError, atomic};
-use crate::verify::TrustSet;
+use crate::verify::{PeerRoots, TrustSet};
 use crate::x509::{Chain, Fingerprint, KeyPurpose, Passphrase, PrivateKey, container};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,39 +30,21 @@ pub(super) fn previous_chain(store: &Store, certificate: &Slug, number: u32) -> 
     })
 }
 
-/// The partners of the deployment that have roots of their own. One whose roots cannot be read is told and passed
-/// over, as this is for a comparison that warns.
-pub(super) fn partner_roots(
-    context: &Context,
-    deployment: Option<&Deployment>,
-) -> Vec<PartnerRoots> {
-    let Some(deployment) = deployment else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for partner in deployment
-        .partners
+/// The partners that meet the certificate and have roots of their own.
+pub(super) fn partner_roots(held: Option<&ForCertificate>) -> Vec<PartnerRoots> {
+    let partners = held
+        .map(|held| held.partners.as_slice())
+        .unwrap_or_default();
+    partners
         .iter()
-        .filter(|one| !one.roots.is_empty())
-    {
-        let sources: Vec<RootsSource> = partner
-            .roots
-            .iter()
-            .cloned()
-            .map(RootsSource::Path)
-            .collect();
-        match context.trust(&sources, &deployment.base) {
-            Ok(trust) => found.push(PartnerRoots {
-                domain: partner.domain.clone(),
+        .filter_map(|peer| match &peer.roots {
+            PeerRoots::Own(trust) => Some(PartnerRoots {
+                domain: peer.domain.clone(),
                 roots: trust.anchors().to_vec(),
             }),
-            Err(failure) => context.note(&format!(
-                "note: the roots kept for {} cannot be read: {}\n",
-                partner.domain, failure.explanation.what
-            )),
-        }
-    }
-    found
+            PeerRoots::Assumed(_) | PeerRoots::Unknown => None,
+        })
+        .collect()
 }
 
 /// The passphrase of the certificate's keys.

@@ -4,7 +4,7 @@
 //! verdict; the generation then appears whole.
 
 use super::complete::complete;
-use super::judge::{Before, Judged, judge};
+use super::judge::{Before, Current, Judged, judge};
 use super::seen::Seen;
 use super::sources::{
     asked_of, brought_key, given_roots, held_against, load_key, partner_roots, passphrase_of,
@@ -230,6 +230,10 @@ pub fn take_in_under(
         (Some(store), Some(last)) => previous_chain(store, &certificate, last.number),
         (Some(_) | None, _) => None,
     };
+    let current = match &store {
+        Some(store) => served_now(store, &certificate)?,
+        None => None,
+    };
     let judged = judge(
         context.now,
         held.as_ref(),
@@ -238,8 +242,9 @@ pub fn take_in_under(
         imported,
         previous.as_ref().map(|chain| Before {
             chain,
-            partners: partner_roots(context, deployment),
+            partners: partner_roots(held.as_ref()),
         }),
+        current,
     )?;
     let Judged {
         bundle,
@@ -312,6 +317,17 @@ fn put(
     lease
         .put_generation(record, leaf.as_bytes(), rest.as_bytes(), key)
         .map_err(|error| store_failure(&error))
+}
+
+/// The generation on the gateways, if one was assigned and can be read.
+fn served_now(store: &Store, certificate: &Slug) -> Result<Option<Current>, Failure> {
+    let record = store
+        .assignment(certificate)
+        .map_err(|error| store_failure(&error))?;
+    Ok(record.current.and_then(|number| {
+        let chain = previous_chain(store, certificate, number)?;
+        Some(Current { number, chain })
+    }))
 }
 
 impl Scene<'_> {

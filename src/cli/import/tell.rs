@@ -7,7 +7,7 @@ use crate::cli::output::Outcome;
 use crate::cli::render::{self, json::certificate_json};
 use crate::cli::verify::servers::{partners_json, partners_text};
 use crate::explain::printable;
-use crate::findings::Code;
+use crate::findings::{Code, Finding};
 use crate::import::Imported;
 use crate::names::Presented;
 use crate::store::Source;
@@ -99,9 +99,9 @@ pub fn found(
                     asked.certificate
                 ),
             ));
-            text.push_str(&format!(
-                "  {}\n",
-                compared(&chain.leaf, asked.names.len(), &asked.key_purposes)
+            text.push_str(&render::hanging(
+                "  ",
+                &compared(&chain.leaf, asked.names.len(), &asked.key_purposes),
             ));
         }
         None => text.push_str(&row(
@@ -192,7 +192,7 @@ fn leaf_words(leaf: &Certificate, now: OffsetDateTime) -> String {
 }
 
 fn row(head: &str, words: &str) -> String {
-    format!("  {head:<13} {words}\n")
+    render::hanging(&format!("  {head:<13} "), words)
 }
 
 /// The result of an import.
@@ -223,7 +223,12 @@ pub fn outcome(context: &Context, taken: Taken, assignable: bool) -> Outcome {
             &format!("--accept {}: {why}", code.as_str()),
         ));
     }
-    text.push_str(&partners_text(&taken.forecasts, &[], 2));
+    // A warning has told it already, unless nothing but the result is said.
+    let told: Vec<&Finding> = match context.quiet() {
+        true => Vec::new(),
+        false => taken.report.findings().iter().collect(),
+    };
+    text.push_str(&partners_text(&taken.forecasts, &told, 2));
     let (name, number) = (&taken.certificate, taken.number);
     let ok = style("ok").green().bold();
     let verb = match taken.source {

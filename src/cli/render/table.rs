@@ -63,6 +63,17 @@ impl Table {
         self.render_in(wrap::columns())
     }
 
+    /// Whether every cell has its line where it is shown; a table that has not may be better told otherwise.
+    pub fn fits(&self) -> bool {
+        self.fits_in(wrap::columns())
+    }
+
+    fn fits_in(&self, limit: Option<usize>) -> bool {
+        let widths = self.widths(measure_text_width);
+        let gaps = self.indent + GAP * widths.len().saturating_sub(1);
+        limit.is_none_or(|limit| gaps + widths.iter().sum::<usize>() <= limit)
+    }
+
     fn render_in(&self, limit: Option<usize>) -> String {
         let natural = self.widths(measure_text_width);
         let Some(limit) = limit else {
@@ -213,6 +224,15 @@ mod tests {
         ]);
         table.row(["contoso.com".into(), "DNS-ID".into(), "SIP domain".into()]);
         table
+    }
+
+    #[test]
+    fn a_table_fits_where_its_longest_line_does() {
+        let text = plan().render_in(None);
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(plan().fits_in(None));
+        assert!(plan().fits_in(Some(longest)));
+        assert!(!plan().fits_in(Some(longest - 1)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is judged, and against what: a generation of the state, or files.
 
+use super::read::{damaged_finding, no_such_item, read_key, store_failure, unreadable};
 use super::{ProfileWord, VerifyArgs};
 use crate::check::Hold;
 use crate::cli::exit::FailureKind;
@@ -7,14 +8,14 @@ use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
 use crate::cli::{Context, passphrase};
 use crate::deployment::{Deployment, LifeLeft, PassphraseSource, RootsSource};
-use crate::explain::{Explain, Explanation, printable};
-use crate::findings::{Code, Finding, Severity};
+use crate::explain::{Explanation, printable};
+use crate::findings::{Code, Finding};
 use crate::names::Slug;
-use crate::store::{Store, StoreError, atomic};
-use crate::verify::{Expectation, MAX_CERTIFICATES, Peer, TrustSet, too_many};
+use crate::store::{Store, atomic};
+use crate::verify::{Expectation, Peer, TrustSet};
 use crate::x509::container::{self, Contents};
-use crate::x509::{Certificate, Crl, Fingerprint, Passphrase, PrivateKey, X509Error};
-use std::path::{Path, PathBuf};
+use crate::x509::{Certificate, Fingerprint, PrivateKey};
+use std::path::Path;
 use time::OffsetDateTime;
 
 /// What is judged, and against what.
@@ -90,10 +91,6 @@ fn lineage(context: &Context, word: &str) -> Result<Option<(Slug, Option<u32>)>,
             .map(|_| Some((name, number))),
         (_, None) => Ok(None),
     }
-}
-
-fn store_failure(error: &StoreError) -> Failure {
-    Failure::from_error(FailureKind::Failed, error)
 }
 
 fn generation(
@@ -367,29 +364,6 @@ fn take(
     }
 }
 
-fn damaged_finding(item: &str, block: &str, error: &X509Error) -> Finding {
-    let told = error.explain();
-    let place = match block {
-        "" => printable(item),
-        block => printable(&format!("{item}, {block}")),
-    };
-    let finding = Finding::new(Code::FormMalformed, place, told.what, told.why, told.mend);
-    // A key that cannot be opened says nothing about the certificate.
-    let is_closed_key = matches!(
-        error,
-        X509Error::PassphraseMissing
-            | X509Error::WrongPassphrase
-            | X509Error::LegacyEncryption { .. }
-            | X509Error::UnsupportedEncryption { .. }
-            | X509Error::KdfTooCostly { .. }
-            | X509Error::TooManyEncryptedKeys { .. }
-    );
-    match is_closed_key {
-        true => finding.with_severity(Severity::Note),
-        false => finding,
-    }
-}
-
 /// A file whose key is that of a certificate of the deployment is held against it; any other against the system's
 /// roots and no name.
 fn hold_of_file(
@@ -424,105 +398,4 @@ fn owner<'a>(
                 .requests(Some(&certificate.name))
                 .is_ok_and(|all| all.iter().any(|one| one.spki_sha256 == key))
     })
-}
-
-fn read_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Failure> {
-    let bytes = atomic::read_secret(path, PrivateKey::MAX_BYTES as u64)
-        .map_err(|error| store_failure(&error))?;
-    PrivateKey::read(&bytes, passphrase)
-        .map_err(|error| unreadable(&path.display().to_string(), &error))
-}
-
-/// The intermediates of `--untrusted`, and what there is to say of them. Certificates that cannot be read, and more
-/// than are taken, are findings: what a stranger put into a file ends no judgement.
-pub(super) fn read_untrusted(
-    paths: &[PathBuf],
-) -> Result<(Vec<Certificate>, Vec<Finding>), Failure> {
-    let mut all = Vec::new();
-    let mut findings = Vec::new();
-    for path in paths {
-        let bytes = atomic::read_limited(path, container::MAX_BYTES as u64)
-            .map_err(|error| store_failure(&error))?;
-        let place = path.display().to_string();
-        match container::read(&bytes, None) {
-            Ok(contents) => {
-                all.extend(contents.certificates.into_iter().map(|(_, one)| one));
-                let told = contents.problems.iter().take(MOST_TOLD);
-                findings.extend(told.map(|(block, error)| {
-                    damaged_finding(&place, block, error).with_severity(Severity::Note)
-                }));
-            }
-            Err(error @ X509Error::Unreadable { .. }) if looks_like_pem(&bytes) => {
-                findings.push(damaged_finding(&place, "", &error).with_severity(Severity::Note));
-            }
-            Err(error) => return Err(unreadable(&place, &error)),
-        }
-    }
-    if all.len() > MAX_CERTIFICATES {
-        findings.push(too_many(all.len()));
-        all.truncate(MAX_CERTIFICATES);
-    }
-    Ok((all, findings))
-}
-
-/// Most damaged blocks of one file that are told.
-const MOST_TOLD: usize = 8;
-
-fn looks_like_pem(bytes: &[u8]) -> bool {
-    const CERTIFICATE: &[u8] = b"CERTIFICATE-----";
-    bytes
-        .windows(CERTIFICATE.len())
-        .any(|window| window == CERTIFICATE)
-}
-
-/// Most revocation lists in one run.
-const MAX_LISTS: usize = 64;
-
-/// The lists of `--crl`. Errors: a file cannot be read, or holds something else; that says nothing of the certificate.
-pub(super) fn read_crls(paths: &[PathBuf]) -> Result<Vec<Crl>, Failure> {
-    let mut all = Vec::new();
-    for path in paths {
-        let bytes = atomic::read_limited(path, (Crl::MAX_BYTES * 3 / 2) as u64)
-            .map_err(|error| store_failure(&error))?;
-        let lists =
-            Crl::read(&bytes).map_err(|error| unreadable(&path.display().to_string(), &error))?;
-        all.extend(lists);
-        if all.len() > MAX_LISTS {
-            return Err(Failure::usage(
-                "--crl gives too many revocation lists",
-                format!("there are more than {MAX_LISTS}"),
-                "give those of the issuers of this chain",
-            ));
-        }
-    }
-    Ok(all)
-}
-
-fn unreadable(place: &str, error: &X509Error) -> Failure {
-    Failure::new(
-        FailureKind::Failed,
-        Explanation {
-            place: printable(place),
-            ..error.explain()
-        },
-    )
-}
-
-fn no_such_item(context: &Context, item: &str, error: &StoreError) -> Failure {
-    let mut failure = store_failure(error);
-    if Slug::parse(item).is_ok() && error.is_not_found() {
-        let known: Vec<String> = match context.find_deployment() {
-            Ok(Some(deployment)) => deployment
-                .certificates
-                .iter()
-                .map(|one| one.name.to_string())
-                .collect(),
-            Ok(None) | Err(_) => Vec::new(),
-        };
-        failure.explanation.mend = match known.is_empty() {
-            true => "name a file that is there; there is no deployment whose certificates could be meant".to_owned(),
-            false => format!("name a file that is there, or one of {}", known.join(", ")),
-        };
-    }
-    failure
 }

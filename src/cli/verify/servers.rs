@@ -101,40 +101,90 @@ fn whole_text(all: &[Covered], leaf: &Facts) -> String {
         let Some(first) = rows.first() else {
             continue;
         };
-        let mut table = Table::plain().indented(6);
-        let mut head = vec![service_word(service).to_owned(), "RFC".to_owned()];
-        head.extend(
+        let table = matrix_table(service, &rows, first);
+        text.push_str(&match table.fits() {
+            true => table.render(),
+            false => matrix_lists(service, &rows, first),
+        });
+        for row in rows {
+            text.push_str(&matrix_text(std::slice::from_ref(row), leaf, false));
+        }
+    }
+    text
+}
+
+/// What is asked of purposes and key in each role.
+const ROLES: [(Role, &str); 2] = [
+    (Role::Server, "EKU, key: it dials us"),
+    (Role::Client, "EKU, key: we dial it"),
+];
+
+/// A domain a row, a server a column.
+fn matrix_table(service: Service, rows: &[&Covered], first: &Covered) -> Table {
+    let mut table = Table::plain().indented(6);
+    let mut head = vec![service_word(service).to_owned(), "RFC".to_owned()];
+    head.extend(
+        first
+            .servers
+            .iter()
+            .map(|seen| seen.server.word().to_owned()),
+    );
+    table.row_of(head);
+    for row in rows {
+        let mut cells = vec![row.domain.to_string(), mark(row.by_rfc)];
+        cells.extend(
+            row.servers
+                .iter()
+                .map(|seen| mark(is_accepted(&seen.named))),
+        );
+        table.row_of(cells);
+    }
+    for (role, words) in ROLES {
+        let mut cells = vec![words.to_owned(), String::new()];
+        cells.extend(
             first
                 .servers
                 .iter()
-                .map(|seen| seen.server.word().to_owned()),
+                .map(|seen| mark(is_fit(of_role(seen, role)))),
         );
-        table.row_of(head);
-        for row in &rows {
-            let mut cells = vec![row.domain.to_string(), mark(row.by_rfc)];
-            cells.extend(
-                row.servers
-                    .iter()
-                    .map(|seen| mark(is_accepted(&seen.named))),
-            );
-            table.row_of(cells);
-        }
-        for (role, words) in [
-            (Role::Server, "EKU, key: it dials us"),
-            (Role::Client, "EKU, key: we dial it"),
-        ] {
-            let mut cells = vec![words.to_owned(), String::new()];
-            cells.extend(
-                first
-                    .servers
-                    .iter()
-                    .map(|seen| mark(is_fit(of_role(seen, role)))),
-            );
-            table.row_of(cells);
-        }
-        text.push_str(&table.render());
-        for row in rows {
-            text.push_str(&matrix_text(std::slice::from_ref(row), leaf, false));
+        table.row_of(cells);
+    }
+    table
+}
+
+/// The same where it is too wide: behind each domain who takes it, and who does not.
+fn matrix_lists(service: Service, rows: &[&Covered], first: &Covered) -> String {
+    let mut text = format!("      {}\n", service_word(service));
+    for row in rows {
+        let rfc = std::iter::once(("RFC", row.by_rfc));
+        let servers = row.servers.iter();
+        let all = servers.map(|seen| (seen.server.word(), is_accepted(&seen.named)));
+        text.push_str(&sides(row.domain.as_str(), rfc.chain(all).collect()));
+    }
+    for (role, words) in ROLES {
+        let servers = first.servers.iter();
+        let all = servers.map(|seen| (seen.server.word(), is_fit(of_role(seen, role))));
+        text.push_str(&sides(words, all.collect()));
+    }
+    text
+}
+
+/// One line for those who say yes, and one for those who say no; an empty one is left out.
+fn sides(what: &str, all: Vec<(&str, bool)>) -> String {
+    let mut text = String::new();
+    let mut head = what;
+    for accepted in [true, false] {
+        let words: Vec<&str> = all
+            .iter()
+            .filter(|(_, one)| *one == accepted)
+            .map(|(word, _)| *word)
+            .collect();
+        if !words.is_empty() {
+            text.push_str(&render::hanging(
+                &format!("        {head:<21}  {} ", mark(accepted)),
+                &words.join(", "),
+            ));
+            head = "";
         }
     }
     text

@@ -310,26 +310,20 @@ impl Shown<'_> {
         }
         if notes > 0 {
             let plural = if notes == 1 { "" } else { "s" };
-            words.push_str(&format!(" · {notes} note{plural} (-v)"));
+            let gap = if words.is_empty() { "" } else { " · " };
+            words.push_str(&format!("{gap}{notes} note{plural} (-v)"));
         }
-        let mut text = render::hanging(&format!("  {mark} {:<9} ", part.name), &words);
+        let mut text = match words.is_empty() {
+            true => format!("  {mark} {}\n", part.name),
+            false => render::hanging(&format!("  {mark} {:<9} ", part.name), &words),
+        };
         if part.name == "names" && !self.coverage.is_empty() {
-            let mut table = Table::plain().indented(6);
-            for one in self.coverage {
-                table.row([
-                    one.name.clone(),
-                    one.service.to_owned(),
-                    one.because.clone(),
-                    match (one.by.first(), one.leniently) {
-                        (Some(by), false) => format!("{} {by}", style("✓").green()),
-                        (Some(by), true) => {
-                            format!("{} {by}, for lenient peers", style("!").yellow())
-                        }
-                        (None, _) => format!("{} missing", style("✗").red()),
-                    },
-                ]);
-            }
-            text.push_str(&table.render());
+            let whole = self.names_table(true);
+            text.push_str(&match whole.fits() {
+                true => whole.render(),
+                // What a name is wanted for is told where it is missing, and by `plan`.
+                false => self.names_table(false).render(),
+            });
         }
         if part.name == "names" {
             let leaf = self.leaf.facts();
@@ -342,6 +336,23 @@ impl Shown<'_> {
             text.push_str(&render::finding_indented(finding, 6));
         }
         text
+    }
+
+    fn names_table(&self, with_reasons: bool) -> Table {
+        let mut table = Table::plain().indented(6);
+        for one in self.coverage {
+            let mut cells = vec![one.name.clone(), one.service.to_owned()];
+            if with_reasons {
+                cells.push(one.because.clone());
+            }
+            cells.push(match (one.by.first(), one.leniently) {
+                (Some(by), false) => format!("{} {by}", style("✓").green()),
+                (Some(by), true) => format!("{} {by}, for lenient peers", style("!").yellow()),
+                (None, _) => format!("{} missing", style("✗").red()),
+            });
+            table.row_of(cells);
+        }
+        table
     }
 
     fn names_words(&self) -> String {
