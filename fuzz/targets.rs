@@ -5,9 +5,11 @@
 //! `tests/fuzz_corpus.rs` over `fixtures/fuzz/` and mutations of it. A crash becomes a named file there.
 
 use edgecert::check::endpoint;
-use edgecert::cli::keys as keyboard;
+use edgecert::cli::{keys as keyboard, rewrite_answers};
 use edgecert::deployment::Deployment;
-use edgecert::explain::Explain;
+use edgecert::deployment::edit::{CertificateChange, Draft};
+use edgecert::explain::{Explain, Explanation, is_harmful};
+use edgecert::import::fetch;
 use edgecert::names::{Domain, Identifier, Slug};
 use edgecert::request::batch::{Batch, BatchError, Key, MAX_VALUES};
 use edgecert::request::{IssuerProfile, ProfileError};
@@ -26,7 +28,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 20] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -44,6 +46,9 @@ pub const TARGETS: [Target; 17] = [
     ("names", names),
     ("records", records),
     ("keys", keys),
+    ("answers", answers),
+    ("edit", edit),
+    ("http_answer", http_answer),
 ];
 
 /// The passphrase of the encrypted keys among the seeds.
@@ -459,6 +464,93 @@ pub fn keys(bytes: &[u8]) {
     assert_eq!(again, whole);
 }
 
+/// An answers file of the wizard: what is taken from it is written, and then read and written the same.
+pub fn answers(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match rewrite_answers(&text) {
+        Ok(written) => {
+            assert!(!written.chars().any(|c| c.is_control() && c != '\n'));
+            assert_eq!(rewrite_answers(&written).as_ref(), Ok(&written));
+        }
+        Err(told) => assert_explanation(&told),
+    }
+}
+
+/// A deployment file that is edited: what comes out is sound, says what was set, and is the same when it is set again.
+pub fn edit(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let path = Path::new("/etc/edgecert/edgecert.toml");
+    let domain = |text| Domain::parse(text).expect("a domain");
+    let change = |draft: &mut Draft, pick: u8| {
+        let all = [domain("first.example"), domain("second.example")];
+        let name = Slug::parse("added").expect("a name");
+        if pick & 1 != 0 {
+            draft.set_fqdn(&domain("edge.example"));
+        }
+        if pick & 2 != 0 {
+            draft.set_sip_domains(&all);
+        }
+        if pick & 4 != 0 {
+            draft.set_xmpp_domains(&all[..1]);
+        }
+        if pick & 8 != 0 {
+            draft.set_components(&all[1..]);
+        }
+        if pick & 16 != 0 {
+            draft.set_certificate(&name, &CertificateChange::default());
+        }
+        if pick & 32 != 0 {
+            draft.remove_certificate(&name);
+        }
+    };
+    let pick = bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    match Draft::open(&text, path) {
+        Ok(draft) => {
+            assert_eq!(draft.clone().finish().as_deref(), Ok(&*text));
+            let mut draft = draft;
+            change(&mut draft, pick);
+            match draft.finish() {
+                Ok(edited) => {
+                    let deployment = Deployment::parse(&edited, path).expect("sound");
+                    if pick & 1 != 0 {
+                        assert_eq!(deployment.edge.fqdn.as_str(), "edge.example");
+                    }
+                    let mut again = Draft::open(&edited, path).expect("what was finished opens");
+                    change(&mut again, pick);
+                    assert_eq!(again.finish().as_ref(), Ok(&edited));
+                }
+                Err(error) => assert_explained(&error),
+            }
+        }
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// The answer of a server that is asked for an intermediate: bounded, and once whole, whole whatever follows.
+pub fn http_answer(bytes: &[u8]) {
+    let seed = bytes.first().copied().unwrap_or_default();
+    let mut heard = Vec::new();
+    for piece in cut(bytes, seed) {
+        heard.extend_from_slice(piece);
+        match fetch::http::read_answer(&heard, false) {
+            Ok(None) => assert!(heard.len() <= fetch::MAX_ANSWER),
+            Ok(Some(head)) => {
+                assert!(head.body.len() <= heard.len());
+                assert!(head.status == 200 || head.body.is_empty());
+                return;
+            }
+            Err(reason) => {
+                assert_harmless(&reason);
+                assert!(fetch::http::read_answer(&heard, true).is_err());
+                return;
+            }
+        }
+    }
+    if let Ok(answer) = fetch::http::read_answer(&heard, true) {
+        assert!(answer.is_some(), "at the end there is an answer or none");
+    }
+}
+
 /// Cuts bytes into pieces of 1 to 64, by a small generator.
 fn cut(mut bytes: &[u8], seed: u8) -> Vec<&[u8]> {
     let mut state = u32::from(seed);
@@ -694,7 +786,10 @@ fn assert_mistakes(text: &str, mistakes: &[edgecert::deployment::Mistake]) {
 }
 
 fn assert_explained(error: &impl Explain) {
-    let told = error.explain();
+    assert_explanation(&error.explain());
+}
+
+fn assert_explanation(told: &Explanation) {
     assert!(told.code.contains('.') && !told.what.is_empty());
     for text in [&told.what, &told.place, &told.why, &told.mend] {
         assert_harmless(text);
@@ -703,9 +798,6 @@ fn assert_explained(error: &impl Explain) {
 
 /// Nothing in it steers a terminal; lines may end.
 fn assert_harmless(text: &str) {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
-    };
+    let harmful = |c: char| is_harmful(c) && c != '\n';
     assert!(!text.chars().any(harmful), "{text:?}");
 }

@@ -271,4 +271,7 @@ claims! {
     name_of_any_bytes_is_printed_as_it_is_read: names,
     record_of_any_bytes_is_printed_as_it_is_read: records,
     key_of_any_bytes_steers_no_terminal: keys,
+    answers_of_any_bytes_are_written_as_they_are_read: answers,
+    deployment_of_any_bytes_is_edited_or_refused: edit,
+    answer_of_any_bytes_is_whole_or_refused: http_answer,
 }

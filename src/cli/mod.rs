@@ -33,6 +33,9 @@ mod wizard;
 /// Keys as a terminal sends them: public for those who try them with any bytes.
 pub use wizard::keys;
 
+/// What an answers file says, written again: public for those who try it with any bytes.
+pub use wizard::rewrite_answers;
+
 use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;
 use context::Context;

@@ -65,7 +65,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Largest deployment file read, in bytes.
-    pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+    pub const MAX_BYTES: usize = 3 * 1024 * 1024;
 
     /// Parses a deployment. `path` is named in errors, and its folder (made absolute by the caller) is the base of
     /// relative paths and of defaults.

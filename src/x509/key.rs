@@ -1,5 +1,6 @@
 //! Private keys: generated, read (PKCS#8, PKCS#1, SEC1, encrypted or not), written as PKCS#8; zeroised.
 
+use super::effort::Effort;
 use super::error::Expected;
 use super::pkcs12::{self, Held};
 use super::public_key::{PublicKeyKind, curve_name};
@@ -232,7 +233,12 @@ impl PrivateKey {
 
     /// The first private key of a PKCS#12 file.
     fn from_pkcs12(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Self, X509Error> {
-        let archive = pkcs12::open(der, passphrase, super::container::MAX_BLOCKS)?;
+        let archive = pkcs12::open(
+            der,
+            passphrase,
+            super::container::MAX_BLOCKS,
+            &mut Effort::default(),
+        )?;
         for bag in archive.bags {
             match bag.held {
                 Ok(Held::Key(pkcs8)) => return Self::from_der(&pkcs8, None),

@@ -3,21 +3,22 @@
 //! PBES2 alone is decrypted; the older schemes are named with the command that converts them. What a file may ask
 //! for is bounded before any of it is computed.
 
+use super::effort::Effort;
 use super::error::Expected;
 use super::sniff::{self, Form};
 use super::tlv::{self, Tlv};
-use super::{Passphrase, X509Error, oid, signature};
+use super::{Passphrase, X509Error, effort, oid, signature};
 use aws_lc_rs::rand;
 use der::{Decode, Encode};
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::pkcs5::pbes2;
 use zeroize::Zeroizing;
 
-/// Most PBKDF2 iterations of a file from outside: some seconds of one core.
-const MAX_PBKDF2_ITERATIONS: u64 = 10_000_000;
+/// Most PBKDF2 iterations of a file from outside: eight times what is written here.
+pub(crate) const MAX_PBKDF2_ITERATIONS: u64 = effort::MAX_ROUNDS;
 
-/// Most memory that scrypt may ask for, 128·N·r bytes (RFC 7914 §2): sixteen times what openssl grants.
-const MAX_SCRYPT_BYTES: u64 = 512 * 1024 * 1024;
+/// Most memory that scrypt may ask for, 128·N·r bytes (RFC 7914 §2): OWASP's figure, four times what openssl grants.
+const MAX_SCRYPT_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Highest scrypt parallelisation p.
 const MAX_SCRYPT_LANES: u64 = 16;
@@ -176,6 +177,11 @@ pub(crate) fn bits(integer: &[u8]) -> usize {
     significant.len() * 8 - significant[0].leading_zeros() as usize
 }
 
+/// What opening an encrypted key costs, in rounds of PBKDF2; errors as [`Sealed::cost`].
+pub(crate) fn cost(der: &[u8]) -> Result<u64, X509Error> {
+    Sealed::read(der)?.cost()
+}
+
 fn decrypt(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<Vec<u8>>, X509Error> {
     let sealed = Sealed::read(der)?;
     sealed.cost()?;
@@ -305,7 +311,8 @@ fn kdf_cost(kdf: &Tlv<'_>) -> Result<u64, X509Error> {
             })
         } else {
             // Measured: one block of scrypt takes as long as some four rounds of PBKDF2.
-            Ok(blocks.saturating_mul(*lanes).saturating_mul(4))
+            let rounds = blocks.saturating_mul(*lanes).saturating_mul(4);
+            Effort::default().spend(rounds).map(|()| rounds)
         }
     } else {
         Err(X509Error::UnsupportedEncryption {

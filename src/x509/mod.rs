@@ -14,6 +14,7 @@ pub mod constraints;
 pub mod container;
 pub mod crl;
 pub mod csr;
+mod effort;
 pub mod error;
 pub mod extensions;
 pub mod fingerprint;

@@ -3,7 +3,7 @@
 use super::take::Fetch;
 use crate::cli::Context;
 use crate::explain::{Explain, printable};
-use crate::import::fetch::{self, MAX_FETCHES};
+use crate::import::fetch::{self, Fetcher, MAX_FETCHES};
 use crate::import::{Reply, ReplyFile};
 use crate::x509::{Certificate, Fingerprint};
 
@@ -32,7 +32,7 @@ pub struct Completed {
 }
 
 /// Fetches issuer after issuer until the chain is whole, a root that is known signed its end, or nothing more comes.
-/// Where each request goes is told. A trouble is told and no error: the verdict says what a missing issuer means.
+/// Where each request goes is told before it goes. A trouble is told and no error: the verdict says what a missing issuer means.
 pub(super) fn complete(
     context: &Context,
     files: &[ReplyFile],
@@ -46,6 +46,8 @@ pub(super) fn complete(
     if fetch == Fetch::Nothing {
         return done;
     }
+    let tell = |url: &str| context.note(&format!("asking {url}\n"));
+    let fetcher = Fetcher::new(&tell);
     for _ in 0..MAX_FETCHES {
         // what cannot be sorted is told by the passage itself
         let Some(reply) = sort(&done.files) else {
@@ -55,7 +57,7 @@ pub(super) fn complete(
         else {
             return done;
         };
-        match fetch::fetch_issuer(top) {
+        match fetcher.issuer_of(top) {
             Ok(found) => {
                 let origin = origin(&found);
                 context.say(&format!(

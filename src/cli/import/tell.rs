@@ -69,7 +69,7 @@ pub fn found(
     for (place, error) in &imported.problems {
         text.push_str(&row(
             "unreadable",
-            &format!("{}: {error}", printable(place)),
+            &format!("{}: {}", printable(place), printable(&error.to_string())),
         ));
     }
     for (place, note) in &imported.notes {

@@ -9,7 +9,7 @@ use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::deployment::read::{self, Table, Value};
 use crate::deployment::{DeploymentError, Mistake as Slip};
-use crate::explain::{Explain, printable};
+use crate::explain::{Explain, Explanation, printable};
 use std::collections::BTreeMap;
 
 /// Largest answers file read, in bytes.
@@ -152,6 +152,16 @@ pub fn write(answers: &Document, at: Option<&str>) -> String {
 /// Errors: wrong usage, with every mistake of the file at its line and column.
 pub fn parse(text: &str, origin: &str) -> Result<(Document, Option<&'static str>), Failure> {
     read::read(text, take).map_err(|mistakes| wrong(origin, mistakes))
+}
+
+/// Reads a document and writes it again; the same where [`write`] wrote it.
+///
+/// Errors: those of [`parse`].
+pub fn rewrite(text: &str) -> Result<String, Box<Explanation>> {
+    match parse(text, "answers.toml") {
+        Ok((document, at)) => Ok(write(&document, at)),
+        Err(failure) => Err(failure.explanation),
+    }
 }
 
 fn wrong(origin: &str, mistakes: Vec<Slip>) -> Failure {

@@ -16,6 +16,7 @@ mod resume;
 mod walk;
 mod work;
 
+pub use answers::rewrite as rewrite_answers;
 pub use ask::keys;
 
 use super::exit::FailureKind;

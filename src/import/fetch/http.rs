@@ -3,21 +3,21 @@
 use super::MAX_ANSWER;
 
 /// Most bytes of an answer's head.
-const MAX_HEAD: usize = 16 * 1024;
+pub const MAX_HEAD: usize = 16 * 1024;
 
 /// A whole answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub struct Head {
     /// The status code.
-    pub(super) status: u16,
+    pub status: u16,
     /// Where it sends.
-    pub(super) location: Option<String>,
+    pub location: Option<String>,
     /// Of a 200.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 /// Reads an answer as far as it has come (RFC 9112); none where more is needed. `ended`: no more will come.
-pub(super) fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Head>, String> {
+pub fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Head>, String> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return if bytes.len() > MAX_HEAD {
             Err(format!("has a head of more than {MAX_HEAD} bytes"))

@@ -4,14 +4,16 @@
 //! §4.2.2.1), with bounds on bytes, time, redirects and fetches. What comes back is believed only where its name is
 //! the issuer's and its key made the signature; so the transport needs no protection. No other scheme is followed.
 
-mod http;
+pub mod http;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use crate::explain::{Explain, Explanation, printable};
 use crate::x509::{Certificate, X509Error, container};
 use http::{Head, read_answer};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use target::{Target, is_http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,6 +26,9 @@ pub const MAX_ANSWER: usize = 256 * 1024;
 
 /// Time for one URL, redirects and all.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for all that is fetched for one chain.
+pub const TIMEOUT_OF_ALL: Duration = Duration::from_secs(30);
 
 /// Most redirects followed.
 const MAX_REDIRECTS: usize = 3;
@@ -68,11 +73,19 @@ pub enum FetchError {
         /// What the system says.
         reason: String,
     },
-    /// Nothing within [`TIMEOUT`].
-    #[error("{host} gave no whole answer within {} s", TIMEOUT.as_secs())]
+    /// Nothing within [`TIMEOUT`], or what was left of [`TIMEOUT_OF_ALL`].
+    #[error("{host} gave no whole answer within {seconds} s")]
     Slow {
-        /// The first URL.
+        /// Host and port of the first URL.
         host: String,
+        /// The time it had.
+        seconds: u64,
+    },
+    /// All of [`TIMEOUT_OF_ALL`] went by before.
+    #[error("{} s went by with fetching before {url} was asked", TIMEOUT_OF_ALL.as_secs())]
+    OutOfTime {
+        /// The URL, fit to be shown.
+        url: String,
     },
     /// An answer that is not 200.
     #[error("{host} answers {status}")]
@@ -121,7 +134,9 @@ impl Explain for FetchError {
             FetchError::BadUrl { .. } => ("import.fetch-url", BY_HAND),
             FetchError::OtherScheme { .. } => ("import.fetch-scheme", BY_HAND),
             FetchError::Network { .. } => ("import.fetch-network", BY_HAND),
-            FetchError::Slow { .. } => ("import.fetch-slow", BY_HAND),
+            FetchError::Slow { .. } | FetchError::OutOfTime { .. } => {
+                ("import.fetch-slow", BY_HAND)
+            }
             FetchError::Status { .. } => ("import.fetch-status", BY_HAND),
             FetchError::BadAnswer { .. } => ("import.fetch-answer", BY_HAND),
             FetchError::Unreadable { .. } => ("import.fetch-unreadable", BY_HAND),
@@ -139,6 +154,7 @@ impl Explain for FetchError {
             FetchError::BadUrl { .. }
             | FetchError::Network { .. }
             | FetchError::Slow { .. }
+            | FetchError::OutOfTime { .. }
             | FetchError::Status { .. }
             | FetchError::BadAnswer { .. }
             | FetchError::NoUrl { .. } => self.to_string(),
@@ -156,85 +172,114 @@ impl Explain for FetchError {
 const BY_HAND: &str =
     "get it from the CA's page of intermediates, and import it together with the leaf";
 
-/// Fetches the issuer of a certificate from the places that it names, the first that holds it.
-///
-/// Errors: the last one met, where no place holds it. Effects: resolves names and opens connections, to addresses of
-/// any kind (a private CA lies in a private network); blocks for at most [`TIMEOUT`] a place.
-pub fn fetch_issuer(of: &Certificate) -> Result<Fetched, FetchError> {
-    let mut last = FetchError::NoUrl {
-        name: of.display_name(),
-    };
-    let urls = &of.facts().ca_issuers;
-    // http first, so that an ldap URL of AD CS is the reason only where there is nothing else
-    let (http, other): (Vec<&String>, Vec<&String>) = urls.iter().partition(|url| is_http(url));
-    for url in http.into_iter().chain(other).take(MAX_URLS) {
-        match fetch_from(url, of) {
-            Ok(fetched) => return Ok(fetched),
-            Err(error) => {
-                let only_scheme = matches!(error, FetchError::OtherScheme { .. });
-                if !only_scheme || matches!(last, FetchError::NoUrl { .. }) {
-                    last = error;
+/// Fetches for one chain, within [`TIMEOUT_OF_ALL`] together.
+pub struct Fetcher<'a> {
+    ends: Instant,
+    tell: &'a dyn Fn(&str),
+}
+
+impl<'a> Fetcher<'a> {
+    /// Its time begins now. `tell` hears every URL, fit to be shown, before anything is resolved or connected for it;
+    /// redirects too.
+    pub fn new(tell: &'a dyn Fn(&str)) -> Self {
+        Self {
+            ends: Instant::now() + TIMEOUT_OF_ALL,
+            tell,
+        }
+    }
+
+    /// Fetches the issuer of a certificate from the places that it names, the first that holds it.
+    ///
+    /// Errors: the last one met, where no place holds it. Effects: resolves names and opens connections, to addresses
+    /// of any kind (a private CA lies in a private network), and through no proxy; blocks for at most [`TIMEOUT`] a
+    /// place.
+    pub fn issuer_of(&self, of: &Certificate) -> Result<Fetched, FetchError> {
+        let mut last = FetchError::NoUrl {
+            name: of.display_name(),
+        };
+        let urls = &of.facts().ca_issuers;
+        // http first, so that an ldap URL of AD CS is the reason only where there is nothing else
+        let (http, other): (Vec<&String>, Vec<&String>) = urls.iter().partition(|url| is_http(url));
+        for url in http.into_iter().chain(other).take(MAX_URLS) {
+            match self.from(url, of) {
+                Ok(fetched) => return Ok(fetched),
+                Err(error) => {
+                    let only_scheme = matches!(error, FetchError::OtherScheme { .. });
+                    if !only_scheme || matches!(last, FetchError::NoUrl { .. }) {
+                        last = error;
+                    }
                 }
             }
         }
+        Err(last)
     }
-    Err(last)
-}
 
-fn fetch_from(url: &str, of: &Certificate) -> Result<Fetched, FetchError> {
-    let (bytes, address) = get(url)?;
-    let shown = printable(url);
-    let contents = container::read(&bytes, None).map_err(|source| FetchError::Unreadable {
-        url: shown.clone(),
-        source,
-    })?;
-    let mut found = String::new();
-    for (_, one) in contents.certificates.into_iter().take(MAX_FETCHES) {
-        if one.facts().subject.der == of.facts().issuer.der && of.is_signed_by(&one) {
-            return Ok(Fetched {
-                issuer: one,
-                url: shown,
-                address,
+    fn from(&self, url: &str, of: &Certificate) -> Result<Fetched, FetchError> {
+        let (bytes, address) = self.get(url)?;
+        let shown = printable(url);
+        let contents = container::read(&bytes, None).map_err(|source| FetchError::Unreadable {
+            url: shown.clone(),
+            source,
+        })?;
+        let mut found = String::new();
+        for (_, one) in contents.certificates.into_iter().take(MAX_FETCHES) {
+            if one.facts().subject.der == of.facts().issuer.der && of.is_signed_by(&one) {
+                return Ok(Fetched {
+                    issuer: one,
+                    url: shown,
+                    address,
+                });
+            }
+            found = one.display_name();
+        }
+        Err(FetchError::NotTheIssuer { url: shown, found })
+    }
+
+    fn get(&self, url: &str) -> Result<(Vec<u8>, SocketAddr), FetchError> {
+        let first = Target::parse(url)?;
+        let left = self.ends.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(FetchError::OutOfTime {
+                url: printable(url),
             });
         }
-        found = one.display_name();
+        let time = left.min(TIMEOUT);
+        let host = first.host_and_port();
+        let failed = |reason: std::io::Error| FetchError::Network {
+            host: host.clone(),
+            reason: reason.to_string(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let answer = runtime.block_on(async {
+            match tokio::time::timeout(time, self.follow(first)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(FetchError::Slow {
+                    host: host.clone(),
+                    seconds: time.as_secs().max(1),
+                }),
+            }
+        });
+        // a resolver's thread that hangs is not waited for
+        runtime.shutdown_background();
+        answer
     }
-    Err(FetchError::NotTheIssuer { url: shown, found })
-}
 
-fn get(url: &str) -> Result<(Vec<u8>, SocketAddr), FetchError> {
-    let first = Target::parse(url)?;
-    let host = first.host_and_port();
-    let failed = |reason: std::io::Error| FetchError::Network {
-        host: host.clone(),
-        reason: reason.to_string(),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let answer = runtime.block_on(async {
-        match tokio::time::timeout(TIMEOUT, follow(first)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(FetchError::Slow { host: host.clone() }),
+    async fn follow(&self, mut target: Target) -> Result<(Vec<u8>, SocketAddr), FetchError> {
+        for _ in 0..=MAX_REDIRECTS {
+            (self.tell)(&target.shown());
+            match ask(&target).await? {
+                Answer::Body(body, address) => return Ok((body, address)),
+                Answer::Moved(location) => target = target.moved(&location)?,
+            }
         }
-    });
-    // a resolver's thread that hangs is not waited for
-    runtime.shutdown_background();
-    answer
-}
-
-async fn follow(mut target: Target) -> Result<(Vec<u8>, SocketAddr), FetchError> {
-    for _ in 0..=MAX_REDIRECTS {
-        match ask(&target).await? {
-            Answer::Body(body, address) => return Ok((body, address)),
-            Answer::Moved(location) => target = target.moved(&location)?,
-        }
+        Err(FetchError::BadAnswer {
+            host: target.host_and_port(),
+            reason: format!("redirects more than {MAX_REDIRECTS} times"),
+        })
     }
-    Err(FetchError::BadAnswer {
-        host: target.host_and_port(),
-        reason: format!("redirects more than {MAX_REDIRECTS} times"),
-    })
 }
 
 enum Answer {

@@ -96,6 +96,11 @@ impl Target {
         }
     }
 
+    /// The URL as it is asked, fit to be shown.
+    pub(super) fn shown(&self) -> String {
+        printable(&format!("http://{}{}", self.authority(), self.path))
+    }
+
     pub(super) fn host_and_port(&self) -> String {
         printable(&format!("{}:{}", self.host, self.port))
     }

@@ -4,7 +4,7 @@ use super::{Case, Ruling};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::matching::{Coverage, Service, covers, wildcard_covers};
-use crate::names::{Identifier, Presented};
+use crate::names::{Domain, Identifier, Presented};
 use crate::verify::{Profile, Purpose, Wanted, words};
 use std::collections::BTreeSet;
 
@@ -351,10 +351,10 @@ fn uppercase(presented: &[Presented]) -> Option<Finding> {
     let names: Vec<String> = presented
         .iter()
         .filter_map(|one| match one {
-            Presented::Dns(text) => text
-                .bytes()
-                .any(|byte| byte.is_ascii_uppercase())
-                .then(|| printable(text)),
+            // what is no domain is malformed, and never stands in a command that somebody pastes
+            Presented::Dns(text) => (text.bytes().any(|byte| byte.is_ascii_uppercase())
+                && Domain::parse(text.strip_prefix("*.").unwrap_or(text)).is_ok())
+            .then(|| printable(text)),
             Presented::Srv(_)
             | Presented::Xmpp(_)
             | Presented::Uri(_)

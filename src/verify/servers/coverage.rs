@@ -1,6 +1,7 @@
 //! The coverage matrix: every domain of a certificate before every server that would look for it.
 
-use super::{Answer, By, Role, answer, asked_for, named, profile};
+use super::reading::{Hosts, answer_of, named_of};
+use super::{Answer, By, Role, asked_for, profile};
 use crate::federation::Server;
 use crate::names::Domain;
 use crate::names::matching::{Coverage, Service, covers};
@@ -49,6 +50,7 @@ impl Covered {
 
 /// The matrix of the wanted domains; services that no server of the table looks for are left out.
 pub fn matrix(leaf: &Facts, wanted: &[Wanted]) -> Vec<Covered> {
+    let hosts = Hosts::of(leaf);
     wanted
         .iter()
         .filter_map(|wanted| match wanted {
@@ -66,12 +68,13 @@ pub fn matrix(leaf: &Facts, wanted: &[Wanted]) -> Vec<Covered> {
                 .into_iter()
                 .map(|server| {
                     let profile = profile(server);
-                    let of_role = |role| answer(&profile, leaf, service, domain, role);
+                    let named = named_of(&profile, leaf, &hosts, service, domain);
+                    let of_role = |role| answer_of(&profile, leaf, role, &named);
                     Seen {
                         server,
-                        named: named(&profile, leaf, service, domain),
                         as_server: of_role(Role::Server),
                         as_client: of_role(Role::Client),
+                        named,
                     }
                 })
                 .collect(),

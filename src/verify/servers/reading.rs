@@ -6,7 +6,6 @@ use crate::names::matching::Service;
 use crate::names::{Domain, Presented, XmppAddr};
 use crate::x509::certificate::Facts;
 use crate::x509::{KeyPurpose, PublicKeyKind};
-use std::borrow::Cow;
 
 /// Whose certificate ours is on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,8 +110,69 @@ pub fn answer(
     }
 }
 
+/// What a server that asks like this makes of a leaf whose names it takes as `named`.
+pub(super) fn answer_of(profile: &Profile, leaf: &Facts, role: Role, named: &Answer) -> Answer {
+    match wrong_key(profile, leaf).or_else(|| wrong_purpose(profile, leaf, role)) {
+        Some(refusal) => Answer::Refused(refusal),
+        None => named.clone(),
+    }
+}
+
 /// The same by the names alone, whatever the leaf's key and purposes are.
 pub fn named(profile: &Profile, leaf: &Facts, service: Service, domain: &Domain) -> Answer {
+    named_of(profile, leaf, &Hosts::of(leaf), service, domain)
+}
+
+/// The hosts in the names of a leaf, each brought to A-labels once: a certificate has thousands of names where it
+/// means harm, and the matrix looks at them for every domain and server.
+pub(super) struct Hosts {
+    /// A-labels in lower case with a wildcard in front, where the name holds a host that can be read.
+    ascii: Vec<Option<String>>,
+    /// U-labels of those that are XmppAddr.
+    unicode: Vec<Option<String>>,
+}
+
+impl Hosts {
+    pub(super) fn of(leaf: &Facts) -> Self {
+        let names = leaf.names.as_deref().unwrap_or_default();
+        Self {
+            ascii: names
+                .iter()
+                .map(|name| host_of(name).and_then(|(host, _)| ascii_of(host)))
+                .collect(),
+            unicode: names
+                .iter()
+                .map(|name| match name {
+                    Presented::Xmpp(text) => domain_of(text).map(|domain| domain.to_unicode()),
+                    Presented::Dns(_)
+                    | Presented::Srv(_)
+                    | Presented::Uri(_)
+                    | Presented::Ip(_)
+                    | Presented::Email(_)
+                    | Presented::Other(_)
+                    | Presented::Malformed(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    fn ascii(&self, index: usize) -> Option<&str> {
+        self.ascii.get(index)?.as_deref()
+    }
+
+    fn unicode(&self, index: usize) -> Option<&str> {
+        self.unicode.get(index)?.as_deref()
+    }
+}
+
+/// [`named`], the hosts being known.
+pub(super) fn named_of(
+    profile: &Profile,
+    leaf: &Facts,
+    hosts: &Hosts,
+    service: Service,
+    domain: &Domain,
+) -> Answer {
     let wanted = match (profile.compared.value, service) {
         (Compared::Nothing, _) => return Answer::Accepted(By::NotCompared),
         (Compared::SipHost, Service::Sip) => format!("sip.{domain}"),
@@ -121,6 +181,7 @@ pub fn named(profile: &Profile, leaf: &Facts, service: Service, domain: &Domain)
     let reading = Reading {
         profile,
         leaf,
+        hosts,
         on_stream: match wanted == domain.as_str() {
             true => domain.to_unicode(),
             false => wanted.clone(),
@@ -167,6 +228,7 @@ fn wrong_purpose(profile: &Profile, leaf: &Facts, role: Role) -> Option<Refusal>
 struct Reading<'a> {
     profile: &'a Profile,
     leaf: &'a Facts,
+    hosts: &'a Hosts,
     /// A-labels, lower case.
     wanted: String,
     /// As an XMPP stream writes it: U-labels, lower case.
@@ -180,8 +242,8 @@ impl Reading<'_> {
 
     fn accepted_by(&self) -> Option<By> {
         let most = self.profile.most_names.value.unwrap_or(usize::MAX);
-        let mut names = self.names().iter().take(most);
-        if let Some(index) = names.position(|name| self.counts(name)) {
+        let mut names = self.names().iter().enumerate().take(most);
+        if let Some((index, _)) = names.find(|(index, name)| self.counts(*index, name)) {
             return Some(By::Name(index));
         }
         let common_names = self.leaf.subject.common_names.as_slice();
@@ -206,7 +268,7 @@ impl Reading<'_> {
         })
     }
 
-    fn counts(&self, name: &Presented) -> bool {
+    fn counts(&self, index: usize, name: &Presented) -> bool {
         let case = self.profile.case.value;
         match name {
             Presented::Dns(text) => self.same(text, self.reference(), case),
@@ -215,10 +277,11 @@ impl Reading<'_> {
                 Xmpp::No => false,
                 Xmpp::Nameprep => {
                     let plain = !text.contains("xn--") && !text.ends_with('.');
-                    plain && domain_of(text).is_some_and(|it| it.to_unicode() == self.on_stream)
+                    plain && self.hosts.unicode(index) == Some(&self.on_stream)
                 }
                 Xmpp::AsDnsName => {
-                    ascii_of(text).is_some_and(|ascii| self.same(&ascii, &self.wanted, Case::Exact))
+                    let ascii = self.hosts.ascii(index);
+                    ascii.is_some_and(|ascii| self.same(ascii, &self.wanted, Case::Exact))
                 }
                 Xmpp::Raw => self.same(text, &self.on_stream, case),
             },
@@ -268,30 +331,14 @@ impl Reading<'_> {
 
     /// The entry that would count if this server were more lenient.
     fn nearest(&self) -> Option<(String, WhyNot)> {
-        let lenient = |text: &str| {
-            let ascii = ascii_of(text).unwrap_or_else(|| text.to_ascii_lowercase());
-            equal(&ascii, &self.wanted, Case::Ignored)
-                || covers(&ascii, &self.wanted, Case::Ignored, Wildcard::AnyDepth)
+        let lenient = |ascii: Option<&str>, text: &str| {
+            let host = ascii.unwrap_or(text);
+            equal(host, &self.wanted, Case::Ignored)
+                || covers(host, &self.wanted, Case::Ignored, Wildcard::AnyDepth)
         };
         let by_name = self.names().iter().enumerate().filter_map(|(index, name)| {
-            let (text, form) = match name {
-                Presented::Dns(text) => (Cow::Borrowed(text.as_str()), None),
-                Presented::Srv(text) => {
-                    let (service, host) = text.split_once('.')?;
-                    service.to_ascii_lowercase().strip_prefix("_xmpp-")?;
-                    (Cow::Borrowed(host), Some(WhyNot::Srv))
-                }
-                Presented::Xmpp(text) => (Cow::Borrowed(text.as_str()), Some(WhyNot::Xmpp)),
-                Presented::Uri(text) => {
-                    let host = text.split_once(':').map_or(text.as_str(), |(_, host)| host);
-                    (Cow::Borrowed(host), Some(WhyNot::Uri))
-                }
-                Presented::Ip(_)
-                | Presented::Email(_)
-                | Presented::Other(_)
-                | Presented::Malformed(_) => return None,
-            };
-            if !lenient(&text) {
+            let (text, form) = host_of(name)?;
+            if !lenient(self.hosts.ascii(index), text) {
                 return None;
             }
             let behind = self
@@ -313,7 +360,7 @@ impl Reading<'_> {
             .subject
             .common_names
             .iter()
-            .filter(|name| lenient(name))
+            .filter(|name| lenient(ascii_of(name).as_deref(), name))
             .map(|name| (WhyNot::CommonName, format!("CN={}", printable(name))));
         by_name
             .chain(by_common_name)
@@ -351,6 +398,26 @@ fn covers(name: &str, reference: &str, case: Case, wildcard: Wildcard) -> bool {
 }
 
 /// The domain of an XmppAddr without local part and resource.
+/// The host in a name as it is written, and what keeps a server that reads only dNSName from it.
+fn host_of(name: &Presented) -> Option<(&str, Option<WhyNot>)> {
+    match name {
+        Presented::Dns(text) => Some((text, None)),
+        Presented::Srv(text) => {
+            let (service, host) = text.split_once('.')?;
+            service.to_ascii_lowercase().strip_prefix("_xmpp-")?;
+            Some((host, Some(WhyNot::Srv)))
+        }
+        Presented::Xmpp(text) => Some((text, Some(WhyNot::Xmpp))),
+        Presented::Uri(text) => {
+            let host = text.split_once(':').map_or(text.as_str(), |(_, host)| host);
+            Some((host, Some(WhyNot::Uri)))
+        }
+        Presented::Ip(_) | Presented::Email(_) | Presented::Other(_) | Presented::Malformed(_) => {
+            None
+        }
+    }
+}
+
 fn domain_of(text: &str) -> Option<Domain> {
     XmppAddr::parse(text).ok().map(|addr| addr.domain().clone())
 }

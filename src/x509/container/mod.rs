@@ -8,12 +8,14 @@ mod note;
 
 pub use note::Note;
 
+use super::effort::Effort;
 use super::error::{Expected, ForeignForm};
 use super::pem::{self, PemBlock};
 use super::pkcs7::{self, Content};
 use super::pkcs12::{self, Held};
 use super::sniff::{self, Form};
 use super::{Certificate, Csr, Passphrase, PrivateKey, X509Error, ber, key_format, tlv, utf16};
+use crate::explain::printable;
 
 /// How a file was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,7 @@ pub fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Contents, X
         },
         passphrase,
         encrypted: 0,
+        effort: Effort::default(),
         taken: 0,
     };
     let (armour, forms) = reader.take_file(bytes, WHOLE, 0)?;
@@ -173,6 +176,8 @@ struct Reader<'a> {
     passphrase: Option<&'a Passphrase>,
     /// Encrypted things that were opened, or tried.
     encrypted: usize,
+    /// What they cost.
+    effort: Effort,
     /// Things taken so far.
     taken: usize,
 }
@@ -300,7 +305,7 @@ impl Reader<'_> {
                 expected: expected_of(&block.label),
                 reason: format!(
                     "the block {} holds no structure that is known here",
-                    block.label
+                    printable(&block.label)
                 ),
             }),
             Form::Certificate
@@ -332,6 +337,7 @@ impl Reader<'_> {
             Form::Pkcs8 | Form::EncryptedPkcs8 | Form::Pkcs1 | Form::Sec1 => {
                 if form == Form::EncryptedPkcs8 && self.passphrase.is_some() {
                     self.count_encrypted()?;
+                    self.effort.spend(key_format::cost(der)?)?;
                 }
                 let key = PrivateKey::from_der(der, self.passphrase)?;
                 self.count()?;
@@ -393,7 +399,7 @@ impl Reader<'_> {
 
     fn take_pkcs12(&mut self, bytes: &[u8], place: &str) -> Result<(), X509Error> {
         self.count_encrypted()?;
-        let archive = pkcs12::open(bytes, self.passphrase, MAX_ITEMS)?;
+        let archive = pkcs12::open(bytes, self.passphrase, MAX_ITEMS, &mut self.effort)?;
         if !archive.old_schemes.is_empty() {
             self.note(
                 place,

@@ -1,21 +1,17 @@
 //! The MAC of a PKCS#12 file: by the key derivation of RFC 7292 appendix B, or PBMAC1 (RFC 9579).
 
+use super::derive::{Purpose, derive, secret_of};
 use super::seal::within;
 use super::{X509Error, damaged, of_archive};
+use crate::x509::key_format::MAX_PBKDF2_ITERATIONS;
 use crate::x509::tlv::{self, Tlv};
 use crate::x509::{Passphrase, ber, key_format, oid, signature};
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
-/// "Diversifier" of a MAC key (RFC 7292 appendix B.3).
-const MAC_KEY: u8 = 3;
-
 /// Longest key of PBMAC1, in bytes: a block of SHA-512.
 const MAX_KEY: u64 = 128;
-
-/// Most rounds of PBMAC1's PBKDF2.
-const MAX_PBKDF2: u64 = 10_000_000;
 
 /// MacData (RFC 7292 §4).
 pub(super) struct MacData<'a> {
@@ -68,10 +64,10 @@ impl<'a> MacData<'a> {
     pub(super) fn cost(&self) -> Result<u64, X509Error> {
         if self.algorithm == oid::PBMAC1.as_bytes() {
             let rounds = self.pbmac1()?.rounds;
-            if rounds > MAX_PBKDF2 {
+            if rounds > MAX_PBKDF2_ITERATIONS {
                 return Err(X509Error::ArchiveTooCostly {
                     cost: format!("{rounds} PBKDF2 iterations"),
-                    limit: MAX_PBKDF2.to_string(),
+                    limit: MAX_PBKDF2_ITERATIONS.to_string(),
                 });
             }
             return Ok(rounds);
@@ -95,16 +91,11 @@ impl<'a> MacData<'a> {
             return Ok(hmac::verify(&key, content, self.digest).is_ok());
         }
         let (hash, mac) = self.hash()?;
-        let mut secret: Zeroizing<Vec<u8>> = Zeroizing::new(
-            passphrase
-                .reveal()
-                .encode_utf16()
-                .flat_map(u16::to_be_bytes)
-                .collect(),
-        );
-        secret.extend([0, 0]);
+        let secret = secret_of(passphrase);
         let fits = |secret: &[u8]| {
-            let key = hmac::Key::new(mac, &derive(hash, secret, self.salt, self.rounds));
+            let length = hash.output_len();
+            let key = derive(hash, Purpose::Mac, secret, self.salt, self.rounds, length);
+            let key = hmac::Key::new(mac, &key);
             hmac::verify(&key, content, self.digest).is_ok()
         };
         // No passphrase at all is written as one terminator, or as nothing.
@@ -200,25 +191,4 @@ fn unknown(kind: &[u8]) -> X509Error {
     of_archive(X509Error::UnsupportedEncryption {
         reason: format!("MAC {}", tlv::dotted(kind)),
     })
-}
-
-/// A key as long as the hash, so that the loop of RFC 7292 appendix B.2 runs once: A1 = H^rounds(D || S || P).
-fn derive(
-    hash: &'static digest::Algorithm,
-    secret: &[u8],
-    salt: &[u8],
-    rounds: u64,
-) -> Zeroizing<Vec<u8>> {
-    let block = hash.block_len();
-    let mut input = Zeroizing::new(vec![MAC_KEY; block]);
-    for part in [salt, secret] {
-        let length = part.len().div_ceil(block) * block;
-        input.extend(part.iter().cycle().take(length));
-    }
-    let mut key = Zeroizing::new(digest::digest(hash, &input).as_ref().to_vec());
-    for _ in 1..rounds {
-        let next = digest::digest(hash, &key);
-        key.copy_from_slice(next.as_ref());
-    }
-    key
 }

@@ -2,20 +2,21 @@
 //!
 //! The structure is walked here, bag by bag, so that one odd bag does not spoil the others, BER is taken, and no key
 //! derivation runs before what it asks for is known to be bounded. PBES2 is opened like any key; the schemes of old
-//! Windows (3DES, RC2-40) by p12-keystore, which this module alone uses. Files are never written here.
+//! Windows (3DES, RC2-40) by the ciphers that this module alone uses. Files are never written here.
 
+mod derive;
 mod mac;
 mod seal;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+use super::effort::Effort;
 use super::error::{Expected, ForeignForm};
 use super::key_format;
 use super::tlv::{self, TlvError};
 use super::{Passphrase, X509Error, ber, oid};
-use p12_keystore::Pkcs12Archive;
-use seal::{Budget, Scheme, SealedBytes};
+use seal::{OldCipher, Scheme, SealedBytes};
 use walk::{BagParts, Safe, bounded, content_info, safes_of, shrouded, typed};
 use zeroize::Zeroizing;
 
@@ -67,7 +68,8 @@ pub(crate) struct Archive {
     pub by_empty: bool,
 }
 
-/// Opens a file; without a passphrase, or where it does not fit, the empty one is tried. Of bags, no more than `most`.
+/// Opens a file; without a passphrase, or where it does not fit, the empty one is tried. Of bags, no more than `most`;
+/// `effort` is that of the file around it.
 ///
 /// Errors: closed (no passphrase, and it is not empty), a wrong passphrase, too costly (before any derivation), damaged,
 /// protected by a public key, or a scheme that is not read.
@@ -75,23 +77,28 @@ pub(crate) fn open(
     bytes: &[u8],
     passphrase: Option<&Passphrase>,
     most: usize,
+    effort: &mut Effort,
 ) -> Result<Archive, X509Error> {
     let file = File::read(bytes)?;
-    file.check_costs(most)?;
+    file.check_costs(most, effort.clone())?;
     let empty = Passphrase::new(String::new());
     if let Some(given) = passphrase {
-        match file.open(given, most) {
+        match file.open(given, most, effort) {
             Err(X509Error::ArchiveWrongPassphrase) => {}
             opened => return opened,
         }
     }
-    match file.open(&empty, most) {
+    match file.open(&empty, most, effort) {
         Ok(archive) => Ok(Archive {
             by_empty: archive.encrypted || archive.has_mac,
             ..archive
         }),
         Err(X509Error::ArchiveWrongPassphrase) if passphrase.is_none() => {
             Err(X509Error::ArchivePassphraseMissing)
+        }
+        // what was given did not open it, and for a second try there is no effort left
+        Err(X509Error::ArchiveTooCostly { .. }) if passphrase.is_some() => {
+            Err(X509Error::ArchiveWrongPassphrase)
         }
         Err(error) => Err(error),
     }
@@ -136,27 +143,34 @@ impl<'a> File<'a> {
     }
 
     /// Adds up what can be seen before anything is opened.
-    fn check_costs(&self, most: usize) -> Result<(), X509Error> {
-        let mut budget = Budget::default();
+    fn check_costs(&self, most: usize, mut effort: Effort) -> Result<(), X509Error> {
         if let Some(mac) = &self.mac {
-            budget.spend(mac.cost()?)?;
+            spend(&mut effort, mac.cost()?)?;
         }
         for safe in safes_of(&self.safes, most)? {
             match safe {
-                Safe::Sealed(sealed) => budget.spend(sealed.cost()?)?,
-                Safe::Plain(bags) => check_bags(&bags, &mut budget, most, MAX_LEVELS)?,
+                Safe::Sealed(sealed) => spend(&mut effort, sealed.cost()?)?,
+                Safe::Plain(bags) => check_bags(&bags, &mut effort, most, MAX_LEVELS)?,
             }
         }
         Ok(())
     }
 
-    fn open(&self, passphrase: &Passphrase, most: usize) -> Result<Archive, X509Error> {
+    fn open(
+        &self,
+        passphrase: &Passphrase,
+        most: usize,
+        effort: &mut Effort,
+    ) -> Result<Archive, X509Error> {
+        if let Some(mac) = &self.mac {
+            spend(effort, mac.cost()?)?;
+        }
         let mut opening = Opening {
             passphrase,
             proved: false,
             most,
             keys: 0,
-            budget: Budget::default(),
+            effort,
             archive: Archive::default(),
         };
         if let Some(mac) = &self.mac {
@@ -179,7 +193,7 @@ impl<'a> File<'a> {
 /// Adds up the costs of the keys that can be seen. What cannot be read costs nothing here and is told later.
 fn check_bags(
     contents: &[u8],
-    budget: &mut Budget,
+    effort: &mut Effort,
     most: usize,
     levels: usize,
 ) -> Result<(), X509Error> {
@@ -191,13 +205,13 @@ fn check_bags(
         if parts.kind == oid::SHROUDED_KEY_BAG.as_bytes() {
             if let Some(sealed) = shrouded(&parts.value) {
                 match sealed.cost() {
-                    Ok(rounds) => budget.spend(rounds)?,
+                    Ok(rounds) => spend(effort, rounds)?,
                     Err(error @ X509Error::ArchiveTooCostly { .. }) => return Err(error),
                     Err(_) => {}
                 }
             }
         } else if parts.kind == oid::SAFE_CONTENTS_BAG.as_bytes() && levels > 0 {
-            check_bags(parts.value.raw, budget, most, levels - 1)?;
+            check_bags(parts.value.raw, effort, most, levels - 1)?;
         }
     }
     Ok(())
@@ -209,84 +223,31 @@ struct Opening<'a> {
     proved: bool,
     most: usize,
     keys: usize,
-    budget: Budget,
+    effort: &'a mut Effort,
     archive: Archive,
 }
 
 impl Opening<'_> {
     fn take_sealed(&mut self, sealed: &SealedBytes) -> Result<(), X509Error> {
+        let plain = self.unsealed(sealed)?;
+        // The padding of one wrong passphrase in 256 looks right: what came out must be bags as well.
+        match ber::read(&plain) {
+            Ok((bags, _)) if bags.tag == tlv::SEQUENCE => self.take_bags(&plain, MAX_LEVELS),
+            Ok(_) | Err(_) => Err(self.not_opened(X509Error::WrongPassphrase)),
+        }
+    }
+
+    /// Opens what is sealed, within the budget.
+    fn unsealed(&mut self, sealed: &SealedBytes) -> Result<Zeroizing<Vec<u8>>, X509Error> {
         self.archive.encrypted = true;
-        self.budget.spend(sealed.cost()?)?;
+        spend(self.effort, sealed.cost()?)?;
         match sealed.kind()? {
-            Scheme::Pbes2 => {
-                let plain = sealed
-                    .sealed()?
-                    .open(self.passphrase)
-                    .map_err(|error| self.not_opened(error))?;
-                if ber::read(&plain).is_err() {
-                    return Err(self.not_opened(X509Error::WrongPassphrase));
-                }
-                self.take_bags(&plain, MAX_LEVELS)
-            }
-            Scheme::Old(name) => {
-                self.met_old(name);
-                let kind = ber::wrap(
-                    tlv::OBJECT_IDENTIFIER,
-                    &[oid::PKCS7_ENCRYPTED_DATA.as_bytes()],
-                );
-                let data = ber::wrap(tlv::OBJECT_IDENTIFIER, &[oid::PKCS7_DATA.as_bytes()]);
-                let bytes = ber::wrap(IMPLICIT_0, &[&sealed.bytes]);
-                let inner = ber::wrap(tlv::SEQUENCE, &[&data, &sealed.scheme, &bytes]);
-                let inner = ber::wrap(tlv::SEQUENCE, &[&[tlv::INTEGER, 1, 0], &inner]);
-                let inner = ber::wrap(tlv::CONTEXT_0, &[&inner]);
-                let info = ber::wrap(tlv::SEQUENCE, &[&kind, &inner]);
-                let opened = self.by_crate(&info)?;
-                self.take_opened(opened)
-            }
+            Scheme::Pbes2 => {}
+            Scheme::Old(cipher) => self.met_old(cipher),
         }
-    }
-
-    fn take_opened(&mut self, opened: Pkcs12Archive) -> Result<(), X509Error> {
-        for bag in opened.certs {
-            self.push(Bag {
-                friendly_name: bag.friendly_name,
-                local_key_id: bag.local_key_id,
-                held: Ok(Held::Certificate(bag.cert.as_der().to_vec())),
-            })?;
-        }
-        for bag in opened.keys {
-            self.push(Bag {
-                friendly_name: bag.friendly_name,
-                local_key_id: bag.local_key_id.map(|id| id.as_ref().to_vec()),
-                held: Ok(Held::Key(Zeroizing::new(bag.key.as_der().to_vec()))),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// One ContentInfo, opened by the crate: in a file of its own, without a MAC, which was verified before.
-    fn by_crate(&self, info: &[u8]) -> Result<Pkcs12Archive, X509Error> {
-        let safes = ber::wrap(tlv::SEQUENCE, &[info]);
-        let octets = ber::wrap(tlv::OCTET_STRING, &[&safes]);
-        let content = ber::wrap(tlv::CONTEXT_0, &[&octets]);
-        let kind = ber::wrap(tlv::OBJECT_IDENTIFIER, &[oid::PKCS7_DATA.as_bytes()]);
-        let content = ber::wrap(tlv::SEQUENCE, &[&kind, &content]);
-        let file = ber::wrap(tlv::SEQUENCE, &[&[tlv::INTEGER, 1, 3], &content]);
-        Pkcs12Archive::from_pkcs12(&file, self.passphrase.reveal()).map_err(|cause| {
-            use p12_keystore::error::Error;
-            let not_read = matches!(
-                cause,
-                Error::UnsupportedEncryptionScheme
-                    | Error::UnsupportedCertificateType
-                    | Error::InvalidParameters
-            );
-            match not_read {
-                true => of_archive(X509Error::UnsupportedEncryption {
-                    reason: cause.to_string(),
-                }),
-                false => self.not_opened(X509Error::WrongPassphrase),
-            }
-        })
+        sealed
+            .open(self.passphrase)
+            .map_err(|error| self.not_opened(error))
     }
 
     /// What a failed decryption means.
@@ -298,7 +259,8 @@ impl Opening<'_> {
         }
     }
 
-    fn met_old(&mut self, name: &'static str) {
+    fn met_old(&mut self, cipher: OldCipher) {
+        let name = cipher.words();
         if !self.archive.old_schemes.contains(&name) {
             self.archive.old_schemes.push(name);
         }
@@ -367,23 +329,12 @@ impl Opening<'_> {
             self.count_key()?;
             Ok(Held::Key(Zeroizing::new(parts.value.raw.to_vec())))
         } else if is(&oid::SHROUDED_KEY_BAG) {
-            self.archive.encrypted = true;
             self.count_key()?;
             let sealed = shrouded(&parts.value).ok_or_else(|| damaged("a key"))?;
-            self.budget.spend(sealed.cost()?)?;
-            match sealed.kind()? {
-                Scheme::Pbes2 => {
-                    let plain = sealed.sealed()?.open(self.passphrase);
-                    let plain = plain.map_err(|error| self.not_opened(error))?;
-                    match key_format::open(&plain) {
-                        Ok(_) => Ok(Held::Key(plain)),
-                        Err(_) => Err(self.not_opened(X509Error::WrongPassphrase)),
-                    }
-                }
-                Scheme::Old(name) => {
-                    self.met_old(name);
-                    self.old_key(&sealed)
-                }
+            let plain = self.unsealed(&sealed)?;
+            match key_format::open(&plain) {
+                Ok(_) => Ok(Held::Key(plain)),
+                Err(_) => Err(self.not_opened(X509Error::WrongPassphrase)),
             }
         } else {
             Ok(Held::Other)
@@ -397,24 +348,10 @@ impl Opening<'_> {
         }
         Ok(())
     }
+}
 
-    fn old_key(&self, sealed: &SealedBytes) -> Result<Held, X509Error> {
-        let bytes = ber::wrap(tlv::OCTET_STRING, &[&sealed.bytes]);
-        let info = ber::wrap(tlv::SEQUENCE, &[&sealed.scheme, &bytes]);
-        let value = ber::wrap(tlv::CONTEXT_0, &[&info]);
-        let kind = ber::wrap(tlv::OBJECT_IDENTIFIER, &[oid::SHROUDED_KEY_BAG.as_bytes()]);
-        let bag = ber::wrap(tlv::SEQUENCE, &[&kind, &value]);
-        let bags = ber::wrap(tlv::SEQUENCE, &[&bag]);
-        let octets = ber::wrap(tlv::OCTET_STRING, &[&bags]);
-        let content = ber::wrap(tlv::CONTEXT_0, &[&octets]);
-        let kind = ber::wrap(tlv::OBJECT_IDENTIFIER, &[oid::PKCS7_DATA.as_bytes()]);
-        let info = ber::wrap(tlv::SEQUENCE, &[&kind, &content]);
-        let opened = self.by_crate(&info)?;
-        match opened.keys.first() {
-            Some(bag) => Ok(Held::Key(Zeroizing::new(bag.key.as_der().to_vec()))),
-            None => Err(damaged("a key")),
-        }
-    }
+fn spend(effort: &mut Effort, rounds: u64) -> Result<(), X509Error> {
+    effort.spend(rounds).map_err(of_archive)
 }
 
 /// The words of a key's encryption, for those of a file.

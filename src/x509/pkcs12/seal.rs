@@ -1,17 +1,18 @@
 //! How things in a PKCS#12 file are encrypted, and what opening them costs: known before anything is derived.
 
+use super::derive::{Purpose, derive, secret_of};
 use super::{damaged, of_archive};
 use crate::x509::key_format::{self, Sealed};
-use crate::x509::{X509Error, oid, signature, tlv};
+use crate::x509::{Passphrase, X509Error, oid, signature, tlv};
+use aws_lc_rs::digest;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use zeroize::Zeroizing;
 
-/// Most rounds of the key derivation of RFC 7292 appendix B in one place: half a second.
+/// Most rounds of the key derivation of RFC 7292 appendix B in one place.
 const MAX_ROUNDS: u64 = 1_000_000;
 
-/// Most rounds in one file, all together.
-const MAX_ALL_ROUNDS: u64 = 20_000_000;
-
-/// Most bytes under an old scheme: what lies in there is opened by the crate, at a cost that is seen by nobody before.
+/// Most bytes under an old scheme, whose ciphers are slow; the certificates of a whole store of roots have half of it.
 const MAX_OLD_BYTES: usize = 512 * 1024;
 
 /// An encryption scheme and what is under it, with its bytes in one piece.
@@ -25,8 +26,23 @@ pub(super) struct SealedBytes {
 /// How something is encrypted.
 pub(super) enum Scheme {
     Pbes2,
-    /// The schemes of RFC 7292 appendix C that are read, by name.
-    Old(&'static str),
+    Old(OldCipher),
+}
+
+/// The schemes of RFC 7292 appendix C that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OldCipher {
+    TripleDes,
+    Rc2With40Bits,
+}
+
+impl OldCipher {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            OldCipher::TripleDes => "3DES",
+            OldCipher::Rc2With40Bits => "RC2-40",
+        }
+    }
 }
 
 impl SealedBytes {
@@ -46,9 +62,9 @@ impl SealedBytes {
         if kind == oid::PBES2.as_bytes() {
             Ok(Scheme::Pbes2)
         } else if kind == oid::PBE_SHA1_3DES.as_bytes() {
-            Ok(Scheme::Old("3DES"))
+            Ok(Scheme::Old(OldCipher::TripleDes))
         } else if kind == oid::PBE_SHA1_RC2_40.as_bytes() {
-            Ok(Scheme::Old("RC2-40"))
+            Ok(Scheme::Old(OldCipher::Rc2With40Bits))
         } else {
             Err(of_archive(sealed.cost().err().unwrap_or_else(|| {
                 X509Error::UnsupportedEncryption {
@@ -70,21 +86,59 @@ impl SealedBytes {
                         limit: MAX_OLD_BYTES.to_string(),
                     });
                 }
-                let rounds = signature::algorithm_parts(sealed.scheme.content)
-                    .and_then(|(_, parameters)| tlv::items(parameters?.content))
-                    .and_then(|fields| match fields.as_slice() {
-                        [salt, rounds]
-                            if salt.tag == tlv::OCTET_STRING && rounds.tag == tlv::INTEGER =>
-                        {
-                            Some(key_format::saturated(rounds.content))
-                        }
-                        _ => None,
-                    })
-                    .ok_or_else(|| damaged("an encryption"))?;
-                // key and initial vector are derived apart
-                within(rounds).map(|rounds| rounds * 2)
+                let (_, rounds) = self.old_parameters()?;
+                // a key of up to two pieces and the initial vector are derived apart; a round is one hash, and
+                // one of PBKDF2 is two
+                within(rounds).map(|rounds| (rounds * 3).div_ceil(2))
             }
         }
+    }
+
+    /// Opens it. Ask for the [`Self::cost`] first.
+    ///
+    /// Errors: a wrong passphrase, where what comes out is not padded as it must be.
+    pub(super) fn open(&self, passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, X509Error> {
+        match self.kind()? {
+            Scheme::Pbes2 => self.sealed()?.open(passphrase),
+            Scheme::Old(OldCipher::TripleDes) => self.open_old::<des::TdesEde3>(passphrase, 24),
+            Scheme::Old(OldCipher::Rc2With40Bits) => self.open_old::<rc2::Rc2>(passphrase, 5),
+        }
+    }
+
+    /// RFC 7292 appendix C: key and initial vector by SHA-1, CBC, PKCS#7 padding.
+    fn open_old<T: KeyInit + BlockCipherDecrypt>(
+        &self,
+        passphrase: &Passphrase,
+        key_length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, X509Error> {
+        let (salt, rounds) = self.old_parameters()?;
+        let secret = secret_of(passphrase);
+        let made = |purpose, length| {
+            let hash = &digest::SHA1_FOR_LEGACY_USE_ONLY;
+            derive(hash, purpose, &secret, salt, rounds, length)
+        };
+        let key = made(Purpose::Cipher, key_length);
+        let vector = made(Purpose::InitialVector, 8);
+        let cipher = cbc::Decryptor::<T>::new_from_slices(&key, &vector)
+            .map_err(|_| damaged("an encryption"))?;
+        cipher
+            .decrypt_padded_vec::<Pkcs7>(&self.bytes)
+            .map(Zeroizing::new)
+            .map_err(|_| X509Error::WrongPassphrase)
+    }
+
+    /// Salt and rounds of an old scheme.
+    fn old_parameters(&self) -> Result<(&[u8], u64), X509Error> {
+        let scheme = self.sealed()?.scheme;
+        signature::algorithm_parts(scheme.content)
+            .and_then(|(_, parameters)| tlv::items(parameters?.content))
+            .and_then(|fields| match fields.as_slice() {
+                [salt, rounds] if salt.tag == tlv::OCTET_STRING && rounds.tag == tlv::INTEGER => {
+                    Some((salt.content, key_format::saturated(rounds.content)))
+                }
+                _ => None,
+            })
+            .ok_or_else(|| damaged("an encryption"))
     }
 }
 
@@ -97,22 +151,4 @@ pub(super) fn within(rounds: u64) -> Result<u64, X509Error> {
         });
     }
     Ok(rounds)
-}
-
-#[derive(Default)]
-pub(super) struct Budget {
-    spent: u64,
-}
-
-impl Budget {
-    pub(super) fn spend(&mut self, rounds: u64) -> Result<(), X509Error> {
-        self.spent = self.spent.saturating_add(rounds);
-        if self.spent > MAX_ALL_ROUNDS {
-            return Err(X509Error::ArchiveTooCostly {
-                cost: format!("{} rounds of key derivation in all", self.spent),
-                limit: MAX_ALL_ROUNDS.to_string(),
-            });
-        }
-        Ok(())
-    }
 }

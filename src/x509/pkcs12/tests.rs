@@ -44,8 +44,13 @@ fn old_key(rounds: u32) -> Vec<u8> {
     bag(&oid::SHROUDED_KEY_BAG, &info)
 }
 
+fn tried(file: &[u8], passphrase: Option<&str>) -> Result<Archive, X509Error> {
+    let passphrase = passphrase.map(|text| Passphrase::new(text.into()));
+    open(file, passphrase.as_ref(), MOST, &mut Effort::default())
+}
+
 fn refusal(file: &[u8]) -> X509Error {
-    open(file, Some(&Passphrase::new("x".into())), MOST).unwrap_err()
+    tried(file, Some("x")).unwrap_err()
 }
 
 #[test]
@@ -94,7 +99,7 @@ fn bags_within_bags_and_bags_by_the_thousand_are_bounded() {
     );
     let many = vec![bag(&oid::CERT_BAG, &[0x30, 0]); MOST + 1];
     let many: Vec<&[u8]> = many.iter().map(Vec::as_slice).collect();
-    assert!(open(&file(&[&plain_safe(&many)], None), None, MOST).is_err());
+    assert!(tried(&file(&[&plain_safe(&many)], None), None).is_err());
 }
 
 #[test]
@@ -109,7 +114,7 @@ fn one_odd_bag_spoils_nothing() {
         &bag(&oid::CERT_BAG, &certificate),
         &bag(&secret, &[0x30, 0]),
     ]);
-    let archive = open(&file(&[&safe], None), None, MOST).unwrap();
+    let archive = tried(&file(&[&safe], None), None).unwrap();
     assert!(!archive.has_mac && !archive.encrypted && !archive.by_empty);
     let [first, second, third] = archive.bags.as_slice() else {
         panic!("{archive:?}");
@@ -142,4 +147,96 @@ fn what_is_not_read_is_named() {
             needs_legacy_provider: true
         }
     );
+}
+
+/// A safe under 3DES and the empty passphrase, as old Windows writes it, with any bags in it.
+fn old_safe(bags: &[&[u8]]) -> Vec<u8> {
+    use cbc::cipher::{BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
+    use derive::{Purpose, derive, secret_of};
+    let secret = secret_of(&Passphrase::new(String::new()));
+    let made = |purpose, length| {
+        let hash = &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
+        derive(hash, purpose, &secret, &[9], 1, length)
+    };
+    let key = made(Purpose::Cipher, 24);
+    let cipher =
+        cbc::Encryptor::<des::TdesEde3>::new_from_slices(&key, &made(Purpose::InitialVector, 8));
+    let sealed = cipher
+        .unwrap()
+        .encrypt_padded_vec::<Pkcs7>(&ber::wrap(SEQUENCE, bags));
+    let parameters = ber::wrap(SEQUENCE, &[&[4, 1, 9], &number(1)]);
+    let scheme = ber::wrap(SEQUENCE, &[&oid_of(&oid::PBE_SHA1_3DES), &parameters]);
+    let inner = ber::wrap(
+        SEQUENCE,
+        &[
+            &oid_of(&oid::PKCS7_DATA),
+            &scheme,
+            &ber::wrap(0x80, &[&sealed]),
+        ],
+    );
+    let inner = ber::wrap(SEQUENCE, &[&[INTEGER, 1, 0], &inner]);
+    let inner = ber::wrap(tlv::CONTEXT_0, &[&inner]);
+    ber::wrap(SEQUENCE, &[&oid_of(&oid::PKCS7_ENCRYPTED_DATA), &inner]).to_vec()
+}
+
+#[test]
+fn keys_within_an_old_safe_cost_what_they_cost_anywhere() {
+    // nobody sees them before the safe is opened, which here needs no passphrase
+    for keys in [
+        vec![old_key(1 << 31)],
+        vec![old_key(900_000); 3],
+        vec![bag(
+            &oid::SAFE_CONTENTS_BAG,
+            &ber::wrap(SEQUENCE, &[&old_key(u32::MAX)]),
+        )],
+    ] {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let found = tried(&file(&[&old_safe(&keys)], None), None);
+        assert!(
+            matches!(
+                found,
+                Err(X509Error::ArchiveTooCostly { .. } | X509Error::ArchivePassphraseMissing)
+            ),
+            "{found:?}"
+        );
+    }
+    let one = old_key(1 << 31);
+    assert!(matches!(
+        tried(&file(&[&old_safe(&[&one])], None), None),
+        Err(X509Error::ArchiveTooCostly { .. })
+    ));
+}
+
+#[test]
+fn the_files_within_a_file_share_one_effort() {
+    let mut effort = Effort::default();
+    let mac = |rounds| file(&[&plain_safe(&[])], Some(rounds));
+    for _ in 0..4 {
+        let error = open(&mac(900_000), None, MOST, &mut effort).unwrap_err();
+        assert_eq!(error, X509Error::ArchivePassphraseMissing);
+    }
+    let error = open(&mac(900_000), None, MOST, &mut effort).unwrap_err();
+    assert_eq!(error, X509Error::ArchivePassphraseMissing);
+    let error = open(&mac(900_000), None, MOST, &mut effort).unwrap_err();
+    assert!(
+        matches!(error, X509Error::ArchiveTooCostly { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_old_safe_gives_its_bags_with_their_names() {
+    let content = ber::wrap(OCTET_STRING, &[b"a certificate"]);
+    let content = ber::wrap(tlv::CONTEXT_0, &[&content]);
+    let certificate = ber::wrap(SEQUENCE, &[&oid_of(&oid::X509_CERTIFICATE_BAG), &content]);
+    let safe = old_safe(&[&bag(&oid::CERT_BAG, &certificate), &[0x30, 2, 5, 0]]);
+    let archive = tried(&file(&[&safe], None), None).unwrap();
+    assert_eq!(archive.old_schemes, ["3DES"]);
+    assert!(archive.by_empty);
+    let [first, second] = archive.bags.as_slice() else {
+        panic!("{archive:?}");
+    };
+    assert!(matches!(&first.held, Ok(Held::Certificate(der)) if der == b"a certificate"));
+    // one odd bag spoils nothing here either
+    assert!(second.held.is_err());
 }
