@@ -11,6 +11,7 @@ mod world;
 
 use edge::Edge;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use world::{Ran, World};
 
 const NEW: &str = "version = 1
@@ -62,6 +63,33 @@ fn answers_make_a_deployment_a_request_and_its_copy() {
     let command = result["command"].as_str().unwrap();
     let words: Vec<&str> = command.split(' ').skip(1).collect();
     world.run(&words).ended(0).said("asks this already");
+}
+
+#[test]
+fn a_request_that_a_program_has_sent_waits_no_more_and_is_repeated_by_renew() {
+    let edge = Edge::new();
+    let world = &edge.world;
+    let script = format!(
+        "#!/bin/sh\ncd '{}'\ncat > asked.csr\nexec '{}' lab sign asked.csr --ca ca\n",
+        world.folder().display(),
+        env!("CARGO_BIN_EXE_edgecert"),
+    );
+    world.write("ask-ca", script);
+    std::fs::set_permissions(world.path("ask-ca"), PermissionsExt::from_mode(0o755)).unwrap();
+    let told = "profile = \"public-dv\"\nsubmit = [\"./ask-ca\"]";
+    let text = world.read("edgecert.toml");
+    let text = text.replacen("profile = \"public-dv\"", told, 1);
+    world.write("edgecert.toml", text);
+    let _gateway = edge.start();
+    let answers = "version = 1\n[tasks]\ntask = \"new-request\"\n[issuer]\nsend = \"submit\"\n";
+    let ran = wizard(world, answers, &[]).ended(0);
+    assert!(!ran.stdout.contains("waits"), "{}", ran.stdout);
+    ran.said("renewed: external-edge/1")
+        .said("the same again: edgecert renew external-edge --config");
+    world
+        .run(&["request", "list"])
+        .ended(0)
+        .said("no request waits");
 }
 
 #[test]

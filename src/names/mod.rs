@@ -235,6 +235,20 @@ impl NameForm {
     }
 }
 
+impl NameForm {
+    /// As it is said in front of a name: `DNS`, `SRV`, `XmppAddr`, `URI`, `IP`, `e-mail`.
+    pub fn short(self) -> &'static str {
+        match self {
+            NameForm::Dns => "DNS",
+            NameForm::Srv => "SRV",
+            NameForm::Xmpp => "XmppAddr",
+            NameForm::Uri => "URI",
+            NameForm::Ip => "IP",
+            NameForm::Email => "e-mail",
+        }
+    }
+}
+
 impl fmt::Display for NameForm {
     /// `DNS-ID`, `SRV-ID`, `XmppAddr`, `URI-ID`, `IP-ID`, `e-mail`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,7 +15,7 @@ use super::Context;
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
 use crate::deployment::{Deployment, PassphraseSource};
-use crate::names::Identifier;
+use crate::names::{Identifier, NameForm};
 use crate::request::RequestSummary;
 use crate::store::{Store, StoreError};
 use clap::{Args, Subcommand};
@@ -327,13 +327,20 @@ fn dry_run(asked: &RequestSummary, wanted: &Wanted) -> Outcome {
     )
 }
 
-/// The names of a record for people, U-labels beside A-labels.
+/// The names of a record for people, U-labels beside A-labels; what is no DNS name has its form in front.
 pub fn names_line(typed: &[String]) -> String {
     let mut shown: Vec<String> = typed
         .iter()
         .take(MAX_SHOWN)
         .map(|text| match Identifier::parse_typed(text) {
-            Ok(name) => wanted::shown(&name),
+            Ok(name) => match name.form() {
+                NameForm::Dns => wanted::shown(&name),
+                form @ (NameForm::Srv
+                | NameForm::Xmpp
+                | NameForm::Uri
+                | NameForm::Ip
+                | NameForm::Email) => format!("{} {}", form.short(), wanted::shown(&name)),
+            },
             Err(_) => crate::explain::printable(text),
         })
         .collect();

@@ -126,6 +126,7 @@ mod tests {
     use super::super::answers::PAGES;
     use super::super::ask::Words;
     use super::*;
+    use crate::request::IssuerProfile;
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
@@ -171,6 +172,9 @@ mod tests {
             }
         }
         used.extend(Words::KEYS.iter().map(|key| format!("ask.{key}")));
+        for name in IssuerProfile::names() {
+            used.insert(format!("profile.{name}"));
+        }
         for page in PAGES {
             for part in ["title", "intro", "help"] {
                 used.insert(format!("{}.{part}", page.id));
@@ -216,6 +220,18 @@ mod tests {
             .filter(|key| !used.contains(*key))
             .collect();
         assert!(unused.is_empty(), "nobody says {unused:#?}");
+    }
+
+    #[test]
+    fn profiles_are_described_as_they_describe_themselves() {
+        let english = Texts::new(Language::En);
+        for name in IssuerProfile::names() {
+            let profile = IssuerProfile::built_in(name).unwrap();
+            assert_eq!(
+                english.word(&format!("profile.{name}")),
+                profile.description
+            );
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ use resume::Keep;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use walk::{Step, Task};
+use walk::{Step, Task, View};
 
 /// The answers hold no secret.
 const MODE: u32 = 0o644;
@@ -51,8 +51,8 @@ Examples:
   edgecert wizard --answers external-edge.answers.toml
                                                    the same again without a question
 
-The pages write edgecert.toml and end with the one command that does the same again. A run that is interrupted goes
-on where it was.")]
+The pages write edgecert.toml and a copy of the CSR for the CA, and end with the command that makes
+the same request again. A run that is interrupted goes on where it was.")]
 pub struct WizardArgs {
     /// Answers of an earlier run; what they leave out is what the page would offer, and nothing is asked
     #[arg(long, value_name = "FILE")]
@@ -138,11 +138,18 @@ fn interactive(
         done: Done::default(),
     };
     let mut from = Step::Tasks;
-    if let Some((document, at)) = kept
-        && goes_on(&run, ask, at)?
-    {
-        run.answers = document;
-        from = resume::step_at(&run.view(), at);
+    if let Some((document, at)) = kept {
+        let reached = resume::step_at(
+            &View {
+                answers: &document,
+                ..run.view()
+            },
+            at,
+        );
+        if goes_on(&run, ask, reached)? {
+            run.answers = document;
+            from = reached;
+        }
     }
     run.walk(ask, from)?;
     if let Some(keep) = &mut run.keep {
@@ -159,9 +166,9 @@ fn interactive(
 }
 
 /// Whether an interrupted run is to go on.
-fn goes_on(run: &Run<'_>, ask: &mut dyn Ask, at: &str) -> Result<bool, Failure> {
+fn goes_on(run: &Run<'_>, ask: &mut dyn Ask, at: Step) -> Result<bool, Failure> {
     let mut page = run.view().bare("continue");
-    let title = run.texts.word(&format!("{at}.title"));
+    let title = run.texts.word(&format!("{}.title", at.id()));
     page.body = vec![run.texts.say("continue.at", &[("title", &title)])];
     page.fields = vec![Field {
         id: "continue",
@@ -209,8 +216,7 @@ fn save_answers(run: &Run<'_>) -> Result<PathBuf, Failure> {
         .filter(|(page, _)| order.iter().any(|step| step.id() == **page))
         .map(|(page, answers)| (*page, answers.clone()))
         .collect();
-    let name = format!("{}.answers.toml", run.view().intent().certificate);
-    let path = run.facts.base().join(name);
+    let path = run.answers_file();
     atomic::write_whole(
         &path,
         answers::write(&given, None).as_bytes(),
@@ -229,6 +235,7 @@ fn save_answers(run: &Run<'_>) -> Result<PathBuf, Failure> {
 fn ended(mut run: Run<'_>, answers: Option<PathBuf>) -> Outcome {
     let task = run.view().task();
     let command = run.command();
+    let sent = run.is_sent();
     let done = std::mem::take(&mut run.done);
     let mut text = String::new();
     let mut findings = Vec::new();
@@ -261,7 +268,9 @@ fn ended(mut run: Run<'_>, answers: Option<PathBuf>) -> Outcome {
         }
         let file = here.csr_file.display().to_string();
         let told = request::told(here.made, None);
-        text.push_str(&told.text);
+        if !sent {
+            text.push_str(&told.text);
+        }
         text.push_str(&format!("  copy   {file}\n"));
         findings = told.findings;
         next = told.next;
@@ -280,10 +289,10 @@ fn ended(mut run: Run<'_>, answers: Option<PathBuf>) -> Outcome {
     if let Some(command) = &command {
         text.push_str(&format!("the same again: {command}\n"));
     }
-    if let (Some(path), Asked::Somebody) = (&answers, run.asked) {
+    if let (Some(path), Asked::Somebody, false) = (&answers, run.asked, sent) {
         text.push_str(&format!(
-            "or with every page: edgecert wizard --answers {}\n",
-            repeat::quote(&path.display().to_string())
+            "or with the copy of the CSR: {}\n",
+            repeat::replay(path)
         ));
     }
     Outcome {

@@ -1,14 +1,14 @@
-//! The one command that does the same again, quoted so that a shell reads it as it is meant.
+//! The commands that do the same again, quoted so that a shell reads it as it is meant.
 
 use crate::cli::Context;
 use crate::names::Slug;
 use std::path::Path;
 
-/// `edgecert request CERT --config FILE`.
-pub fn command(context: &Context, config: &Path, certificate: &Slug) -> String {
+/// `edgecert request CERT --config FILE`, or another command in its place.
+pub fn command(context: &Context, verb: &str, config: &Path, certificate: &Slug) -> String {
     let mut words = vec![
         "edgecert".to_owned(),
-        "request".to_owned(),
+        verb.to_owned(),
         certificate.to_string(),
         "--config".to_owned(),
         config.display().to_string(),
@@ -19,6 +19,14 @@ pub fn command(context: &Context, config: &Path, certificate: &Slug) -> String {
     }
     let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
     quoted.join(" ")
+}
+
+/// `edgecert wizard --answers FILE`, which makes the copy of the CSR as well.
+pub fn replay(answers: &Path) -> String {
+    format!(
+        "edgecert wizard --answers {}",
+        quote(&answers.display().to_string())
+    )
 }
 
 /// A word for a POSIX shell: as it is where nothing in it means anything, else in single quotes.

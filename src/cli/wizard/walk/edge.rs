@@ -179,9 +179,7 @@ fn issuer(view: &View<'_>, intent: &Intent, page: &mut Page) {
         .map(|name| Choice {
             id: name.to_owned(),
             label: name.to_owned(),
-            note: IssuerProfile::built_in(name)
-                .map(|profile| profile.description)
-                .unwrap_or_default(),
+            note: view.texts.word(&format!("profile.{name}")),
         })
         .collect();
     profiles.push(Choice {
@@ -256,6 +254,50 @@ fn not_sent(view: &View<'_>, intent: &Intent, fields: &[(&str, &str)]) -> Vec<St
     fit("", &text)
 }
 
+/// What the issuer demands of the subject and is left empty, where all that would do is asked for on this page.
+fn demanded(
+    view: &View<'_>,
+    intent: &Intent,
+    page: &str,
+    fields: &[(&str, FieldId, &Option<String>)],
+    wrong: &mut dyn FnMut(FieldId, String),
+) {
+    let Some(profile) = &intent.profile else {
+        return;
+    };
+    for group in &profile.required_subject {
+        let asked: Vec<_> = group
+            .iter()
+            .filter_map(|word| fields.iter().find(|(field, _, _)| field == word))
+            .collect();
+        let given = asked.iter().any(|(_, _, value)| value.is_some());
+        let (Some((_, first, _)), false) = (asked.first(), given) else {
+            continue;
+        };
+        if asked.len() < group.len() {
+            continue;
+        }
+        let labels: Vec<String> = asked
+            .iter()
+            .map(|(_, id, _)| view.texts.word(&format!("{page}.{id}.label")))
+            .collect();
+        let name = printable(&profile.name);
+        let cite = printable(&profile.cite);
+        let with = [
+            ("profile", name.as_str()),
+            ("fields", &labels.join(", ")),
+            ("cite", &cite),
+        ];
+        let text = match (labels.len(), cite.is_empty()) {
+            (1, true) => view.texts.say("wrong.demanded", &with),
+            (1, false) => view.texts.say("wrong.demanded-cited", &with),
+            (_, true) => view.texts.say("wrong.demanded-one", &with),
+            (_, false) => view.texts.say("wrong.demanded-one-cited", &with),
+        };
+        wrong(first, text);
+    }
+}
+
 pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
     let intent = view.intent();
     let texts = view.texts;
@@ -285,7 +327,13 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
                     if let Err(why) = view.facts.look.profile(&path) {
                         wrong(
                             "profile-file",
-                            texts.say("issuer.wrong-profile", &[("why", &printable(&why))]),
+                            texts.say(
+                                "issuer.wrong-profile",
+                                &[
+                                    ("why", &printable(&why)),
+                                    ("file", &printable(&intent.profile_file)),
+                                ],
+                            ),
                         );
                     }
                 }
@@ -340,6 +388,12 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
                     ),
                 );
             }
+            let subject = &intent.subject;
+            let fields = [
+                ("O", "organization", &subject.organization),
+                ("OU", "organizational-unit", &subject.organizational_unit),
+            ];
+            demanded(view, &intent, "organization", &fields, &mut wrong);
         }
         Step::Location => {
             let country = intent::text(view.answers, "location", "country").unwrap_or_default();
@@ -362,6 +416,13 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
                     wrong(field, texts.say("wrong.long", &[("most", &most)]));
                 }
             }
+            let subject = &intent.subject;
+            let fields = [
+                ("C", "country", &subject.country),
+                ("ST", "state", &subject.state),
+                ("L", "locality", &subject.locality),
+            ];
+            demanded(view, &intent, "location", &fields, &mut wrong);
         }
         Step::Certificate
         | Step::Tasks

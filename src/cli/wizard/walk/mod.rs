@@ -3,11 +3,15 @@
 //!
 //! Nothing here asks anybody or does anything; [`super::drive`] does.
 
+pub use lines::{WIDTH, fit, lines_of};
+pub use step::{Step, Task};
 pub use summary::wanted_of;
 
 mod edge;
+mod lines;
 mod names;
 mod second;
+mod step;
 mod summary;
 mod task;
 
@@ -17,167 +21,8 @@ use super::intent::{self, Intent};
 use super::messages::Texts;
 use super::page::{Answers, Choice, Field, FieldId, FieldKind, Mistake, Page, Tick};
 use crate::explain::{nearest, printable};
-use console::measure_text_width;
+use lines::{pair, paragraph};
 use std::collections::BTreeMap;
-
-/// Columns of a page's lines: what is left of 80 within a frame.
-pub const WIDTH: usize = 74;
-
-/// A page of a walk, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)] // the pages' own names
-pub enum Step {
-    Tasks,
-    Which,
-    Certificate,
-    Uses,
-    Issuer,
-    Roots,
-    RequestFile,
-    Template,
-    Key,
-    Organization,
-    Location,
-    Fqdn,
-    Names,
-    SipDomains,
-    XmppDomains,
-    Components,
-    FurtherNames,
-    Summary,
-    Making,
-    Csr,
-    Sent,
-    Pending,
-    PendingShown,
-    Cancelled,
-    Import,
-    Comparison,
-    Verdict,
-    AssignPlan,
-    Live,
-    RenewPlan,
-    Renewed,
-    Checked,
-    Next,
-}
-
-/// What can be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// A new request.
-    NewRequest,
-    /// A look at one that waits.
-    Resume,
-    /// A reply.
-    Import,
-    /// Onto the gateways.
-    Assign,
-    /// Everything deployed.
-    Check,
-    /// The next request.
-    Renew,
-}
-
-impl Task {
-    /// All, in the order of a certificate's life.
-    pub const ALL: [Task; 6] = [
-        Task::NewRequest,
-        Task::Resume,
-        Task::Import,
-        Task::Assign,
-        Task::Check,
-        Task::Renew,
-    ];
-
-    /// The word in an answers file.
-    pub fn word(self) -> &'static str {
-        match self {
-            Task::NewRequest => "new-request",
-            Task::Resume => "resume",
-            Task::Import => "import",
-            Task::Assign => "assign",
-            Task::Check => "check",
-            Task::Renew => "renew",
-        }
-    }
-
-    /// The task of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|task| task.word() == word)
-    }
-}
-
-impl Step {
-    /// The page's name.
-    pub fn id(self) -> &'static str {
-        match self {
-            Step::Tasks => "tasks",
-            Step::Which => "which",
-            Step::Certificate => "certificate",
-            Step::Uses => "uses",
-            Step::Issuer => "issuer",
-            Step::Roots => "roots",
-            Step::RequestFile => "request-file",
-            Step::Template => "template",
-            Step::Key => "key",
-            Step::Organization => "organization",
-            Step::Location => "location",
-            Step::Fqdn => "fqdn",
-            Step::Names => "names",
-            Step::SipDomains => "sip-domains",
-            Step::XmppDomains => "xmpp-domains",
-            Step::Components => "components",
-            Step::FurtherNames => "further-names",
-            Step::Summary => "summary",
-            Step::Making => "making",
-            Step::Csr => "csr",
-            Step::Sent => "sent",
-            Step::Pending => "pending",
-            Step::PendingShown => "pending-shown",
-            Step::Cancelled => "cancelled",
-            Step::Import => "import",
-            Step::Comparison => "comparison",
-            Step::Verdict => "verdict",
-            Step::AssignPlan => "assign-plan",
-            Step::Live => "live",
-            Step::RenewPlan => "renew-plan",
-            Step::Renewed => "renewed",
-            Step::Checked => "checked",
-            Step::Next => "next",
-        }
-    }
-
-    /// Whether work is done before the page is shown: what it shows is the outcome.
-    pub fn works(self) -> bool {
-        matches!(
-            self,
-            Step::Making
-                | Step::Sent
-                | Step::Cancelled
-                | Step::Comparison
-                | Step::Verdict
-                | Step::AssignPlan
-                | Step::Live
-                | Step::RenewPlan
-                | Step::Renewed
-                | Step::Checked
-        )
-    }
-
-    /// Whether that work changes something: there is no way back over it.
-    pub fn changes(self) -> bool {
-        matches!(
-            self,
-            Step::Making
-                | Step::Sent
-                | Step::Cancelled
-                | Step::Verdict
-                | Step::Live
-                | Step::Renewed
-        )
-    }
-}
 
 /// What the pages are made from.
 #[derive(Debug, Clone, Copy)]
@@ -514,56 +359,6 @@ fn unknown_choices(view: &View<'_>, page: &Page, answers: &Answers) -> Vec<Mista
         });
     }
     mistakes
-}
-
-/// Two columns; the right one goes below where it does not fit.
-fn pair(left: &str, right: &str, column: usize) -> Vec<String> {
-    let width = measure_text_width(left);
-    let head = if width < column {
-        format!("{left}{}", " ".repeat(column - width))
-    } else {
-        format!("{left}  ")
-    };
-    if right.is_empty() {
-        return vec![left.to_owned()];
-    }
-    if measure_text_width(&head) + measure_text_width(right) <= WIDTH {
-        return vec![format!("{head}{right}")];
-    }
-    if width < column {
-        return fit(&head, right);
-    }
-    let mut lines = vec![left.to_owned()];
-    lines.extend(fit(&" ".repeat(column), right));
-    lines
-}
-
-/// A text below its head, broken to the width of a page.
-pub fn fit(head: &str, text: &str) -> Vec<String> {
-    crate::cli::render::hanging_within(head, text, WIDTH)
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
-
-/// What a command says, for a page: without colours. Whoever shows it breaks it, and keeps its columns.
-pub fn lines_of(text: &str) -> Vec<String> {
-    console::strip_ansi_codes(text)
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect()
-}
-
-/// A paragraph of our own, broken to the width.
-fn paragraph(lines: &mut Vec<String>, text: &str) {
-    for line in text.lines() {
-        if line.is_empty() {
-            lines.push(String::new());
-        } else {
-            let body = line.trim_start();
-            lines.extend(fit(&" ".repeat(line.len() - body.len()), body));
-        }
-    }
 }
 
 #[cfg(test)]

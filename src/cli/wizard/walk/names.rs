@@ -8,8 +8,11 @@ use crate::explain::{Explain, printable};
 use crate::names::plan::{PlanError, PlannedName, Reason};
 use crate::names::{Domain, Identifier, NameError};
 
-/// Columns of a name before its reason.
-const NAME_COLUMNS: usize = 32;
+/// Columns of a name's form.
+const FORM_COLUMNS: usize = 10;
+
+/// Columns of the form and the name before the reason.
+const NAME_COLUMNS: usize = 40;
 
 /// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
 const COMMON_NAME_LIMIT: usize = 64;
@@ -60,7 +63,7 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
                 .iter()
                 .map(|name| Tick {
                     value: name.to_typed(),
-                    note: name.form().to_string(),
+                    note: name.form().short().to_owned(),
                     ticked: true,
                 })
                 .collect();
@@ -141,12 +144,16 @@ pub(super) fn note(_: &View<'_>, page: &str, value: &str) -> String {
     }
 }
 
-/// The name of a planned entry with the reason in the user's language.
+/// The form and name of a planned entry with the reason in the user's language: `contoso.com` may stand there as a DNS
+/// name and as an XMPP address.
 pub(super) fn entry(view: &View<'_>, planned: &PlannedName) -> Vec<String> {
     let reasons: Vec<String> = planned
         .reasons
         .iter()
         .map(|reason| match reason {
+            Reason::EdgeFqdn if view.intent().is_internal() => {
+                view.texts.word("reason.inside-fqdn")
+            }
             Reason::EdgeFqdn => view.texts.word("reason.edge-fqdn"),
             Reason::SipHost(domain) => view
                 .texts
@@ -161,7 +168,11 @@ pub(super) fn entry(view: &View<'_>, planned: &PlannedName) -> Vec<String> {
         })
         .collect();
     pair(
-        &format!("  {}", shown(&planned.name)),
+        &format!(
+            "  {:<FORM_COLUMNS$}{}",
+            planned.name.form().short(),
+            shown(&planned.name)
+        ),
         &reasons.join(", "),
         NAME_COLUMNS,
     )
@@ -212,10 +223,10 @@ fn planned(view: &View<'_>, intent: &Intent) -> Vec<String> {
         None => view.texts.say("names.count", &[("count", &count)]),
     };
     paragraph(&mut lines, &text);
-    let left: Vec<String> = plan
+    let left: Vec<&str> = plan
         .forms_left_out()
         .iter()
-        .map(ToString::to_string)
+        .map(|form| form.short())
         .collect();
     if !left.is_empty() {
         let text = view

@@ -6,7 +6,7 @@ use crate::cli::output::Failure;
 use crate::cli::request::flags::NamesGiven;
 use crate::cli::request::make;
 use crate::cli::request::wanted::{Choices, Wanted};
-use crate::cli::wizard::intent::Intent;
+use crate::cli::wizard::intent::{Intent, OWN_PROFILE};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::explain::{Explain, diff, printable};
 use crate::findings::{Finding, Severity};
@@ -131,7 +131,10 @@ fn answers(view: &View<'_>, intent: &Intent) -> Vec<String> {
         Some(profile) => format!(
             "{} · {}",
             printable(&profile.name),
-            printable(&profile.description)
+            match intent.profile_word == OWN_PROFILE {
+                true => printable(&profile.description),
+                false => texts.word(&format!("profile.{}", profile.name)),
+            }
         ),
         None => printable(&intent.profile_word),
     };

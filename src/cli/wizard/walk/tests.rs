@@ -7,6 +7,7 @@ use crate::cli::wizard::page::Answer;
 use crate::deployment::Deployment;
 use crate::names::Slug;
 use crate::request::IssuerProfile;
+use console::measure_text_width;
 use std::path::{Path, PathBuf};
 use time::macros::datetime;
 
@@ -260,6 +261,69 @@ fn every_wrong_answer_is_explained_where_it_was_given() {
 }
 
 #[test]
+fn what_the_issuer_demands_of_the_subject_is_told_where_it_is_asked() {
+    let facts = empty();
+    let document = answers(&[
+        ("issuer", "profile", choice("public-ov")),
+        ("fqdn", "fqdn", text("edge.contoso.com")),
+    ]);
+    views(&facts, &document, |view| {
+        let fields = |step| -> Vec<FieldId> {
+            let mistakes = view.check(step, &offered(&view.page(step)));
+            mistakes.iter().map(|mistake| mistake.field).collect()
+        };
+        assert_eq!(fields(Step::Organization), ["organization"]);
+        assert_eq!(fields(Step::Location), ["country", "state"]);
+        let mut given = offered(&view.page(Step::Location));
+        given.insert("country", text("KR"));
+        let told = view.check(Step::Location, &given);
+        let label = view.texts.word("location.locality.label");
+        assert!(told[0].text.contains(&label), "{told:?}");
+        assert!(told[0].text.contains("7.1.2.7.4"), "{told:?}");
+        given.insert("locality", text("Seoul"));
+        assert!(view.check(Step::Location, &given).is_empty());
+    });
+    views(&facts, &Document::new(), |view| {
+        let given = offered(&view.page(Step::Organization));
+        assert!(view.check(Step::Organization, &given).is_empty());
+    });
+}
+
+#[test]
+fn names_stand_with_their_form() {
+    let document = answers(&[
+        ("issuer", "profile", choice("private-xmpp")),
+        ("fqdn", "fqdn", text("edge.contoso.com")),
+    ]);
+    views(&empty(), &document, |view| {
+        for step in [Step::Names, Step::Summary] {
+            let body = view.page(step).body;
+            for line in [
+                "  DNS       contoso.com ",
+                "  SRV       _xmpp-server.contoso.com ",
+                "  XmppAddr  contoso.com ",
+            ] {
+                let found = body.iter().filter(|one| one.starts_with(line)).count();
+                assert_eq!(found, 1, "{line}: {body:#?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_name_of_an_internal_edge_is_not_said_to_be_for_partners() {
+    let document = answers(&[
+        ("certificate", "certificate", choice("internal-edge")),
+        ("fqdn", "fqdn", text("edge.corp.contoso.com")),
+    ]);
+    views(&empty(), &document, |view| {
+        let body = view.page(Step::Names).body.join("\n");
+        assert!(body.contains("edge.corp.contoso.com"), "{body}");
+        assert!(!body.contains("SRV"), "{body}");
+    });
+}
+
+#[test]
 fn own_profiles_and_programs_that_cannot_be_used_are_refused() {
     let facts = empty();
     views(&facts, &Document::new(), |view| {
@@ -269,6 +333,8 @@ fn own_profiles_and_programs_that_cannot_be_used_are_refused() {
         given.insert("profile-file", text("mine.toml"));
         let told = view.check(Step::Issuer, &given);
         assert!(told[0].text.contains("2 mistakes"), "{told:?}");
+        let all = "`edgecert request profiles mine.toml`";
+        assert!(told[0].text.contains(all), "{told:?}");
         given.insert("profile", choice("public-dv"));
         given.insert("send", choice("submit"));
         assert_eq!(view.check(Step::Issuer, &given)[0].field, "send");

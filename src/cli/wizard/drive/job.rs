@@ -1,0 +1,236 @@
+//! The work between the pages: what each step does, while it is shown that it goes on, and what of it is noted.
+
+use super::super::facts::Facts;
+use super::super::intent::{self, Intent};
+use super::super::messages::Texts;
+use super::super::page::Ask;
+use super::super::walk::{Step, lines_of};
+use super::super::work::{self, MadeHere, outcome_lines};
+use super::{Run, asking};
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::output::{Failure, Outcome};
+use crate::cli::request::ledger::{self, CancelArgs};
+use crate::cli::{assign, check, render, renew};
+use crate::explain::Explanation;
+use crate::names::Slug;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How often it is looked whether the work has ended, where it says nothing.
+const LOOK_FOR_END: Duration = Duration::from_millis(50);
+
+/// What some work has come to: lines for its page.
+type Worked = Result<(Vec<String>, Effect), Failure>;
+
+/// What it did.
+enum Effect {
+    Nothing,
+    Made(Box<MadeHere>),
+    Ended(Outcome),
+    Imported(Slug, u32, Outcome),
+    Assigned(Outcome),
+}
+
+impl Run<'_> {
+    /// Does the work of a step while it is shown that it goes on; what is said on the way goes into its page.
+    pub(super) fn work(
+        &mut self,
+        ask: &mut dyn Ask,
+        step: Step,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let page = {
+            let view = self.view();
+            let mut page = view.page(step);
+            page.fields.clear();
+            page.body.clear();
+            page
+        };
+        let job = self.job(step)?;
+        let (facts, texts, frame) = (self.facts, self.texts, self.frame());
+        let context = &mut *self.context;
+        let mut heard: Vec<String> = Vec::new();
+        let mut ended: Option<Worked> = None;
+        ask.work(&page, &mut |progress| {
+            let (sender, receiver) = channel();
+            context.listen(Some(sender));
+            let worker = &mut *context;
+            let job = &job;
+            ended = std::thread::scope(|scope| {
+                let handle =
+                    scope.spawn(move || render::within(frame, || job.run(worker, facts, texts)));
+                loop {
+                    match receiver.recv_timeout(LOOK_FOR_END) {
+                        Ok(line) => {
+                            for line in lines_of(&line) {
+                                progress.step(&line);
+                                heard.push(line);
+                            }
+                        }
+                        Err(RecvTimeoutError::Timeout) if !handle.is_finished() => {}
+                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                    }
+                }
+                handle.join().ok()
+            });
+            context.listen(None);
+        })
+        .map_err(|error| asking(&error))?;
+        let Some(worked) = ended else {
+            return Err(Failure::new(
+                FailureKind::Failed,
+                Explanation {
+                    code: "wizard.work",
+                    what: "the work was not done".into(),
+                    place: page.title,
+                    why: "it ended before it could say why".into(),
+                    mend: "this is a fault of edgecert: please report it".into(),
+                },
+            ));
+        };
+        Ok(worked.map(|(lines, effect)| {
+            heard.extend(lines);
+            self.note(effect);
+            self.shown.insert(step, heard);
+        }))
+    }
+
+    fn note(&mut self, effect: Effect) {
+        let done = &mut self.done;
+        match effect {
+            Effect::Nothing => {}
+            Effect::Made(here) => {
+                done.changed |= here.config_changed || here.csr_written || here.made.new;
+                done.made = Some(*here);
+            }
+            Effect::Ended(outcome) => {
+                done.changed |= outcome.changed;
+                done.last = Some(outcome);
+            }
+            Effect::Imported(certificate, number, outcome) => {
+                done.changed |= outcome.changed;
+                done.imported = Some((certificate, number));
+                done.last = Some(outcome);
+            }
+            Effect::Assigned(outcome) => {
+                done.changed |= outcome.changed;
+                done.assigned = true;
+                done.last = Some(outcome);
+            }
+        }
+    }
+
+    fn job(&self, step: Step) -> Result<Job, Failure> {
+        let file = || {
+            intent::text(&self.answers, "import", "file")
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Ok(match step {
+            Step::Making => Job::Make(Box::new(self.view().intent())),
+            Step::Sent => Job::Renew(self.which()?, false),
+            Step::Cancelled => Job::Cancel(self.pending_id().unwrap_or_default()),
+            Step::Comparison => Job::Compare(file()),
+            Step::Verdict => Job::Import(file()),
+            Step::AssignPlan => Job::Assign(self.which()?, true),
+            Step::Live => Job::Assign(self.which()?, false),
+            Step::RenewPlan => Job::Renew(self.which()?, true),
+            Step::Renewed => Job::Renew(self.which()?, false),
+            Step::Checked
+            | Step::Tasks
+            | Step::Which
+            | Step::Certificate
+            | Step::Uses
+            | Step::Issuer
+            | Step::Roots
+            | Step::RequestFile
+            | Step::Template
+            | Step::Key
+            | Step::Organization
+            | Step::Location
+            | Step::Fqdn
+            | Step::Names
+            | Step::SipDomains
+            | Step::XmppDomains
+            | Step::Components
+            | Step::FurtherNames
+            | Step::Summary
+            | Step::Csr
+            | Step::Pending
+            | Step::PendingShown
+            | Step::Import
+            | Step::Next => Job::Check,
+        })
+    }
+}
+
+/// Work, with all that it needs.
+#[derive(Debug)]
+enum Job {
+    Make(Box<Intent>),
+    Cancel(String),
+    Compare(String),
+    Import(String),
+    Assign(Slug, bool),
+    Renew(Slug, bool),
+    Check,
+}
+
+impl Job {
+    fn run(&self, context: &mut Context, facts: &Facts, texts: &Texts) -> Worked {
+        match self {
+            Job::Make(intent) => {
+                let here = work::make_request(context, facts, texts, intent)?;
+                let lines = here
+                    .made
+                    .notes
+                    .iter()
+                    .flat_map(|finding| lines_of(&render::finding(finding)))
+                    .collect();
+                Ok((lines, Effect::Made(Box::new(here))))
+            }
+            Job::Cancel(id) => {
+                let outcome = ledger::cancel(&CancelArgs::of(id), context)?;
+                Ok((outcome_lines(&outcome), Effect::Ended(outcome)))
+            }
+            Job::Compare(file) => {
+                let (_, _, _, outcome) = work::take(context, file, true)?;
+                Ok((outcome_lines(&outcome), Effect::Nothing))
+            }
+            Job::Import(file) => {
+                let (certificate, number, _, outcome) = work::take(context, file, false)?;
+                let mut lines = lines_of(&outcome.text);
+                let verdict = work::judge(context, &certificate, number)?;
+                lines.push(String::new());
+                lines.extend(outcome_lines(&verdict));
+                Ok((lines, Effect::Imported(certificate, number, outcome)))
+            }
+            Job::Assign(certificate, dry_run) => {
+                let outcome = assign::assign_one(context, certificate, *dry_run)?;
+                let lines = outcome_lines(&outcome);
+                Ok(match dry_run {
+                    true => (lines, Effect::Nothing),
+                    false => (lines, Effect::Assigned(outcome)),
+                })
+            }
+            Job::Renew(certificate, dry_run) => {
+                let outcome = renew::renew_one(context, certificate, *dry_run)?;
+                let lines = outcome_lines(&outcome);
+                Ok(match dry_run {
+                    true => (lines, Effect::Nothing),
+                    false => (lines, Effect::Ended(outcome)),
+                })
+            }
+            Job::Check => {
+                let outcome = check::run(check::CheckArgs::everything(), context)?;
+                let lines = outcome_lines(&outcome);
+                // How it stands is told; that it was looked at is done.
+                let outcome = Outcome {
+                    exit: None,
+                    ..outcome
+                };
+                Ok((lines, Effect::Ended(outcome)))
+            }
+        }
+    }
+}
