@@ -24,12 +24,13 @@ use world::{World, median, run, shell};
 
 fn main() {
     let world = World::new();
-    // `scripts/bench batch` and `scripts/bench verdict` measure those rows alone; cargo adds flags of its own.
+    // `scripts/bench request`, `batch` and `verdict` measure those rows alone; cargo adds flags of its own.
     let part = std::env::args().skip(1).find(|one| !one.starts_with('-'));
     let rows = match part.as_deref() {
+        Some("request") => requests(&world),
         Some("batch") => batch::rows(&world),
         Some("verdict") => verdict::rows(&world),
-        Some(other) => panic!("there is no part {other:?}; batch and verdict are"),
+        Some(other) => panic!("there is no part {other:?}; request, batch and verdict are"),
         None => all(&world),
     };
     println!("| what | edgecert | openssl | ratio |");
@@ -45,19 +46,23 @@ fn main() {
 }
 
 fn all(world: &World) -> Vec<Row> {
-    let mut rows = vec![
+    let mut rows = requests(world);
+    rows.extend(batch::rows(world));
+    rows.extend(check(world));
+    rows.extend(verdict::rows(world));
+    rows.extend(gateway::rows(world));
+    rows
+}
+
+fn requests(world: &World) -> Vec<Row> {
+    vec![
         startup(world),
         plan(world),
         plan_of_many(world),
         split_of_many(world),
         request(world, "ec256", 40),
         request(world, "rsa2048", 25),
-    ];
-    rows.extend(batch::rows(world));
-    rows.extend(check(world));
-    rows.extend(verdict::rows(world));
-    rows.extend(gateway::rows(world));
-    rows
+    ]
 }
 
 /// One line of the table.

@@ -589,6 +589,141 @@ fn every_profile_has_a_deployment_that_init_writes() {
 }
 
 #[test]
+fn a_private_root_that_is_missing_is_told_by_init_and_where_it_is_needed() {
+    let world = World::new();
+    world
+        .run(&[
+            "init",
+            "--template",
+            "private-xmpp",
+            "--xmpp-domain",
+            "contoso.com",
+        ])
+        .ended(0)
+        .said("put the root of your CA into roots/private-root.pem");
+    world.run(&["request"]).ended(0).said("next: send the CSR");
+    world.run(&["lab", "ca"]).ended(0);
+    let requests = std::fs::read_dir(world.path("edgecert.state/requests/external-edge")).unwrap();
+    let csr = requests
+        .map(|one| one.unwrap().path().join("csr.pem"))
+        .next()
+        .unwrap();
+    world
+        .run(&[
+            "lab",
+            "sign",
+            csr.to_str().unwrap(),
+            "--private",
+            "--out",
+            "reply.pem",
+        ])
+        .ended(0);
+    world
+        .run(&["import", "reply.pem"])
+        .ended(3)
+        .said("cannot read")
+        .said("`roots` below its [issuer.NAME], or --roots");
+    std::fs::create_dir(world.path("roots")).unwrap();
+    std::fs::copy(
+        world.path("lab-ca/root.pem"),
+        world.path("roots/private-root.pem"),
+    )
+    .unwrap();
+    world.run(&["import", "reply.pem"]).ended(0);
+}
+
+#[test]
+fn names_that_are_no_dns_names_are_told_with_their_type() {
+    let world = World::new();
+    let arguments = ["request", "--dry-run", "--issuer-profile", "private-xmpp"];
+    world
+        .run(&[&arguments[..], &NAMES].concat())
+        .ended(0)
+        .said("contoso.com, SRV _xmpp-server.contoso.com, XmppAddr contoso.com");
+}
+
+#[test]
+fn the_plan_foretells_what_the_request_will_refuse() {
+    let world = World::new();
+    let private = [
+        "--fqdn",
+        "edge.contoso.local",
+        "--sip-domain",
+        "contoso.local",
+    ];
+    let public = ["--fqdn", "edge.contoso.com", "--sip-domain", "contoso.com"];
+    for (names, flags, code, next) in [
+        (private, &[][..], "request.not-public", false),
+        (
+            public,
+            &["--issuer-profile", "public-ov"],
+            "request.subject-missing",
+            false,
+        ),
+        (
+            public,
+            &[
+                "--issuer-profile",
+                "private-xmpp",
+                "--template",
+                "WebServer",
+            ],
+            "request.template-not-taken",
+            false,
+        ),
+        (public, &[], "", true),
+    ] {
+        let arguments = [&["plan"][..], &names, flags].concat();
+        let plan = world.run(&arguments).ended(0);
+        assert_eq!(
+            plan.stdout.contains("`request` will refuse: "),
+            !next,
+            "{}",
+            plan.stdout
+        );
+        assert_eq!(
+            plan.stdout.contains("next: edgecert request"),
+            next,
+            "{}",
+            plan.stdout
+        );
+        let told = world
+            .run(&[&arguments[..], &["--json"]].concat())
+            .ended(0)
+            .json();
+        assert_eq!(
+            told["result"]["refused"]["code"].as_str().unwrap_or(""),
+            code
+        );
+        let asked = [&["request", "--dry-run", "--json"][..], &names, flags].concat();
+        let asked = world.run(&asked).json();
+        assert_eq!(asked["error"]["code"].as_str().unwrap_or(""), code);
+    }
+}
+
+#[test]
+fn a_field_that_is_not_asked_for_is_told_with_its_reason() {
+    let world = World::new();
+    let long = format!("{}.contoso.com", "a".repeat(63));
+    world
+        .run(&[
+            "request",
+            "--dry-run",
+            "--fqdn",
+            &long,
+            "--sip-domain",
+            "contoso.com",
+        ])
+        .ended(0)
+        .said("not asked for: CN (a common name has at most 64 characters)");
+    let owner = ["request", "--dry-run", "--organization", "Contoso"];
+    world
+        .run(&[&owner[..], &NAMES].concat())
+        .ended(0)
+        .said("not asked for: O (public-dv takes CN alone)");
+}
+
+#[test]
 fn the_plan_says_what_is_special_of_an_issuer() {
     let world = World::new();
     let plan = |profile: &str| {

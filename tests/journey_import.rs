@@ -96,6 +96,12 @@ fn pkcs7_is_told_and_taken_in() {
     );
 }
 
+fn fingerprints(result: &serde_json::Value) -> Vec<String> {
+    let chain = result["chain"].as_array().unwrap();
+    assert!(!chain.is_empty());
+    chain.iter().map(|one| one["sha256"].to_string()).collect()
+}
+
 #[test]
 fn every_dress_gives_the_same_generation() {
     let waiting = Waiting::replied();
@@ -120,7 +126,8 @@ fn every_dress_gives_the_same_generation() {
     for file in ["utf16.cer", "bare.txt", "mail"] {
         let again = waiting.imported(&[file]);
         assert_eq!(again["generation"], 1, "{file}");
-        assert_eq!(again["chain"], first["chain"], "{file}");
+        // By fingerprint: the days that are left may turn over between two runs.
+        assert_eq!(fingerprints(&again), fingerprints(&first), "{file}");
     }
     let mut child = waiting
         .world

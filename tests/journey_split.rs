@@ -74,6 +74,38 @@ fn a_plan_over_the_limit_leads_to_its_split() {
 }
 
 #[test]
+fn a_thousand_domains_are_told_in_lines_that_a_person_reads() {
+    let world = world(1000);
+    let is_short = |text: &str| text.lines().all(|line| line.chars().count() < 1000);
+    let refused = world
+        .run(&["request"])
+        .ended(1)
+        .said("d00.example, d01.example, d02.example, d03.example and ")
+        .said("and 80 more");
+    assert!(is_short(&refused.stderr), "{}", refused.stderr);
+    let plan = world.run(&["plan"]).ended(0);
+    assert!(is_short(&plan.stdout));
+    world
+        .run(&["plan", "--split"])
+        .ended(0)
+        .said("edgecert renew --due for all without a generation");
+    for command in ["request", "renew"] {
+        let unclear = world
+            .run(&[command])
+            .ended(64)
+            .said("external-edge-12 and 72 more");
+        assert!(is_short(&unclear.stderr));
+    }
+    world
+        .run(&["plan"])
+        .ended(0)
+        .said("next: edgecert request external-edge\n");
+    let due = world.run(&["renew", "--due", "--dry-run"]).ended(0);
+    let notes = due.stderr.matches("left out for this issuer").count();
+    assert_eq!(notes, 1, "{}", due.stderr);
+}
+
+#[test]
 fn a_dry_run_shows_the_split_and_writes_nothing() {
     let world = world(15);
     let files = world.files("");
@@ -219,6 +251,10 @@ fn a_split_needs_a_deployment_and_takes_no_names() {
     world
         .run(&["plan", "--split", "--fqdn", "edge.contoso.com"])
         .ended(64);
+    world
+        .run(&["plan", "--split", "--template", "WebServer"])
+        .ended(64)
+        .said("--template");
     world
         .run(&["plan", "--dry-run", "--fqdn", "edge.contoso.com"])
         .ended(64)

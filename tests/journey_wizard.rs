@@ -192,6 +192,64 @@ fn the_second_half_imports_judges_assigns_and_proves() {
 }
 
 #[test]
+fn a_closed_reply_is_opened_by_the_passphrase_in_a_file() {
+    let edge = Edge::new();
+    let world = &edge.world;
+    let made = done(world, "version = 1\n[request-file]\nfile = \"edge.csr\"\n");
+    let sign = [
+        "lab",
+        "sign",
+        "edge.csr",
+        "--ca",
+        "ca",
+        "--out",
+        "reply.pem",
+    ];
+    world.run(&sign).ended(0);
+    let csr = made["result"]["request"]["csr"].as_str().unwrap();
+    let key = std::path::Path::new(csr).with_file_name("privkey.pem");
+    let sealed = std::process::Command::new("openssl")
+        .args(["pkcs12", "-export", "-in", "reply.pem", "-inkey"])
+        .arg(&key)
+        .args(["-passout", "pass:geheim", "-out", "reply.pfx"])
+        .current_dir(world.folder())
+        .output()
+        .unwrap();
+    assert!(sealed.status.success(), "{sealed:?}");
+    let secret = |text: &str, mode: u32| {
+        world.write("pass.txt", text);
+        let mode = PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(world.path("pass.txt"), mode).unwrap();
+    };
+    let import = "version = 1\n[tasks]\ntask = \"import\"\n[import]\nfile = \"reply.pfx\"\n";
+    let whole = format!(
+        "{import}[passphrase]\npassphrase-file = \"pass.txt\"\n[verdict]\nassign = false\n"
+    );
+    wizard(world, import, &[])
+        .ended(64)
+        .said("there is no answer for passphrase.passphrase-file");
+    secret("geheim\n", 0o644);
+    wizard(world, &whole, &[])
+        .ended(64)
+        .said("answers.toml, [passphrase] passphrase-file")
+        .said("0644");
+    secret("gemein\n", 0o600);
+    wizard(world, &whole, &[])
+        .ended(1)
+        .said("does not open the PKCS#12 file");
+    assert!(world.files("edgecert.state/archive").is_empty());
+    secret("geheim\n", 0o600);
+    let taken = wizard(world, &whole, &["--json"]).ended(0);
+    assert_eq!(taken.json()["result"]["generation"], 1);
+    for (place, text) in world.files("edgecert.state") {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(!text.contains("geheim"), "{place:?}");
+    }
+    let told = format!("{}{}", taken.stdout, taken.stderr);
+    assert!(!told.contains("geheim"), "{told}");
+}
+
+#[test]
 fn a_reply_that_is_refused_ends_the_run_and_takes_nothing_in() {
     let world = World::new();
     done(&world, NEW);
@@ -213,6 +271,28 @@ fn a_reply_that_is_refused_ends_the_run_and_takes_nothing_in() {
     schema::insist(&world, &refused);
     assert_eq!(refused["changed"], false);
     assert!(world.files("edgecert.state/archive").is_empty());
+}
+
+#[test]
+fn more_names_than_the_issuer_takes_are_split_the_way_that_is_told() {
+    let world = World::new();
+    let domains: Vec<String> = (0..60).map(|number| format!("d{number}.com")).collect();
+    let listed: Vec<String> = domains.iter().map(|one| format!("\"{one}\"")).collect();
+    let answers = format!(
+        "version = 1\n[fqdn]\nfqdn = \"edge.contoso.com\"\n[sip-domains]\nsip-domains = [{}]\n",
+        listed.join(", ")
+    );
+    wizard(&world, &answers, &[])
+        .ended(64)
+        .said("`edgecert init`")
+        .said("`edgecert plan --split`");
+    let mut init = vec!["init", "--fqdn", "edge.contoso.com"];
+    for domain in &domains {
+        init.extend(["--sip-domain", domain]);
+    }
+    world.run(&init).ended(0);
+    world.run(&["plan", "--split"]).ended(0);
+    assert!(world.read("edgecert.toml").matches("[certificate.").count() > 1);
 }
 
 #[test]

@@ -60,3 +60,32 @@ fn every_command_that_is_named_in_backticks_exists() {
     }
     assert!(named > 60, "only {named} commands were found");
 }
+
+#[test]
+fn every_crate_that_is_built_in_is_named_in_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (manifest, readme) = (read("Cargo.toml"), read("README.md"));
+    let (_, told) = readme.split_once("## Dependencies").unwrap();
+    let told: Vec<&str> = told
+        .split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))
+        .collect();
+    let mut section = "";
+    let mut count = 0;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if let ("[dependencies]" | "[dev-dependencies]", Some((name, rest))) =
+            (section, line.split_once(" = "))
+            && !name.starts_with('#')
+        {
+            let package = rest
+                .split_once("package = \"")
+                .and_then(|(_, rest)| rest.split('"').next());
+            let name = package.unwrap_or(name);
+            assert!(told.contains(&name), "README.md does not name {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}

@@ -7,7 +7,7 @@ use super::options::{Color, Global};
 use super::output::Failure;
 use super::render;
 use crate::deployment::{Certificate, Deployment, RootsSource};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, listed};
 use crate::names::Slug;
 use crate::store::anchors::{self, AnchorsError};
 use serde_json::Value;
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 use time::OffsetDateTime;
+
+/// Most certificates named in one message.
+pub(super) const MAX_TOLD: usize = 12;
 
 /// Where the system's own deployment lies.
 const SYSTEM_CONFIG: &str = "/etc/edgecert/edgecert.toml";
@@ -220,7 +223,7 @@ impl Context {
                         code: "usage.no-such-certificate",
                         what: format!("there is no certificate named \"{name}\""),
                         place: self.config_path().map(|p| p.display().to_string()).unwrap_or_default(),
-                        why: format!("the deployment has {}", known.join(", ")),
+                        why: format!("the deployment has {}", listed(&known, MAX_TOLD)),
                         mend: match near {
                             Some(near) => format!("did you mean {near}?"),
                             None => "name one of these, or add [certificate.NAME]; a file is written ./NAME".into(),
@@ -231,7 +234,7 @@ impl Context {
             (None, [only]) => Ok(only),
             (None, _) => Err(Failure::usage(
                 "which certificate is meant is not clear",
-                format!("the deployment has {}", known.join(", ")),
+                format!("the deployment has {}", listed(&known, MAX_TOLD)),
                 "name one of them",
             )),
         }
@@ -302,8 +305,13 @@ impl Context {
                 ),
             };
             names.push(name);
-            certificates
-                .extend(anchors.map_err(|error| Failure::from_error(FailureKind::Failed, &error))?);
+            certificates.extend(anchors.map_err(|error| {
+                let mut failure = Failure::from_error(FailureKind::Failed, &error);
+                if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) {
+                    failure.explanation.mend = "put the root of the CA there, or name where it lies: `roots` below its [issuer.NAME], or --roots".into();
+                }
+                failure
+            })?);
         }
         Ok(crate::verify::TrustSet::new(names.join(", "), certificates))
     }

@@ -157,10 +157,10 @@ pub fn profile_file(path: &std::path::Path) -> Result<IssuerProfile, Failure> {
     let origin = path.display().to_string();
     let bytes = crate::store::atomic::read_limited(path, IssuerProfile::MAX_BYTES as u64)
         .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         Failure::usage(
             format!("{origin} is not a text"),
-            "it is not UTF-8",
+            format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1),
             "save the profile as UTF-8",
         )
     })?;

@@ -20,7 +20,7 @@ const MODE: u32 = 0o644;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  edgecert init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
+  edgecert init --fqdn edge.contoso.com --sip-domain contoso.com
   edgecert init --template letsencrypt-classic --xmpp-domain contoso.com
   edgecert init --template private-xmpp --config /etc/edgecert/edgecert.toml")]
 pub struct InitArgs {
@@ -72,8 +72,16 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
     } else {
         format!("for {fqdn}; every other setting stands there as a comment\n")
     };
+    let mut text = format!("{}  wrote {shown}, {described}", style("ok").green().bold());
+    if let Some(file) = template.root_file() {
+        let file = path.with_file_name("").join(file);
+        text.push_str(&format!(
+            "    put the root of your CA into {} before its first reply is imported\n",
+            file.display()
+        ));
+    }
     Ok(Outcome::show(
-        format!("{}  wrote {shown}, {described}", style("ok").green().bold()),
+        text,
         json!({
             "path": std::path::absolute(&path).unwrap_or(path).display().to_string(),
             "template": template.word(),

@@ -8,12 +8,13 @@ mod show;
 pub use show::{ShowArgs, show};
 
 use super::Context;
+use super::context::MAX_TOLD;
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
 use super::render::json::summary_json;
 use super::render::{self, Table};
 use crate::deployment::{Certificate, Deployment};
-use crate::explain::{Explanation, nearest, printable};
+use crate::explain::{Explanation, listed, nearest, printable};
 use crate::names::Slug;
 use crate::store::{
     AssignmentRecord, GenerationRecord, Proved, RequestRecord, RequestState, Staged, Store,
@@ -235,7 +236,7 @@ pub(super) fn resolve(
                 why: if words.is_empty() {
                     "neither deployment nor state knows any".into()
                 } else {
-                    format!("deployment and state know {}", words.join(", "))
+                    format!("deployment and state know {}", listed(&words, MAX_TOLD))
                 },
                 mend: match nearest(name.as_str(), words.iter().copied()) {
                     Some(near) => format!("did you mean {near}?"),
@@ -254,7 +255,7 @@ pub(super) fn resolve(
         )),
         (None, _) => Err(Failure::usage(
             "which certificate is meant is not clear",
-            format!("deployment and state know {}", words.join(", ")),
+            format!("deployment and state know {}", listed(&words, MAX_TOLD)),
             "name one of them",
         )),
     }

@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 /// The file with its placeholders, each `@WORD@`.
 const TEMPLATE: &str = include_str!("../../templates/edgecert.toml");
 
+/// Where the root of a private CA is to be put, from the deployment file on.
+const PRIVATE_ROOT: &str = "roots/private-root.pem";
+
 /// What `init --template` chooses from: who signs, and with which roots the outcome is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitTemplate {
@@ -111,6 +114,11 @@ impl InitTemplate {
         }
     }
 
+    /// The file in which the CA's root is expected, from the deployment file on; none where the system's roots judge.
+    pub fn root_file(self) -> Option<&'static str> {
+        (self.issuer() == "private").then_some(PRIVATE_ROOT)
+    }
+
     fn issuer_table(self) -> String {
         let (name, word) = (self.issuer(), self.word());
         let mut table = format!(
@@ -123,18 +131,21 @@ impl InitTemplate {
                  template = \"WebServer\"\n",
             );
         }
-        table.push_str(if name == "private" {
-            "\
+        match self.root_file() {
+            Some(file) => table.push_str(&format!(
+                "\
 ## Put the CA's root here, and give it to the partners: it judges what the CA signs. \"system\" and \"mozilla\" are
 ## taken as well.
-roots = [\"roots/private-root.pem\"]
+roots = [\"{file}\"]
 "
-        } else {
-            "\
+            )),
+            None => table.push_str(
+                "\
 ## Which roots judge what it signs: \"system\", \"mozilla\", a file or a folder.
 roots = [\"system\"]
-"
-        });
+",
+            ),
+        }
         table.push_str(
             "\
 ## Life left at which the next request is due; the profile's own by default.

@@ -4,11 +4,13 @@
 //! each room's error type says its own, beside its variants, by [`Explain`].
 
 mod diff;
+mod listed;
 mod nearest;
 mod printable;
 mod span;
 
 pub use diff::{DiffLine, diff};
+pub use listed::listed;
 pub use nearest::nearest;
 pub use printable::{is_harmful, printable};
 pub use span::span;

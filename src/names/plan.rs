@@ -4,9 +4,13 @@
 //! RFC 5922 for the second), `<x>` per XMPP domain and per component (RFC 6120 §13.7.1.2). SRV-IDs, XmppAddr and
 //! `sip:` URIs follow where the issuer's profile allows them.
 
+mod error;
+mod words;
+
+pub use error::PlanError;
+
 use super::matching::wildcard_covers;
 use super::{Domain, Identifier, NameForm, SipUri, SrvId, Use, XmppAddr};
-use crate::explain::{Explain, Explanation, printable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the plan is made from.
@@ -65,37 +69,6 @@ pub struct SanPlan {
     pub left_out: Vec<PlannedName>,
     /// The issuer's limit, if it has one.
     pub limit: Option<usize>,
-}
-
-/// Why no plan can be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// An extra wildcard would stand for a name of SIP.
-    #[error("the wildcard {wildcard} would stand for the SIP name {covered}")]
-    WildcardForSip {
-        /// The wildcard as asked for.
-        wildcard: Identifier,
-        /// The first SIP name that it would stand for.
-        covered: Domain,
-    },
-    /// An extra name is of a form that the issuer's profile does not allow.
-    #[error("the issuer's profile allows no {} such as {name}", name.form())]
-    FormRefused {
-        /// The name as asked for.
-        name: Identifier,
-        /// What the profile allows.
-        allowed: BTreeSet<NameForm>,
-    },
-    /// None of the uses has a domain, and no further name is asked for.
-    #[error("there is no domain for the uses")]
-    NoDomain {
-        /// The uses that take domains.
-        uses: BTreeSet<Use>,
-    },
-    /// The certificate is for nothing.
-    #[error("the certificate has no use")]
-    NoUse,
 }
 
 /// Plans the names.
@@ -316,96 +289,6 @@ impl Draft {
     }
 }
 
-impl Reason {
-    /// In words: `SIP domain (RFC 5922)`, `component of contoso.com that talks to partners`.
-    pub fn words(&self) -> String {
-        match self {
-            Reason::EdgeFqdn => "Access Edge FQDN (subject), target of the SRV records".to_owned(),
-            Reason::SipHost(domain) => format!("SIP domain {}", shown(domain)),
-            Reason::SipDomain(_) => "SIP domain (RFC 5922)".to_owned(),
-            Reason::XmppDomain(_) => "XMPP domain (RFC 6120)".to_owned(),
-            Reason::Component(_, Some(parent)) => {
-                format!("component of {} that talks to partners", shown(parent))
-            }
-            Reason::Component(_, None) => "component that talks to partners".to_owned(),
-            Reason::Extra => "asked for as a further name".to_owned(),
-        }
-    }
-
-    /// What breaks without the name, in words; for the FQDN it depends on what the certificate is for.
-    pub fn without(&self, uses: &BTreeSet<Use>) -> &'static str {
-        match self {
-            Reason::EdgeFqdn if uses.contains(&Use::SipEdge) => "Lync and SfB partners refuse TLS",
-            Reason::EdgeFqdn if uses.contains(&Use::InternalEdge) => {
-                "the company's own servers refuse TLS"
-            }
-            Reason::EdgeFqdn => "peers that check the SRV target (RFC 7673) refuse TLS",
-            Reason::SipHost(_) => "Lync clients cannot sign in",
-            Reason::SipDomain(_) => "SIP peers that follow RFC 5922 refuse TLS",
-            Reason::XmppDomain(_) => "XMPP partners fall back to dialback or refuse",
-            Reason::Component(..) => "rooms cannot be joined from outside",
-            Reason::Extra => "whoever connects to this name refuses TLS",
-        }
-    }
-
-    /// Which reason tells most about what breaks: XMPP partners before strict SIP peers.
-    fn weight(&self) -> u8 {
-        match self {
-            Reason::EdgeFqdn => 5,
-            Reason::SipHost(_) => 4,
-            Reason::XmppDomain(_) => 3,
-            Reason::Component(..) => 2,
-            Reason::SipDomain(_) => 1,
-            Reason::Extra => 0,
-        }
-    }
-}
-
-impl PlannedName {
-    /// All reasons in words, joined by `and`.
-    pub fn because(&self) -> String {
-        let words: Vec<String> = self.reasons.iter().map(Reason::words).collect();
-        words.join(" and ")
-    }
-
-    /// What breaks without this name in this form, for a certificate with these uses: the two gravest of its reasons
-    /// for a DNS-ID, and little for the other forms, since no known server needs them beside a DNS-ID.
-    pub fn without(&self, uses: &BTreeSet<Use>) -> String {
-        match self.name.form() {
-            NameForm::Srv => "peers that trust SRV-IDs alone fall back to dialback".to_owned(),
-            NameForm::Xmpp => {
-                "old servers that read XmppAddr alone fall back to dialback".to_owned()
-            }
-            NameForm::Uri => "peers that read sip URIs first (RFC 5922 §7.1) may refuse".to_owned(),
-            NameForm::Dns | NameForm::Ip | NameForm::Email => {
-                let mut reasons: Vec<&Reason> = self.reasons.iter().collect();
-                reasons.sort_by_key(|reason| std::cmp::Reverse(reason.weight()));
-                // That somebody asked for it as well says nothing beside a reason of its own.
-                if reasons.len() > 1 {
-                    reasons.retain(|reason| **reason != Reason::Extra);
-                }
-                let mut words: Vec<&str> = reasons.iter().map(|one| one.without(uses)).collect();
-                words.dedup();
-                words.truncate(MOST_CONSEQUENCES);
-                words.join("; ")
-            }
-        }
-    }
-}
-
-/// Most consequences told of one name.
-const MOST_CONSEQUENCES: usize = 2;
-
-/// A domain with its U-labels beside it, where these are other ones.
-fn shown(domain: &Domain) -> String {
-    let letters = domain.to_unicode();
-    if letters == domain.as_str() {
-        domain.to_string()
-    } else {
-        format!("{domain} ({})", printable(&letters))
-    }
-}
-
 impl SanPlan {
     /// The planned names alone, in order.
     pub fn identifiers(&self) -> Vec<Identifier> {
@@ -436,92 +319,5 @@ impl SanPlan {
     }
 }
 
-impl Explain for PlanError {
-    fn explain(&self) -> Explanation {
-        let (code, what, why, mend) = match self {
-            PlanError::WildcardForSip { wildcard, covered } => (
-                "plan.wildcard-for-sip",
-                format!(
-                    "a wildcard cannot stand for a SIP name: {}",
-                    wildcard.to_typed()
-                ),
-                format!(
-                    "it would cover {covered}, and SIP peers accept no wildcard of any form (RFC 5922 §7.2); nor do Lync and SfB"
-                ),
-                format!(
-                    "leave {} out and name each host; or put it into a certificate without the use sip-edge",
-                    wildcard.to_typed()
-                ),
-            ),
-            PlanError::FormRefused { name, allowed } => {
-                let forms: Vec<String> = allowed.iter().map(NameForm::to_string).collect();
-                (
-                    "plan.form-refused",
-                    format!(
-                        "this issuer's profile allows no {}: {}",
-                        name.form(),
-                        name.to_typed()
-                    ),
-                    format!(
-                        "the profile allows {}{}",
-                        if forms.is_empty() {
-                            "no names".to_owned()
-                        } else {
-                            forms.join(", ")
-                        },
-                        if matches!(name.form(), NameForm::Dns | NameForm::Ip) {
-                            ""
-                        } else {
-                            "; public CAs issue DNS names and addresses only (BR 7.1.2.7.12)"
-                        }
-                    ),
-                    match name.domain() {
-                        Some(domain) if name.form() != NameForm::Dns => format!(
-                            "ask for dns:{domain} instead, or use an issuer that grants {}",
-                            name.form()
-                        ),
-                        Some(_) | None => format!(
-                            "leave {} out, or use an issuer that grants {}",
-                            name.to_typed(),
-                            name.form()
-                        ),
-                    },
-                )
-            }
-            PlanError::NoDomain { uses } => {
-                let words: Vec<&str> = uses.iter().map(|u| u.word()).collect();
-                let flags = if uses.contains(&Use::SipEdge) {
-                    "--sip-domain or `[edge] sip-domains`"
-                } else {
-                    "--xmpp-domain or `[edge] xmpp-domains`"
-                };
-                (
-                    "plan.no-domain",
-                    "there is no domain to plan for".to_owned(),
-                    format!(
-                        "the uses {} take their names from domains, and none is given",
-                        words.join(", ")
-                    ),
-                    format!("give one by {flags}"),
-                )
-            }
-            PlanError::NoUse => (
-                "plan.no-use",
-                "the certificate is for nothing".to_owned(),
-                "the uses decide which names are planned, and there is none".to_owned(),
-                "give --use or `uses`: sip-edge, xmpp-s2s, xmpp-c2s, internal-edge".to_owned(),
-            ),
-        };
-        Explanation {
-            code,
-            what,
-            place: String::new(),
-            why,
-            mend,
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

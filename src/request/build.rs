@@ -8,12 +8,16 @@ mod keys;
 
 use super::split::split_by_domain;
 use super::{IssuerProfile, RequestError, issuer_rules, review};
+use crate::explain::listed;
 use crate::findings::{Code, Finding};
 use crate::names::{DnsId, Identifier, Slug, plan::SanPlan};
 use crate::x509::{
     CertificateTemplate, Csr, CsrSpec, KeyType, KeyUsage, PrivateKey, PublicKeyKind, Subject,
 };
 use keys::{judge_key, key_refused};
+
+/// Most names told in one finding.
+const MAX_TOLD: usize = 12;
 
 /// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
 const COMMON_NAME_LIMIT: usize = 64;
@@ -180,7 +184,7 @@ fn beware_of_examples(spec: &RequestSpec) -> Option<Finding> {
             2 => format!("{} are names for examples", domains.join(" and ")),
             more => format!("{first} and {} more are names for examples", more - 1),
         },
-        format!("{} can belong to nobody", domains.join(", ")),
+        format!("{} can belong to nobody", listed(&domains, MAX_TOLD)),
         "write your own domains into [edge] of edgecert.toml, or give --fqdn, --sip-domain and --xmpp-domain",
     ))
 }
@@ -222,7 +226,7 @@ fn names_left_out(spec: &RequestSpec) -> Option<Finding> {
         Code::RequestNameLeftOut,
         "request, subjectAltName",
         format!("left out for this issuer: {} ({whose})", in_words(&forms)),
-        format!("not asked for: {}", names.join(", ")),
+        format!("not asked for: {}", listed(&names, MAX_TOLD)),
         format!(
             "nothing to do while peers take DNS names; else {}",
             granted.join(", ")
@@ -339,22 +343,32 @@ fn note_of_fields(
     if left_out.is_empty() {
         return None;
     }
-    let mut why = match profile.subject_fields.as_slice() {
-        [] => format!("{} takes no subject fields", profile.name),
-        taken => format!("{} takes {} alone", profile.name, taken.join(", ")),
-    };
-    if profile.public && left_out.contains(&"OU") {
-        why.push_str("; OU is forbidden in public certificates (BR 7.1.2.7)");
-    }
+    let mut reasons = Vec::new();
     if !common_name_fits {
-        why = format!(
-            "a common name has at most {COMMON_NAME_LIMIT} characters; peers read the subjectAltName"
-        );
+        reasons.push(format!(
+            "a common name has at most {COMMON_NAME_LIMIT} characters"
+        ));
     }
+    if left_out.len() > usize::from(!common_name_fits) {
+        reasons.push(match profile.subject_fields.as_slice() {
+            [] => format!("{} takes no subject fields", profile.name),
+            taken => format!("{} takes {} alone", profile.name, taken.join(", ")),
+        });
+    }
+    let what = format!(
+        "not asked for: {} ({})",
+        left_out.join(", "),
+        reasons.join("; ")
+    );
+    let why = if profile.public && left_out.contains(&"OU") {
+        "OU is forbidden in public certificates (BR 7.1.2.7); peers read the subjectAltName"
+    } else {
+        "peers read the subjectAltName, not the subject"
+    };
     Some(Finding::new(
         Code::RequestFieldLeftOut,
         "request, subject",
-        format!("not asked for: {}", left_out.join(", ")),
+        what,
         why,
         "nothing to do; a profile of your own can name the fields your CA takes (`subject = [\"C\", \"O\", \"CN\"]`)",
     ))

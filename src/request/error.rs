@@ -2,10 +2,13 @@
 
 use super::IssuerProfile;
 use super::issuer_rules::{sip_gaps_mend, sip_gaps_why};
-use super::split::Part;
-use crate::explain::{Explain, Explanation, printable};
+use super::split::{Part, parts_in_words};
+use crate::explain::{Explain, Explanation, listed, printable};
 use crate::names::{Domain, NameForm, Slug};
 use crate::x509::{KeyType, X509Error};
+
+/// Most names told in one message.
+const MAX_TOLD: usize = 8;
 
 /// Why no request was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,11 +152,6 @@ impl Explain for RequestError {
                 count,
                 parts,
             } => {
-                let split: Vec<String> = parts
-                    .iter()
-                    .enumerate()
-                    .map(|(number, part)| format!("{}: {}", number + 1, part.words()))
-                    .collect();
                 let over = parts.iter().find(|part| part.names.len() > *limit);
                 Explanation {
                     code: "request.too-many-names",
@@ -164,7 +162,7 @@ impl Explain for RequestError {
                         _ => format!(
                             "it takes {limit}; split by domain, {} certificates are needed ({})",
                             parts.len(),
-                            split.join("; ")
+                            parts_in_words(parts).join("; ")
                         ),
                     },
                     mend: match over {
@@ -236,7 +234,7 @@ impl Explain for RequestError {
                 place: format!("issuer profile {profile}"),
                 why: format!(
                     "{} can belong to nobody in public ({why}), and such names are refused (BR 4.2.2)",
-                    printable(&names.join(", "))
+                    printable(&listed(names, MAX_TOLD))
                 ),
                 mend: "use names below a domain of your own, or a private CA (`--issuer-profile private-xmpp`, or [issuer] profile)".into(),
             },
@@ -283,7 +281,7 @@ impl Explain for RequestError {
                 place: "subject, CN".into(),
                 why: format!(
                     "a CN must stand in the subjectAltName as well (BR 7.1.4.2.2), which holds {}",
-                    printable(&planned.join(", "))
+                    printable(&listed(planned, MAX_TOLD))
                 ),
                 mend: format!(
                     "leave common-name out (the default is the fqdn), or add --san dns:{}",

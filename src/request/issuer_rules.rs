@@ -6,6 +6,7 @@
 
 use super::profile::SipRule;
 use super::{IssuerProfile, RequestError, RequestSpec};
+use crate::explain::listed;
 use crate::findings::{Code, Finding};
 use crate::names::plan::Reason;
 use crate::names::{Domain, Identifier, NameForm};
@@ -171,7 +172,7 @@ fn sip_reading(spec: &RequestSpec, names: &[Identifier]) -> Option<Finding> {
     } else {
         format!(
             "a common stack takes any name that matches, {} as well",
-            listed(&beside)
+            listed(&beside, MAX_TOLD)
         )
     };
     Some(Finding::new(
@@ -180,7 +181,7 @@ fn sip_reading(spec: &RequestSpec, names: &[Identifier]) -> Option<Finding> {
         "a strict SIP peer takes the sip URIs alone, a common one any name that matches",
         format!(
             "a strict verifier takes {} (RFC 5922 §7.1), and {purpose}; {common}",
-            listed(&uris)
+            listed(&uris, MAX_TOLD)
         ),
         "nothing to do; look at the import whether the CA granted the URIs and sipDomain",
     ))
@@ -235,8 +236,7 @@ impl SipGaps {
 
 /// What is missing, and who minds.
 pub(super) fn sip_gaps_why(no_uri: &[Domain], no_dns: &[Domain]) -> String {
-    let words =
-        |domains: &[Domain]| listed(&domains.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let words = |domains: &[Domain]| listed(domains, MAX_TOLD);
     let mut parts = Vec::new();
     if !no_uri.is_empty() {
         parts.push(format!(
@@ -352,20 +352,6 @@ fn is_reserved(address: &IpAddr) -> bool {
                 || (a == 0x2620 && b == 0x004f && c == 0x8000)
                 || Ipv6Addr::is_loopback(address)
         }
-    }
-}
-
-/// `a, b and 3 more`.
-fn listed(words: &[String]) -> String {
-    let shown = words
-        .iter()
-        .take(MAX_TOLD)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match words.len().saturating_sub(MAX_TOLD) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -254,6 +254,15 @@ fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
+/// The folder that a path lies in: `.` for a path of one part.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
+}
+
 impl Explain for StoreError {
     fn explain(&self) -> Explanation {
         let (code, place, why, mend) = match self {
@@ -311,7 +320,7 @@ impl Explain for StoreError {
                 source.to_string(),
                 format!(
                     "nothing was changed; free space (or quota) on the file system of {} and run the command again",
-                    shown(path.parent().unwrap_or(path))
+                    shown(folder_of(path))
                 ),
             ),
             Self::Permission { path, doing, source } => (
@@ -320,7 +329,7 @@ impl Explain for StoreError {
                 source.to_string(),
                 format!(
                     "run as the user that owns the folder (`ls -ld {}`), or let this user {doing} there",
-                    shown(path.parent().unwrap_or(path))
+                    shown(folder_of(path))
                 ),
             ),
             Self::Io { path, source, .. } => (
@@ -425,6 +434,15 @@ mod tests {
                 .mend
                 .starts_with("nothing was changed; free space")
         );
+    }
+
+    #[test]
+    fn the_folder_of_a_path_of_one_part_has_a_name() {
+        for (path, folder) in [("out", "."), ("a/out", "a"), ("/out", "/"), ("/", "/")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder), "{path}");
+        }
+        let full = StoreError::io("make", Path::new("out"), io::Error::from_raw_os_error(28));
+        assert!(full.explain().mend.contains("the file system of . and"));
     }
 
     #[test]

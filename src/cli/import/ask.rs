@@ -19,7 +19,7 @@ pub(super) fn passphrase_for(
     if !context.can_ask() {
         return Ok(None);
     }
-    let Some(closed) = files.iter().find(|file| !opens(file, None)) else {
+    let Some(closed) = files.iter().find(|file| !opens(&file.bytes, None)) else {
         return Ok(None);
     };
     for _ in 0..TRIES {
@@ -35,7 +35,7 @@ pub(super) fn passphrase_for(
             return Ok(None);
         }
         let passphrase = Passphrase::new(answer);
-        if opens(closed, Some(&passphrase)) {
+        if opens(&closed.bytes, Some(&passphrase)) {
             return Ok(Some(passphrase));
         }
         context.note("it does not open the file\n");
@@ -43,9 +43,9 @@ pub(super) fn passphrase_for(
     Ok(None)
 }
 
-/// Whether nothing in the file waits for a (or another) passphrase.
-fn opens(file: &ReplyFile, passphrase: Option<&Passphrase>) -> bool {
-    match container::read(&file.bytes, passphrase) {
+/// Whether nothing in a file waits for a (or another) passphrase.
+pub fn opens(file: &[u8], passphrase: Option<&Passphrase>) -> bool {
+    match container::read(file, passphrase) {
         Ok(contents) => !contents
             .problems
             .iter()

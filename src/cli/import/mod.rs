@@ -12,6 +12,8 @@ mod sources;
 pub mod take;
 pub mod tell;
 
+pub use ask::opens;
+
 use super::exit::FailureKind;
 use super::expectation;
 use super::output::{Failure, Outcome};

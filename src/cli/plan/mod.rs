@@ -8,11 +8,12 @@ use super::render::{self, Table};
 use super::request::flags::{self, NameFlags};
 use super::request::template_words;
 use super::request::wanted::{Choices, Wanted, shown};
+use crate::explain::Explanation;
 use crate::findings::Finding;
 use crate::names::offered::offered_names;
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{NameForm, Use};
-use crate::request::split::{Part, split_by_domain};
+use crate::request::split::{Part, parts_in_words, split_by_domain};
 use crate::request::{IssuerProfile, issuer_rules};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -23,13 +24,15 @@ use std::collections::BTreeSet;
 #[command(after_help = "\
 Examples:
   edgecert plan
-  edgecert plan --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com
-  edgecert plan external-edge --issuer-profile private-xmpp   compared with another issuer (edgecert request profiles)
-  edgecert plan --split --dry-run      too many names for the issuer: the tables they are split into
-  edgecert plan --per-domain           one certificate for each tenant
+  edgecert plan --fqdn edge.contoso.com --sip-domain contoso.com
+  edgecert plan --issuer-profile private-xmpp    the same for another issuer
+  edgecert plan --split --dry-run    too many names: how they would be split
+  edgecert plan --per-domain         one certificate for each tenant
 
-A split keeps the names of a domain together. It is stable: a domain that is added moves no other, and a second run
-changes nothing. With it, exit code 1 says that it was refused and nothing was written.")]
+A split keeps the names of a domain together. It is stable: a domain that is
+added moves no other, and a second run changes nothing. With it, exit code 1
+says that it was refused and nothing was written.
+The profiles and their limits: edgecert request profiles")]
 pub struct PlanArgs {
     /// The certificate [default: all of the deployment]
     #[arg(value_name = "CERT")]
@@ -48,7 +51,7 @@ pub struct PlanArgs {
 }
 
 /// What a split takes from the deployment alone.
-const NAME_FLAGS: [&str; 8] = [
+const NAME_FLAGS: [&str; 9] = [
     "fqdn",
     "sip_domain",
     "xmpp_domain",
@@ -57,6 +60,7 @@ const NAME_FLAGS: [&str; 8] = [
     "dns",
     "san",
     "issuer_profile",
+    "template",
 ];
 
 impl PlanArgs {
@@ -135,11 +139,18 @@ pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
         plan.surplus() == 0 || fits_in_parts(&split_by_domain(plan, limit), limit)
     };
     let next = if is_over && deployment.is_some() && plans.iter().all(can_split) {
-        "edgecert plan --split"
+        "edgecert plan --split".to_owned()
     } else if is_over {
         "fewer names in the certificates that are over the limit, as told above; then edgecert plan"
+            .to_owned()
+    } else if plans.iter().any(|one| refusal(one).is_some()) {
+        "mend what is told above; then edgecert plan".to_owned()
     } else {
-        "edgecert request"
+        let several = deployment.is_some_and(|all| all.certificates.len() > 1);
+        match plans.first() {
+            Some(first) if several => format!("edgecert request {}", first.spec.certificate),
+            Some(_) | None => "edgecert request".to_owned(),
+        }
     };
     Ok(Outcome::show(texts.join("\n"), Value::Object(result))
         .with_findings(remarks)
@@ -203,7 +214,21 @@ fn text_of(wanted: &Wanted) -> String {
     if let (Some(limit), true) = (plan.limit, plan.surplus() > 0) {
         text.push_str(&too_many(plan, limit));
     }
+    if let Some(refusal) = refusal(wanted) {
+        text.push_str(&render::hanging("  `request` will refuse: ", &refusal.what));
+        for (word, part) in [("why", &refusal.why), ("mend", &refusal.mend)] {
+            text.push_str(&render::hanging(&format!("    {word:<4}  "), part));
+        }
+    }
     text
+}
+
+/// Why `request` would refuse what is planned, the number of names aside.
+fn refusal(wanted: &Wanted) -> Option<Explanation> {
+    if wanted.spec.plan.surplus() > 0 {
+        return None;
+    }
+    wanted.check().err().map(|failure| *failure.explanation)
 }
 
 /// How to come below the limit: by the split where domains can be parted, and what does not fit even alone.
@@ -214,8 +239,8 @@ fn too_many(plan: &SanPlan, limit: usize) -> String {
         text.push_str(
             "  `edgecert plan --split` writes further [certificate.NAME] tables, each with its `domains`; by domain they split into\n",
         );
-        for part in &parts {
-            text.push_str(&format!("    {}\n", part.words()));
+        for part in parts_in_words(&parts) {
+            text.push_str(&render::hanging("    ", &part));
         }
     }
     for part in parts.iter().filter(|part| part.names.len() > limit) {
@@ -271,6 +296,13 @@ fn json_of(wanted: &Wanted) -> Value {
             }))
             .collect::<Vec<_>>(),
         "template": wanted.spec.template.as_ref().map(ToString::to_string),
+        "refused": refusal(wanted).map(|one| json!({
+            "code": one.code,
+            "what": one.what,
+            "where": one.place,
+            "why": one.why,
+            "mend": one.mend,
+        })),
     })
 }
 

@@ -10,15 +10,14 @@ use crate::cli::render::{self, Table, count};
 use crate::cli::request::flags;
 use crate::deployment::edit::{CertificateChange, Draft};
 use crate::deployment::{Certificate, Deployment, Gateway, GatewayKind};
-use crate::explain::{DiffLine, diff};
+use crate::explain::{DiffLine, diff, listed};
 use crate::names::{Domain, Slug};
 use crate::request::IssuerProfile;
-use crate::request::split::{Family, Member, SplitBy, SplitError, base_of, split_family};
+use crate::request::split::{
+    Family, MAX_NAMED, Member, SplitBy, SplitError, base_of, split_family,
+};
 use console::style;
 use serde_json::{Value, json};
-
-/// Most domains named in one cell of the table.
-const MAX_NAMED: usize = 4;
 
 /// A family with what its issuer allows.
 struct Split {
@@ -100,21 +99,22 @@ pub fn run(args: &PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
             "diff": lines,
         },
     });
-    let next = splits
+    let changed: Vec<&Slug> = splits
         .iter()
         .flat_map(|one| one.family.members.iter().filter(|one| one.changes))
-        .map(|one| format!("edgecert request {}", one.certificate.name))
-        .next();
+        .map(|one| &one.certificate.name)
+        .collect();
     let outcome = Outcome {
         changed: written,
         ..Outcome::show(shown, result)
     };
-    Ok(match next {
+    Ok(match changed.as_slice() {
         _ if args.dry_run && is_changed => outcome.with_next("the same without --dry-run"),
-        Some(next) if written => {
-            outcome.with_next(format!("{next}, and so for each certificate that changed"))
-        }
-        Some(_) | None => outcome,
+        [only] if written => outcome.with_next(format!("edgecert request {only}")),
+        [first, ..] if written => outcome.with_next(format!(
+            "edgecert request {first}, and so for each that changed; edgecert renew --due for all without a generation"
+        )),
+        _ => outcome,
     })
 }
 
@@ -206,7 +206,7 @@ fn text_of(split: &Split, by: SplitBy) -> String {
         table.row([
             member.certificate.name.to_string(),
             match &member.certificate.domains {
-                Some(domains) => listed(domains),
+                Some(domains) => listed(domains, MAX_NAMED),
                 None => "all".to_owned(),
             },
             names,
@@ -232,23 +232,15 @@ fn change_in_words(member: &Member) -> String {
     }
     let mut words = Vec::new();
     if !member.gained.is_empty() {
-        words.push(format!("gets {}", listed(&member.gained)));
+        words.push(format!("gets {}", listed(&member.gained, MAX_NAMED)));
     }
     if !member.lost.is_empty() {
-        words.push(format!("gives up {}", listed(&member.lost)));
+        words.push(format!("gives up {}", listed(&member.lost, MAX_NAMED)));
     }
     match (member.changes, words.is_empty()) {
         (false, _) => "stays".to_owned(),
         (true, true) => "is narrowed down to these".to_owned(),
         (true, false) => words.join(", "),
-    }
-}
-
-fn listed(domains: &[Domain]) -> String {
-    let named: Vec<&str> = domains.iter().take(MAX_NAMED).map(Domain::as_str).collect();
-    match domains.len().saturating_sub(MAX_NAMED) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 

@@ -12,6 +12,7 @@ mod sum;
 mod through;
 
 use super::assign;
+use super::context::MAX_TOLD;
 use super::exit::{Exit, FailureKind};
 use super::output::{Failure, Outcome};
 use super::request::flags::{self, NamesGiven};
@@ -20,7 +21,7 @@ use super::request::wanted::{Choices, Wanted};
 use super::request::{names_line, open_if_there, store_failure};
 use super::{Context, render};
 use crate::deployment::{Deployment, Issuer};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, listed};
 use crate::names::Slug;
 use crate::request::RequestSummary;
 use crate::store::{RequestRecord, RequestState};
@@ -39,19 +40,23 @@ use time::OffsetDateTime;
 #[command(after_help = "\
 Examples:
   edgecert renew                  the next request of the only certificate
-  edgecert renew --due            of every certificate with less life left than its issuer's renew-at (for a timer)
+  edgecert renew --due            for a timer: of every certificate that has less
+                                  life left than its issuer's renew-at, or that
+                                  has no generation yet
   edgecert renew --due --dry-run  what that would do
 
-The issuer's `submit` program gets the CSR on its standard input and a small environment of its own
-(docs/workspace.md). While it runs, the request is claimed: a second renew has nothing to do, and ends with 0.
+The issuer's `submit` program gets the CSR on its standard input and a small
+environment of its own (docs/workspace.md). While it runs, the request is
+claimed: a second renew has nothing to do, and ends with 0.
 
-Exit code 3: the renewal failed, and what is served is as it was. The request, if one was made (\"changed\": true),
-waits and is sent again by the next run; the journal tells of each failed attempt (submit-failed).")]
+Exit code 3: the renewal failed, and what is served is as it was. The request,
+if one was made (\"changed\": true), waits and is sent again by the next run; the
+journal tells of each failed attempt (submit-failed).")]
 pub struct RenewArgs {
     /// The certificate [default: the only one]
     #[arg(value_name = "CERT")]
     certificate: Option<String>,
-    /// Only what has less life left than its issuer's renew-at
+    /// Only what has less life left than its issuer's renew-at, or no generation yet
     #[arg(long)]
     due: bool,
     /// Show what would be done
@@ -123,7 +128,7 @@ pub fn run(args: RenewArgs, context: &mut Context) -> Result<Outcome, Failure> {
         let names: Vec<&str> = all.iter().map(|one| one.certificate.as_str()).collect();
         return Err(Failure::usage(
             "which certificate is meant is not clear",
-            format!("there are {}", names.join(", ")),
+            format!("there are {}", listed(&names, MAX_TOLD)),
             "name one of them, or give --due",
         ));
     }
@@ -384,10 +389,13 @@ fn would_do(
         ),
         (None, _) => (
             "would-request",
-            format!(
-                "{name}: would ask {} for {}\n",
-                asked.profile,
-                names_line(&asked.names)
+            render::hanging(
+                &format!("{name}: "),
+                &format!(
+                    "would ask {} for {}",
+                    asked.profile,
+                    names_line(&asked.names)
+                ),
             ),
         ),
     };

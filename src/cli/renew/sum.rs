@@ -5,7 +5,7 @@ use crate::cli::Context;
 use crate::cli::exit::Family;
 use crate::cli::output::{self, Failure, Outcome};
 use crate::cli::render;
-use crate::findings::Finding;
+use crate::findings::{Finding, Severity};
 use serde_json::{Value, json};
 
 /// What has become of one certificate.
@@ -30,7 +30,16 @@ pub(super) struct Sum {
 
 impl Sum {
     pub(super) fn add(&mut self, context: &Context, standing: &Standing, done: Done) {
-        output::findings(context, &done.findings);
+        // Certificates of one issuer have its notes in common: each is told once, and all stand in the document.
+        let is_told = |note: &Finding| {
+            note.severity == Severity::Note
+                && self
+                    .findings
+                    .iter()
+                    .any(|known| known.code == note.code && known.what == note.what)
+        };
+        let untold = done.findings.iter().filter(|one| !is_told(one)).cloned();
+        output::findings(context, &untold.collect::<Vec<_>>());
         self.changed |= done.changed;
         self.findings.extend(done.findings);
         self.texts.push_str(&done.text);

@@ -36,10 +36,10 @@ const MAX_SHOWN: usize = 12;
 Examples:
   edgecert request                               for the only certificate of the deployment
   edgecert request external-edge --key-type rsa3072
-  edgecert request --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com --out ./out
-  edgecert request --issuer-profile ad-cs --template WebServer --fqdn edge.contoso.com --xmpp-domain contoso.com
+  edgecert request --fqdn edge.contoso.com --sip-domain contoso.com --out ./out
+  edgecert request --issuer-profile ad-cs --template WebServer
   edgecert request profiles                      who may sign, and what each takes
-  edgecert request --batch edges.csv --out ./requests --issuer-profile private-xmpp
+  edgecert request --batch edges.csv --out ./requests
   edgecert request list
   edgecert request show 2026-11-20-1")]
 pub struct RequestArgs {

@@ -4,7 +4,7 @@ use crate::cli::output::{Failure, Outcome};
 use crate::cli::render::{self, Table};
 use crate::explain::printable;
 use crate::names::NameForm;
-use crate::request::IssuerProfile;
+use crate::request::{IssuerProfile, SipRule};
 use crate::x509::{KeyPurpose, KeyType};
 use clap::Args;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn text_of(profile: &IssuerProfile) -> String {
     line("keys", keys.join(", "));
     line("subject", subject_words(profile));
     if profile.forms.contains(&NameForm::Uri) {
-        line("sip URIs", format!("{} reading", profile.sip_rule.word()));
+        line("sip URIs", sip_words(profile.sip_rule).into());
     }
     if !profile.offers.is_empty() {
         line("offers", profile.offers.join(", "));
@@ -132,11 +132,19 @@ fn subject_words(profile: &IssuerProfile) -> String {
     words
 }
 
+/// What becomes of `sip:` URIs that stand for some SIP names only.
+fn sip_words(rule: SipRule) -> &'static str {
+    match rule {
+        SipRule::Common => "incomplete ones are warned of (sip-rule common)",
+        SipRule::Strict => "incomplete ones are refused (sip-rule strict, RFC 5922 §7.1)",
+    }
+}
+
 fn renewal_words(profile: &IssuerProfile) -> String {
     let mut words = format!("with {:.0}% of life left", profile.renew_at * 100.0);
     if let Some(days) = profile.max_days {
         words.push_str(&format!(
-            " · at most {}",
+            ", of at most {}",
             render::count(days as usize, "day")
         ));
     }

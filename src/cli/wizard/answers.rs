@@ -105,6 +105,7 @@ pub const PAGES: &[Names] = &[
     names("pending-shown", &[("action", Kind::Choice)]),
     names("cancelled", &[]),
     names("import", &[("file", Kind::Text)]),
+    names("passphrase", &[("passphrase-file", Kind::Text)]),
     names("comparison", &[]),
     names("verdict", &[("assign", Kind::YesNo)]),
     names("assign-plan", &[]),
@@ -156,7 +157,7 @@ pub fn parse(text: &str, origin: &str) -> Result<(Document, Option<&'static str>
 
 /// Reads a document and writes it again; the same where [`write`] wrote it.
 ///
-/// Errors: those of [`parse`].
+/// Errors: those of `parse`.
 pub fn rewrite(text: &str) -> Result<String, Box<Explanation>> {
     match parse(text, "answers.toml") {
         Ok((document, at)) => Ok(write(&document, at)),

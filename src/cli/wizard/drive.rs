@@ -17,6 +17,7 @@ use crate::cli::render;
 use crate::cli::request::ledger::{self, ShowArgs};
 use crate::explain::Explanation;
 use crate::names::Slug;
+use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -59,6 +60,8 @@ pub struct Done {
     pub imported: Option<(Slug, u32)>,
     /// Whether it was assigned.
     pub assigned: bool,
+    /// Whether what is live has a generation before it, as far as the last page has asked.
+    pub has_previous: bool,
     /// The outcome of the last command that was run.
     pub last: Option<Outcome>,
     /// Whether anything was changed.
@@ -73,6 +76,8 @@ impl Run<'_> {
             answers: &self.answers,
             texts: self.texts,
             shown: &self.shown,
+            csr_file: self.done.made.as_ref().map(|here| here.csr_file.as_path()),
+            has_previous: self.done.has_previous,
         }
     }
 
@@ -229,7 +234,10 @@ impl Run<'_> {
                 Some(id) => self.request_lines(&id)?,
                 None => return Ok(()),
             },
-            Step::Next => self.repeat_lines(),
+            Step::Next => {
+                self.done.has_previous = self.has_previous();
+                self.repeat_lines()
+            }
             Step::Tasks
             | Step::Which
             | Step::Certificate
@@ -253,6 +261,7 @@ impl Run<'_> {
             | Step::Pending
             | Step::Cancelled
             | Step::Import
+            | Step::Passphrase
             | Step::Comparison
             | Step::Verdict
             | Step::AssignPlan
@@ -277,12 +286,21 @@ impl Run<'_> {
         (self.asked == Asked::Somebody).then_some(WIDTH)
     }
 
-    /// The request that is looked at: the one chosen, or the only one.
+    /// The id of the request that is looked at.
     fn pending_id(&self) -> Option<String> {
-        let chosen = intent::text(&self.answers, "pending", "request")
-            .filter(|id| self.facts.pending(id).is_some());
-        let first = || self.facts.pending.first().map(|one| one.record.id.as_str());
-        chosen.or_else(first).map(str::to_owned)
+        let view = self.view();
+        view.pending().map(|one| one.record.id.clone())
+    }
+
+    /// Whether a rollback of the certificate that is meant would have somewhere to go. A state that cannot be read
+    /// offers none.
+    fn has_previous(&self) -> bool {
+        let folder = self.context.state_directory(self.facts.stand_in().as_ref());
+        let previous = |certificate: &Slug| {
+            let store = Store::open(&folder).ok()?;
+            store.assignment(certificate).ok()?.previous
+        };
+        self.which().is_ok_and(|one| previous(&one).is_some())
     }
 
     /// The certificate that is meant, where there is no answer for it the only one.

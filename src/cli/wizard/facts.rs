@@ -4,19 +4,23 @@
 //! through [`Look`].
 
 use crate::cli::deployment_file::DeploymentFile;
+use crate::cli::import::opens;
 use crate::cli::output::Failure;
 use crate::cli::renew::due::{Standing, standings};
+use crate::cli::request::make::OUT_FILES;
 use crate::cli::request::wanted::default_certificate;
 use crate::cli::request::{open_if_there, store_failure};
-use crate::cli::{Context, expectation};
+use crate::cli::{Context, expectation, passphrase};
 use crate::deployment::init::{InitTemplate, annotated};
-use crate::deployment::{Certificate, Deployment};
+use crate::deployment::{Certificate, Deployment, PassphraseSource};
 use crate::names::{Domain, Slug};
 use crate::request::IssuerProfile;
 use crate::store::{RequestRecord, RequestState, Store, atomic};
+use crate::x509::{Fingerprint, container};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use time::OffsetDateTime;
 
 /// The kernel's name of this machine.
@@ -34,11 +38,19 @@ pub trait Look: Send + Sync {
     fn content(&self, path: &Path) -> Option<Vec<u8>>;
     /// A profile of one's own, or what is wrong with it.
     fn profile(&self, path: &Path) -> Result<IssuerProfile, String>;
+    /// Whether a reply waits for a passphrase.
+    fn is_closed(&self, path: &Path) -> bool;
+    /// What is wrong with a file that is to hold a passphrase, if anything is.
+    fn passphrase(&self, path: &Path) -> Result<(), String>;
 }
 
 /// The disk.
-#[derive(Debug)]
-pub struct OnDisk;
+#[derive(Debug, Default)]
+pub struct OnDisk {
+    /// The digest of the reply that was looked at last, and whether it is closed: deriving its key takes a while, and
+    /// every page asks.
+    last: Mutex<Option<(Fingerprint, bool)>>,
+}
 
 impl Look for OnDisk {
     fn content(&self, path: &Path) -> Option<Vec<u8>> {
@@ -55,6 +67,33 @@ impl Look for OnDisk {
             parts.join(": ").replace('\n', "; ")
         })
     }
+
+    fn is_closed(&self, path: &Path) -> bool {
+        let Ok(bytes) = atomic::read_limited(path, container::MAX_BYTES as u64) else {
+            return false;
+        };
+        let digest = Fingerprint::of(&bytes);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some((known, closed)) if known == digest => closed,
+            Some(_) | None => {
+                let closed = !opens(&bytes, None);
+                *last = Some((digest, closed));
+                closed
+            }
+        }
+    }
+
+    fn passphrase(&self, path: &Path) -> Result<(), String> {
+        let source = PassphraseSource::File(path.to_path_buf());
+        match passphrase::read(Some(&source), Path::new("")) {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                let told = failure.explanation;
+                Err(format!("{}; {}", told.why, told.mend))
+            }
+        }
+    }
 }
 
 /// A request that waits.
@@ -64,6 +103,8 @@ pub struct Pending {
     pub record: RequestRecord,
     /// Its CSR, PEM.
     pub csr: Vec<u8>,
+    /// Where that lies in the state.
+    pub csr_file: PathBuf,
 }
 
 /// What is known.
@@ -132,7 +173,7 @@ impl Facts {
             config,
             default_certificate()?,
             context.now,
-            Box::new(OnDisk),
+            Box::new(OnDisk::default()),
         );
         facts.host = host();
         if written.is_some() {
@@ -201,11 +242,17 @@ impl Facts {
                 let csr = store
                     .request_csr(&certificate, &record.id)
                     .map_err(failed)?;
+                let folder = store
+                    .request_path(&certificate, &record.id)
+                    .map_err(failed)?;
+                let [_, csr_name, _] = OUT_FILES;
+                let csr_file = folder.join(csr_name);
                 self.pending.insert(
                     0,
                     Pending {
                         record: record.clone(),
                         csr,
+                        csr_file: std::path::absolute(&csr_file).unwrap_or(csr_file),
                     },
                 );
             }

@@ -11,7 +11,8 @@ use crate::cli::import::{read, tell};
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::request::make::{self, Doubles, Made};
 use crate::cli::request::{flags, store_failure};
-use crate::cli::{Context, render, verify};
+use crate::cli::{Context, passphrase, render, verify};
+use crate::deployment::PassphraseSource;
 use crate::explain::Explanation;
 use crate::names::Slug;
 use crate::store::atomic::{self, Overwrite, Placement};
@@ -203,21 +204,32 @@ fn undo(facts: &Facts, written: Option<&str>, failure: Failure) -> Failure {
     }
 }
 
+/// What the CA sent.
+#[derive(Debug)]
+pub struct Reply {
+    /// The file.
+    pub file: String,
+    /// The file with the passphrase that opens it.
+    pub passphrase: Option<PathBuf>,
+}
+
 /// Takes a reply in, or with `dry_run` judges it only.
 pub fn take(
     context: &Context,
-    file: &str,
+    reply: &Reply,
     dry_run: bool,
 ) -> Result<(Slug, u32, Fate, Outcome), Failure> {
     let deployment = context.find_deployment()?;
-    let files = [read(Path::new(file))?];
+    let files = [read(Path::new(&reply.file))?];
+    let source = reply.passphrase.clone().map(PassphraseSource::File);
+    let opens = passphrase::read(source.as_ref(), Path::new(""))?;
     let intake = Intake {
         files: &files,
         certificate: None,
         key: KeyGiven::Ledger,
         roots: &[],
         accept: &[],
-        passphrase: None,
+        passphrase: opens.as_ref(),
         fetch: Fetch::Nothing,
         dry_run,
         command: COMMAND,

@@ -94,10 +94,13 @@ fn a_public_request_holds_dns_names_and_a_common_name_alone() {
         codes(&built),
         [Code::RequestNameLeftOut, Code::RequestFieldLeftOut]
     );
-    assert_eq!(built.notes[1].what, "not asked for: C, ST, L, O, OU");
+    assert_eq!(
+        built.notes[1].what,
+        "not asked for: C, ST, L, O, OU (public-dv takes CN alone)"
+    );
     assert_eq!(
         built.notes[1].why,
-        "public-dv takes CN alone; OU is forbidden in public certificates (BR 7.1.2.7)"
+        "OU is forbidden in public certificates (BR 7.1.2.7); peers read the subjectAltName"
     );
 }
 
@@ -138,7 +141,10 @@ fn a_common_name_over_64_characters_is_left_out_and_told() {
     long.plan = plan_for(&long.profile, &fqdn, &["contoso.com"], &[]);
     let built = build(&long).unwrap();
     assert!(built.csr.subject.common_names.is_empty());
-    assert_eq!(built.notes[1].what, "not asked for: CN");
+    assert_eq!(
+        built.notes[1].what,
+        "not asked for: CN (a common name has at most 64 characters)"
+    );
 }
 
 #[test]

@@ -85,6 +85,13 @@ impl Explain for ProfileError {
                         other.mend
                     ));
                 }
+                if let Some(more) = mistakes
+                    .len()
+                    .checked_sub(MAX_TOLD + 1)
+                    .filter(|more| *more > 0)
+                {
+                    why.push_str(&format!("\nand {more} more"));
+                }
                 Explanation {
                     code: "request.profile-invalid",
                     what: match mistakes.len() {

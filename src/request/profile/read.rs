@@ -94,7 +94,16 @@ fn optional<'s, 't, T>(
 fn read_purpose(value: &Value<'_, '_>) -> Option<KeyPurpose> {
     let text = value.text()?;
     let found = KeyPurpose::from_word(text);
-    if found.is_none() {
+    let is_dotted = text.starts_with(|first: char| first.is_ascii_digit());
+    if found.is_none() && is_dotted {
+        value.fail(
+            format!(
+                "\"{}\" is no object identifier",
+                crate::explain::printable(text)
+            ),
+            "write numbers with dots between them, such as \"1.3.6.1.5.5.7.3.1\"",
+        );
+    } else if found.is_none() {
         value.unknown_word(text, PURPOSE_WORDS);
     }
     found
@@ -164,10 +173,16 @@ fn read_common_name(table: &Table<'_, '_>, taken: Option<&[&str]>) -> Option<(bo
     let Some(value) = table.get("common-name") else {
         return Some((false, false));
     };
-    let read = if value.is_text() {
-        value.word(&[("fqdn", (true, true))])?
-    } else {
-        (value.boolean()?, false)
+    let read = match value.is_text().then(|| value.text()).flatten() {
+        Some("fqdn") => (true, true),
+        Some(other) => {
+            value.fail(
+                format!("\"{}\" is not known here", crate::explain::printable(other)),
+                "write true or false without quotes, or \"fqdn\"",
+            );
+            return None;
+        }
+        None => (value.boolean()?, false),
     };
     if let ((true, _), Some(fields)) = (read, taken)
         && !fields.contains(&"CN")

@@ -223,7 +223,12 @@ fn keys_of_special_issuers_are_read_and_their_mistakes_told() {
         (
             "common-name = \"edge\"\n",
             "common-name: \"edge\" is not known here",
-            "write one of fqdn",
+            "write true or false without quotes, or \"fqdn\"",
+        ),
+        (
+            "max-days = \"7\"\n",
+            "max-days: expected a whole number, found text \"7\"",
+            "write a number from 1 to 36500, without quotes",
         ),
         (
             "must-staple = true\n",
@@ -262,4 +267,28 @@ fn keys_of_special_issuers_are_read_and_their_mistakes_told() {
             .collect();
         assert_eq!(told, [(what.to_owned(), mend)], "{added}");
     }
+}
+
+#[test]
+fn a_purpose_with_a_slip_and_mistakes_without_end_are_told() {
+    let text = format!(
+        "description = \"ours\"\npublic = false\nnames = [\"dns\"]\nkey-purposes = [\"1.2.x\", \"serverauth\"]\nkey-types = [\"ec256\"]\n{}",
+        (0..30)
+            .map(|at| format!("x{at:02} = 1\n"))
+            .collect::<String>()
+    );
+    let Err(error @ ProfileError::Invalid { .. }) =
+        IssuerProfile::parse("ours", &text, "ours.toml")
+    else {
+        panic!("taken");
+    };
+    let said = error.explain();
+    assert!(
+        said.why
+            .starts_with("key-purposes: \"1.2.x\" is no object identifier\n"),
+        "{}",
+        said.why
+    );
+    assert!(said.why.contains("did you mean \"serverAuth\"?"));
+    assert!(said.why.ends_with("\nand 11 more"), "{}", said.why);
 }

@@ -10,9 +10,16 @@ mod groups;
 pub use error::SplitError;
 pub use family::{Family, Member, SplitBy, base_of, split_family};
 
+use crate::explain::listed;
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{Domain, Identifier};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most domains named of one certificate of a split.
+pub const MAX_NAMED: usize = 4;
+
+/// Most certificates of a split that are told one by one.
+const MAX_PARTS: usize = 4;
 
 /// One certificate of a split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +41,27 @@ impl Part {
         )
     }
 
-    /// `contoso.com, fabrikam.com`, or `further names`.
+    /// `contoso.com, fabrikam.com` and how many more, or `further names`.
     pub fn domains_in_words(&self) -> String {
         if self.domains.is_empty() {
             return "further names".into();
         }
-        let words: Vec<&str> = self.domains.iter().map(Domain::as_str).collect();
-        words.join(", ")
+        listed(&self.domains, MAX_NAMED)
     }
+}
+
+/// The parts with their numbers, one by one as far as a person reads on: `1: contoso.com (5 names)`.
+pub fn parts_in_words(parts: &[Part]) -> Vec<String> {
+    let mut told: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .take(MAX_PARTS)
+        .map(|(at, part)| format!("{}: {}", at + 1, part.words()))
+        .collect();
+    if let Some(more) = parts.len().checked_sub(MAX_PARTS).filter(|more| *more > 0) {
+        told.push(format!("and {more} more"));
+    }
+    told
 }
 
 /// Splits a plan so that each part keeps the limit where a domain alone does not break it: first fit in plan order,
@@ -270,6 +290,20 @@ mod tests {
                 .iter()
                 .all(|part| part.names[0].to_string() == "edge.contoso.com")
         );
+    }
+
+    #[test]
+    fn a_thousand_domains_are_told_in_a_few_lines() {
+        let domains: Vec<String> = (0..1000).map(|at| format!("d{at:04}.net")).collect();
+        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
+        let parts = split_by_domain(&plan(&domains, &[], &[]), 25);
+        let told = parts_in_words(&parts);
+        assert_eq!(told.len(), 5);
+        assert_eq!(
+            told[0],
+            "1: d0000.net, d0001.net, d0002.net, d0003.net and 8 more (25 names)"
+        );
+        assert_eq!(told[4], "and 80 more");
     }
 
     #[test]

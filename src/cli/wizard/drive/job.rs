@@ -5,7 +5,7 @@ use super::super::intent::{self, Intent};
 use super::super::messages::Texts;
 use super::super::page::Ask;
 use super::super::walk::{Step, lines_of};
-use super::super::work::{self, MadeHere, outcome_lines};
+use super::super::work::{self, MadeHere, Reply, outcome_lines};
 use super::{Run, asking};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
@@ -121,17 +121,26 @@ impl Run<'_> {
     }
 
     fn job(&self, step: Step) -> Result<Job, Failure> {
-        let file = || {
-            intent::text(&self.answers, "import", "file")
-                .unwrap_or_default()
-                .to_owned()
+        let reply = || {
+            let text = |page, field| {
+                intent::text(&self.answers, page, field)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            // A file that is open needs none, whatever was answered for another one.
+            let is_closed = self.view().order().contains(&Step::Passphrase);
+            let passphrase = text("passphrase", "passphrase-file");
+            Reply {
+                file: text("import", "file"),
+                passphrase: (is_closed && !passphrase.is_empty()).then(|| passphrase.into()),
+            }
         };
         Ok(match step {
             Step::Making => Job::Make(Box::new(self.view().intent())),
             Step::Sent => Job::Renew(self.which()?, false),
             Step::Cancelled => Job::Cancel(self.pending_id().unwrap_or_default()),
-            Step::Comparison => Job::Compare(file()),
-            Step::Verdict => Job::Import(file()),
+            Step::Comparison => Job::Compare(reply()),
+            Step::Verdict => Job::Import(reply()),
             Step::AssignPlan => Job::Assign(self.which()?, true),
             Step::Live => Job::Assign(self.which()?, false),
             Step::RenewPlan => Job::Renew(self.which()?, true),
@@ -159,6 +168,7 @@ impl Run<'_> {
             | Step::Pending
             | Step::PendingShown
             | Step::Import
+            | Step::Passphrase
             | Step::Next => Job::Check,
         })
     }
@@ -169,8 +179,8 @@ impl Run<'_> {
 enum Job {
     Make(Box<Intent>),
     Cancel(String),
-    Compare(String),
-    Import(String),
+    Compare(Reply),
+    Import(Reply),
     Assign(Slug, bool),
     Renew(Slug, bool),
     Check,
@@ -193,12 +203,12 @@ impl Job {
                 let outcome = ledger::cancel(&CancelArgs::of(id), context)?;
                 Ok((outcome_lines(&outcome), Effect::Ended(outcome)))
             }
-            Job::Compare(file) => {
-                let (_, _, _, outcome) = work::take(context, file, true)?;
+            Job::Compare(reply) => {
+                let (_, _, _, outcome) = work::take(context, reply, true)?;
                 Ok((outcome_lines(&outcome), Effect::Nothing))
             }
-            Job::Import(file) => {
-                let (certificate, number, _, outcome) = work::take(context, file, false)?;
+            Job::Import(reply) => {
+                let (certificate, number, _, outcome) = work::take(context, reply, false)?;
                 let mut lines = lines_of(&outcome.text);
                 let verdict = work::judge(context, &certificate, number)?;
                 lines.push(String::new());

@@ -119,6 +119,8 @@ fn a_run_that_was_left_goes_on_at_its_page() {
             answers,
             texts: &texts,
             shown: &shown,
+            csr_file: None,
+            has_previous: false,
         };
         step_at(&view, at)
     };
@@ -152,6 +154,9 @@ fn a_whole_run_makes_the_request_and_has_no_way_back_over_it() {
         last.iter()
             .any(|line| line.contains("edgecert request external-edge"))
     );
+    let copy = folder.path().join("external-edge.csr");
+    let copy = copy.display().to_string();
+    assert!(last.iter().any(|line| line.contains(&copy)), "{last:#?}");
     assert!(folder.path().join("external-edge.csr").exists());
     let context = context(folder.path());
     let facts = Facts::gather(&context).unwrap();

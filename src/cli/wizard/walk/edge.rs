@@ -75,6 +75,7 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         | Step::PendingShown
         | Step::Cancelled
         | Step::Import
+        | Step::Passphrase
         | Step::Comparison
         | Step::Verdict
         | Step::AssignPlan
@@ -441,6 +442,7 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
         | Step::PendingShown
         | Step::Cancelled
         | Step::Import
+        | Step::Passphrase
         | Step::Comparison
         | Step::Verdict
         | Step::AssignPlan

@@ -16,13 +16,14 @@ mod summary;
 mod task;
 
 use super::answers::Document;
-use super::facts::Facts;
+use super::facts::{Facts, Pending};
 use super::intent::{self, Intent};
 use super::messages::Texts;
 use super::page::{Answers, Choice, Field, FieldId, FieldKind, Mistake, Page, Tick};
 use crate::explain::{nearest, printable};
 use lines::{pair, paragraph};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What the pages are made from.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,10 @@ pub struct View<'a> {
     pub texts: &'a Texts,
     /// What the work has brought, by step.
     pub shown: &'a BTreeMap<Step, Vec<String>>,
+    /// The copy of the CSR that this run has made for the CA.
+    pub csr_file: Option<&'a Path>,
+    /// Whether what is live has a generation before it to go back to.
+    pub has_previous: bool,
 }
 
 impl View<'_> {
@@ -48,6 +53,13 @@ impl View<'_> {
     /// What the answers come to.
     pub fn intent(&self) -> Intent {
         Intent::of(self.facts, self.answers)
+    }
+
+    /// The request that is looked at: the one chosen, or the only one.
+    pub fn pending(&self) -> Option<&Pending> {
+        intent::text(self.answers, "pending", "request")
+            .and_then(|id| self.facts.pending(id))
+            .or_else(|| self.facts.pending.first())
     }
 
     /// The steps of the walk, as far as is known.
@@ -125,7 +137,12 @@ impl View<'_> {
     }
 
     fn import(&self, steps: &mut Vec<Step>) {
-        steps.extend([Step::Import, Step::Comparison, Step::Verdict]);
+        steps.push(Step::Import);
+        let file = intent::text(self.answers, "import", "file").unwrap_or_default();
+        if !file.is_empty() && self.facts.look.is_closed(Path::new(file)) {
+            steps.push(Step::Passphrase);
+        }
+        steps.extend([Step::Comparison, Step::Verdict]);
         let assigns = intent::yes(self.answers, "verdict", "assign").unwrap_or(true);
         if self.facts.deployment().is_some() && assigns {
             steps.extend([Step::AssignPlan, Step::Live]);
@@ -168,6 +185,7 @@ impl View<'_> {
             | Step::PendingShown
             | Step::Cancelled
             | Step::Import
+            | Step::Passphrase
             | Step::Comparison
             | Step::Verdict
             | Step::AssignPlan
@@ -209,6 +227,7 @@ impl View<'_> {
             | Step::Components
             | Step::FurtherNames => names::check(&after, step, &mut mistakes),
             Step::Import => second::check_import(&after, &mut mistakes),
+            Step::Passphrase => second::check_passphrase(&after, &mut mistakes),
             Step::Which
             | Step::Names
             | Step::Summary

@@ -25,6 +25,10 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         Step::Fqdn => {
             let offered = intent.fqdn.as_ref().map(ToString::to_string);
             page.fields = vec![view.text_field("fqdn", "fqdn", offered.unwrap_or_default())];
+            if intent.is_internal() {
+                page.title = view.texts.word("fqdn.inside-title");
+                page.intro = view.texts.word("fqdn.inside-intro");
+            }
         }
         Step::Names => page.body = planned(view, &intent),
         Step::SipDomains => {
@@ -90,6 +94,7 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         | Step::PendingShown
         | Step::Cancelled
         | Step::Import
+        | Step::Passphrase
         | Step::Comparison
         | Step::Verdict
         | Step::AssignPlan
@@ -295,6 +300,7 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
         | Step::PendingShown
         | Step::Cancelled
         | Step::Import
+        | Step::Passphrase
         | Step::Comparison
         | Step::Verdict
         | Step::AssignPlan
@@ -341,17 +347,19 @@ fn over_the_limit(view: &View<'_>, intent: &Intent, field: FieldId, mistakes: &m
     let (Some(limit), true) = (plan.limit, plan.surplus() > 0) else {
         return;
     };
-    mistakes.push(Mistake {
-        field,
-        text: view.texts.say(
-            "wrong.limit",
-            &[
-                ("count", &plan.names.len().to_string()),
-                ("limit", &limit.to_string()),
-                ("profile", &printable(&intent.profile_word)),
-            ],
-        ),
-    });
+    let (count, limit) = (plan.names.len().to_string(), limit.to_string());
+    let profile = printable(&intent.profile_word);
+    let with = [
+        ("count", count.as_str()),
+        ("limit", limit.as_str()),
+        ("profile", profile.as_str()),
+    ];
+    // Without a deployment there is nothing to split yet.
+    let text = match view.facts.deployment() {
+        Some(_) => view.texts.say("wrong.limit", &with),
+        None => view.texts.say("wrong.limit-first", &with),
+    };
+    mistakes.push(Mistake { field, text });
 }
 
 fn further(view: &View<'_>, intent: &Intent, mistakes: &mut Vec<Mistake>) {

@@ -54,6 +54,9 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         Step::Import => {
             page.fields = vec![view.text_field("import", "file", "")];
         }
+        Step::Passphrase => {
+            page.fields = vec![view.text_field("passphrase", "passphrase-file", "")];
+        }
         Step::Verdict if view.facts.deployment().is_some() => {
             page.fields = vec![view.yes_field("verdict", "assign", true)];
         }
@@ -93,12 +96,12 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
 /// The screen of what to do now; the driver has put the facts of this run into it already, which go first.
 fn what_now(view: &View<'_>, page: &mut Page) {
     let text = match view.task() {
-        Task::NewRequest if view.intent().submit => view.texts.word("next.live"),
+        Task::NewRequest if view.intent().submit => live(view),
         Task::NewRequest | Task::Resume if !assigned(view) => {
             if view.shown.contains_key(&Step::Verdict) {
                 view.texts.word("next.imported")
             } else {
-                view.texts.word("next.requested")
+                requested(view)
             }
         }
         Task::Import if !assigned(view) => view.texts.word("next.imported"),
@@ -107,7 +110,7 @@ fn what_now(view: &View<'_>, page: &mut Page) {
         | Task::Import
         | Task::Assign
         | Task::Check
-        | Task::Renew => view.texts.word("next.live"),
+        | Task::Renew => live(view),
     };
     let mut lines = Vec::new();
     paragraph(&mut lines, &text);
@@ -116,6 +119,24 @@ fn what_now(view: &View<'_>, page: &mut Page) {
     }
     lines.append(&mut page.body);
     page.body = lines;
+}
+
+/// What follows an assignment; the way back is named only where there is one.
+fn live(view: &View<'_>) -> String {
+    if view.has_previous {
+        view.texts.word("next.live")
+    } else {
+        view.texts.word("next.live-first")
+    }
+}
+
+/// What follows a request, with the file that goes to the CA: the copy that was just made, or the CSR in the state.
+fn requested(view: &View<'_>) -> String {
+    let waiting = || view.pending().map(|one| one.csr_file.as_path());
+    let made = view.csr_file.or_else(waiting);
+    let file = made.map_or_else(|| view.intent().file_path(view.facts), Path::to_path_buf);
+    let file = printable(&file.display().to_string());
+    view.texts.say("next.requested", &[("file", &file)])
 }
 
 fn assigned(view: &View<'_>) -> bool {
@@ -138,6 +159,34 @@ pub(super) fn check_import(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     };
     mistakes.push(Mistake {
         field: "file",
+        text,
+    });
+}
+
+/// The passphrase has to lie in a file that only its owner can read. None is needed where the deployment has one for
+/// stored keys: that one is tried then.
+pub(super) fn check_passphrase(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+    let file = intent::text(view.answers, "passphrase", "passphrase-file").unwrap_or_default();
+    let has_own = view.facts.deployment().is_some_and(|deployment| {
+        let mut all = deployment.certificates.iter();
+        all.any(|one| one.key.passphrase.is_some())
+    });
+    let text = if file.is_empty() {
+        if has_own {
+            return;
+        }
+        view.texts.word("passphrase.wrong-none")
+    } else {
+        match view.facts.look.passphrase(Path::new(file)) {
+            Ok(()) => return,
+            Err(why) => view.texts.say(
+                "passphrase.wrong-file",
+                &[("file", &printable(file)), ("why", &printable(&why))],
+            ),
+        }
+    };
+    mistakes.push(Mistake {
+        field: "passphrase-file",
         text,
     });
 }

@@ -29,6 +29,7 @@ pub enum Step {
     PendingShown,
     Cancelled,
     Import,
+    Passphrase,
     Comparison,
     Verdict,
     AssignPlan,
@@ -114,6 +115,7 @@ impl Step {
             Step::PendingShown => "pending-shown",
             Step::Cancelled => "cancelled",
             Step::Import => "import",
+            Step::Passphrase => "passphrase",
             Step::Comparison => "comparison",
             Step::Verdict => "verdict",
             Step::AssignPlan => "assign-plan",
@@ -132,6 +134,7 @@ impl Step {
             Step::Making
                 | Step::Sent
                 | Step::Cancelled
+                | Step::Passphrase
                 | Step::Comparison
                 | Step::Verdict
                 | Step::AssignPlan

@@ -22,6 +22,17 @@ impl Look for Disk {
     fn profile(&self, _: &Path) -> Result<IssuerProfile, String> {
         Err("it has 2 mistakes".to_owned())
     }
+
+    fn is_closed(&self, path: &Path) -> bool {
+        path.ends_with("closed.pfx")
+    }
+
+    fn passphrase(&self, path: &Path) -> Result<(), String> {
+        match path.ends_with("pass.txt") {
+            true => Ok(()),
+            false => Err("its mode is 0644".to_owned()),
+        }
+    }
 }
 
 fn empty() -> Facts {
@@ -80,6 +91,8 @@ fn views(facts: &Facts, document: &Document, mut look: impl FnMut(&View<'_>)) {
             answers: document,
             texts: &texts,
             shown: &BTreeMap::new(),
+            csr_file: None,
+            has_previous: false,
         });
     }
 }
@@ -240,6 +253,13 @@ fn every_wrong_answer_is_explained_where_it_was_given() {
             "dns: srv:",
         ),
         (Step::Import, "file", text("gone.pem"), "gone.pem"),
+        (Step::Passphrase, "passphrase-file", text(""), "passphrase"),
+        (
+            Step::Passphrase,
+            "passphrase-file",
+            text("open.txt"),
+            "0644",
+        ),
     ] {
         let facts = empty();
         let document = answers(std::slice::from_ref(&fqdn));
@@ -321,6 +341,103 @@ fn the_name_of_an_internal_edge_is_not_said_to_be_for_partners() {
         assert!(body.contains("edge.corp.contoso.com"), "{body}");
         assert!(!body.contains("SRV"), "{body}");
     });
+}
+
+#[test]
+fn the_fqdn_of_an_internal_edge_is_asked_in_words_of_its_own() {
+    let texts = |name: &str| {
+        let document = answers(&[("certificate", "certificate", choice(name))]);
+        let mut pages = Vec::new();
+        views(&empty(), &document, |view| {
+            let page = view.page(Step::Fqdn);
+            fits(&page);
+            pages.push((page.title, page.intro));
+        });
+        pages
+    };
+    let (inside, outside) = (texts("internal-edge"), texts("external-edge"));
+    assert!(!inside[0].1.contains("partners"), "{inside:?}");
+    for (one, other) in inside.iter().zip(&outside) {
+        assert!(one.0 != other.0 && one.1 != other.1, "{one:?}");
+        assert!(!one.1.contains("SRV") && other.1.contains("SRV"), "{one:?}");
+    }
+}
+
+#[test]
+fn the_passphrase_file_is_asked_for_a_closed_reply_alone() {
+    for (file, asks) in [("closed.pfx", true), ("there.csr", false), ("", false)] {
+        let document = answers(&[
+            ("tasks", "task", choice("import")),
+            ("import", "file", text(file)),
+        ]);
+        views(&empty(), &document, |view| {
+            assert_eq!(view.order().contains(&Step::Passphrase), asks, "{file}");
+            fits(&view.page(Step::Passphrase));
+            let given = Answers::from([("passphrase-file", text("pass.txt"))]);
+            assert!(view.check(Step::Passphrase, &given).is_empty());
+        });
+    }
+    // Where the deployment has one for stored keys, that one may do.
+    let own = "passphrase = { credential = \"edgecert-keys\" }";
+    let without = EXAMPLE.replacen(own, "", 1);
+    for (deployment, mistakes) in [(EXAMPLE, 0), (&without, 1)] {
+        views(&deployed(deployment), &Document::new(), |view| {
+            let given = Answers::from([("passphrase-file", text(""))]);
+            assert_eq!(view.check(Step::Passphrase, &given).len(), mistakes);
+        });
+    }
+}
+
+#[test]
+fn what_to_do_now_offers_a_rollback_only_where_there_is_one() {
+    let document = answers(&[("tasks", "task", choice("assign"))]);
+    let shown = BTreeMap::from([(Step::Live, Vec::new())]);
+    views(&deployed(EXAMPLE), &document, |view| {
+        for has_previous in [false, true] {
+            let after = View {
+                shown: &shown,
+                has_previous,
+                ..*view
+            };
+            let body = after.page(Step::Next).body.join("\n");
+            assert!(body.contains("`edgecert check`"), "{body}");
+            assert_eq!(body.contains("rollback"), has_previous, "{body}");
+        }
+    });
+}
+
+#[test]
+fn what_to_do_now_names_the_file_for_the_ca() {
+    let document = answers(&[("tasks", "task", choice("new-request"))]);
+    let file = Path::new("/srv/edge/send/edge.csr");
+    views(&empty(), &document, |view| {
+        let after = View {
+            csr_file: Some(file),
+            ..*view
+        };
+        let body = after.page(Step::Next).body;
+        let line = format!("   {}", file.display());
+        assert!(body.contains(&line), "{body:#?}");
+    });
+}
+
+#[test]
+fn over_the_limit_only_commands_that_work_now_are_named() {
+    let many: Vec<String> = (0..14).map(|number| format!("d{number}.com")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let document = answers(&[("fqdn", "fqdn", text("edge.contoso.com"))]);
+    for (facts, first) in [(empty(), true), (deployed(EXAMPLE), false)] {
+        views(&facts, &document, |view| {
+            let mut given = offered(&view.page(Step::SipDomains));
+            given.insert("sip-domains", list(&many));
+            let told = &view.check(Step::SipDomains, &given)[0].text;
+            let init = told.find("`edgecert init`");
+            let split = told.find("`edgecert plan --split`");
+            assert!(split.is_some(), "{told}");
+            assert_eq!(init.is_some(), first, "{told}");
+            assert!(init < split, "{told}");
+        });
+    }
 }
 
 #[test]

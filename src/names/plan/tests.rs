@@ -1,6 +1,7 @@
 //! What the plan promises.
 
 use super::*;
+use crate::explain::Explain;
 use proptest::prelude::*;
 
 fn d(text: &str) -> Domain {
