@@ -24,13 +24,17 @@ use world::{World, median, run, shell};
 
 fn main() {
     let world = World::new();
-    // `scripts/bench request`, `batch` and `verdict` measure those rows alone; cargo adds flags of its own.
+    // `scripts/bench request` and the other parts measure their rows alone; cargo adds flags of its own.
     let part = std::env::args().skip(1).find(|one| !one.starts_with('-'));
     let rows = match part.as_deref() {
         Some("request") => requests(&world),
         Some("batch") => batch::rows(&world),
+        Some("check") => check(&world).into_iter().collect(),
+        Some("gateway") => gateway::rows(&world),
         Some("verdict") => verdict::rows(&world),
-        Some(other) => panic!("there is no part {other:?}; request, batch and verdict are"),
+        Some(other) => {
+            panic!("there is no part {other:?}; request, batch, check, verdict and gateway are")
+        }
         None => all(&world),
     };
     println!("| what | edgecert | openssl | ratio |");

@@ -166,7 +166,6 @@ fn watched(world: &World, list: &Path, out: &Path) -> (Duration, u64) {
             list.to_str().unwrap(),
             "--out",
             out.to_str().unwrap(),
-            "--json",
         ])
         .spawn()
         .unwrap();
