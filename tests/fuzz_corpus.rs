@@ -275,3 +275,28 @@ claims! {
     deployment_of_any_bytes_is_edited_or_refused: edit,
     answer_of_any_bytes_is_whole_or_refused: http_answer,
 }
+
+#[test]
+fn every_container_cut_at_every_byte_is_read_or_refused() {
+    const CONTAINERS: [&str; 7] = [
+        "pem",
+        "certificate",
+        "csr",
+        "container",
+        "pkcs7",
+        "pkcs12",
+        "crl",
+    ];
+    for (name, target) in TARGETS {
+        if !CONTAINERS.contains(&name) {
+            continue;
+        }
+        for (path, bytes) in seeds(name) {
+            for at in 0..bytes.len() {
+                if catch_unwind(AssertUnwindSafe(|| target(&bytes[..at]))).is_err() {
+                    panic!("{name}: {} cut after {at} bytes", path.display());
+                }
+            }
+        }
+    }
+}
