@@ -3,8 +3,8 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, doctor, gateway, import, init, lab, list, log, manual, plan, remove, renew,
-    request, verify, wizard,
+    assign, check, doctor, gateway, import, init, lab, list, log, manual, plan, prune, remove,
+    renew, request, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -62,7 +62,7 @@ Examples:
     /// Make the next request from what the last one asked; with a `submit` program, the whole renewal
     Renew(renew::RenewArgs),
     /// Remove old generations
-    Prune(remove::PruneArgs),
+    Prune(prune::PruneArgs),
     /// Remove a whole lineage: its generations, keys and requests
     Remove(remove::RemoveArgs),
     /// Run or look at the embedded gateway
@@ -223,7 +223,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Show(args) => list::show(args, context),
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),
         Command::Renew(args) => renew::run(args, context),
-        Command::Prune(args) => remove::prune(args, context),
+        Command::Prune(args) => prune::run(args, context),
         Command::Remove(args) => remove::run(args, context),
         Command::Gateway(command) => gateway::run(command, context),
         Command::Lab(command) => lab::run(command, context),

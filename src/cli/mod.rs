@@ -23,6 +23,7 @@ mod options;
 mod output;
 mod passphrase;
 mod plan;
+mod prune;
 mod remove;
 mod render;
 mod renew;

@@ -13,7 +13,7 @@ use crate::assign::{
 };
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{self, Failure, Outcome};
-use crate::cli::{Context, expectation, remove, render};
+use crate::cli::{Context, expectation, prune, render};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
@@ -277,7 +277,7 @@ impl Task<'_> {
 
     /// Old generations beyond what the deployment keeps go at the commit.
     fn prune(&self, lease: &mut Lease) -> Vec<u32> {
-        remove::prune_certificate(
+        prune::prune_certificate(
             lease,
             &self.certificate.name,
             self.deployment.store.keep_generations,
