@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 const TEMPLATE: &str = include_str!("../../templates/edgecert.toml");
 
 /// Where the root of a private CA is to be put, from the deployment file on.
-const PRIVATE_ROOT: &str = "roots/private-root.pem";
+pub(crate) const PRIVATE_ROOT: &str = "roots/private-root.pem";
 
 /// What `init --template` chooses from: who signs, and with which roots the outcome is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

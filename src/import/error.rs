@@ -1,6 +1,6 @@
 //! Why a reply cannot be used, and how to go on.
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, listed, printable};
 use crate::names::Slug;
 use crate::x509::{Fingerprint, X509Error, container};
 
@@ -432,9 +432,5 @@ fn with_file(mend: &str, file: &str) -> String {
 
 fn list(words: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = words.map(|word| printable(&word)).collect();
-    if all.len() > MAX_LISTED {
-        let shown: Vec<&str> = all.iter().take(MAX_LISTED).map(String::as_str).collect();
-        return format!("{} and {} more", shown.join(", "), all.len() - MAX_LISTED);
-    }
-    all.join(", ")
+    listed(&all, MAX_LISTED)
 }

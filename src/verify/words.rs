@@ -1,6 +1,6 @@
 //! How certificates, places and times are spoken of in findings; everything foreign is made printable here.
 
-use crate::explain::printable;
+use crate::explain::{listed, printable};
 use crate::x509::{Certificate, PublicKeyKind};
 use time::OffsetDateTime;
 
@@ -92,11 +92,7 @@ pub(crate) fn key(kind: &PublicKeyKind) -> String {
 /// Up to eight of the words, then how many more there are.
 pub(crate) fn list(words: &[String]) -> String {
     const SHOWN: usize = 8;
-    let shown: Vec<&str> = words.iter().take(SHOWN).map(String::as_str).collect();
-    match words.len().checked_sub(SHOWN) {
-        None | Some(0) => shown.join(", "),
-        Some(more) => format!("{} and {more} more", shown.join(", ")),
-    }
+    listed(words, SHOWN)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::super::answers::Document;
 use super::super::facts::Facts;
 use super::compose::roots_words;
 use super::{INTERNAL, Intent, OWN_PROFILE, text, ticks};
+use crate::deployment::init::PRIVATE_ROOT;
 use crate::deployment::{Certificate, Deployment, Issuer, ProfileSource, Subject};
 use crate::names::{Domain, Identifier, Slug, Use};
 use crate::request::IssuerProfile;
@@ -14,8 +15,6 @@ use std::collections::BTreeSet;
 
 /// The profile that an internal edge begins with: the CA inside the company.
 const INTERNAL_PROFILE: &str = "ad-cs";
-/// Where the root of a private CA is expected.
-const PRIVATE_ROOT: &str = "roots/private-root.pem";
 
 /// What the last request tells of the edge, where no deployment does.
 #[derive(Debug, Default)]
