@@ -10,7 +10,7 @@
 //! 6. [`check`] asks the living servers what they serve, until the next one is due,
 //!
 //! with [`gateway`] serving what was assigned. Beneath lie [`explain`], [`findings`], [`x509`], [`wire`],
-//! [`probe`], [`store`], [`federation`] and [`deployment`]; above them [`lab`], a throw-away CA and the
+//! [`probe`], [`store`], [`servers`], [`federation`] and [`deployment`]; above them [`lab`], a throw-away CA and the
 //! demonstration, and [`cli`], the only room that speaks to a person.
 //!
 //! Who may import whom is a table in `tests/rooms.rs`, and it is kept true there.
@@ -38,6 +38,8 @@ pub mod import;
 pub mod verify;
 
 pub mod store;
+
+pub mod servers;
 
 pub mod assign;
 

@@ -32,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &["names", "findings", "x509", "deployment", "federation"],
     ),
     ("store", &["names", "x509"]),
+    ("servers", &["names"]),
     (
         "assign",
         &["names", "x509", "deployment", "store", "probe", "wire"],

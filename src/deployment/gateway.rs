@@ -81,11 +81,21 @@ pub struct EmbeddedListener {
     pub proxy_protocol: bool,
 }
 
-/// The keys of the file-based servers; which of them a kind takes is fixed in the parser.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The keys of the file-based servers; which of them a kind takes is fixed in the parser. Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTarget {
-    /// The server's configuration.
+    /// The server's configuration; none: where Debian's package has it.
     pub config: Option<PathBuf>,
+    /// The folder that is `/` to the server (a chroot, a container); paths in its configuration count from there.
+    pub root: Option<PathBuf>,
+    /// The server's control program and its first arguments, run without a shell; none: that of the kind.
+    pub control: Option<Vec<String>>,
+    /// What makes it read its files again, run without a shell; none: what the kind does.
+    pub reload: Option<Vec<String>>,
+    /// How long each of these programs may take; default 30 s.
+    pub timeout: Duration,
+    /// How the certificate that it shows as a client is proved; none: it is not.
+    pub outbound: Option<Outbound>,
     /// Prosody's certificate folder.
     pub directory: Option<PathBuf>,
     /// Combined file.
@@ -96,12 +106,21 @@ pub struct FileTarget {
     pub key_file: Option<PathBuf>,
     /// Kamailio's RPC socket, HAProxy's admin socket.
     pub socket: Option<PathBuf>,
-    /// coturn's pid file.
+    /// The pid file of coturn, HAProxy's master or nginx.
     pub pid_file: Option<PathBuf>,
     /// `user:group`.
     pub owner: Option<String>,
     /// File mode.
     pub mode: Option<u32>,
+}
+
+/// `outbound = { domain = "…", listen = "…" }`: where `edgecert` plays the partner that an XMPP server calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// The partner's domain: the server's resolver must lead from it to `listen`. An IP address is written as it is.
+    pub domain: String,
+    /// Where it is listened during a proof.
+    pub listen: SocketAddr,
 }
 
 /// `[gateway.files.NAME]`.

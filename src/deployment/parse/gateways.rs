@@ -4,7 +4,7 @@ use super::super::read::{Place, Table, Value};
 use super::super::values::{MAX_SOCKET_BYTES, socket_fits};
 use super::super::{
     Content, Destination, Embedded, EmbeddedListener, FileTarget, Files, Gateway, GatewayKind,
-    Listener,
+    Listener, Outbound,
 };
 use super::certificates::read_roots;
 use super::federation::negotiation;
@@ -321,7 +321,14 @@ fn read_listeners(table: &Table<'_, '_>) -> Option<Vec<EmbeddedListener>> {
     sound.then_some(listeners)
 }
 
-/// Which keys a file-based server takes beside `config`, `owner` and `mode`.
+/// How long a server's program may take where the table does not say.
+const PROGRAM_TIME: Duration = Duration::from_secs(30);
+
+/// What may be said.
+const PROGRAM_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
+
+/// Which keys a file-based server takes beside those that all take: `config`, `root`, `control`, `reload`, `timeout`,
+/// `owner` and `mode`.
 #[derive(Clone, Copy)]
 struct Shape {
     /// `directory`, needed.
@@ -334,6 +341,8 @@ struct Shape {
     socket: Option<&'static str>,
     /// `pid-file`, optional.
     pid_file: bool,
+    /// `outbound`, optional.
+    outbound: bool,
 }
 
 const PROSODY: Shape = Shape {
@@ -342,6 +351,7 @@ const PROSODY: Shape = Shape {
     pair: false,
     socket: None,
     pid_file: false,
+    outbound: true,
 };
 const EJABBERD: Shape = Shape {
     directory: false,
@@ -351,20 +361,22 @@ const EJABBERD: Shape = Shape {
 const NGINX: Shape = Shape {
     directory: false,
     pair: true,
+    pid_file: true,
+    outbound: false,
     ..PROSODY
 };
 const KAMAILIO: Shape = Shape {
     socket: Some("rpc"),
+    pid_file: false,
     ..NGINX
 };
 const HAPROXY: Shape = Shape {
     socket: Some("socket"),
+    pid_file: true,
+    outbound: false,
     ..EJABBERD
 };
-const COTURN: Shape = Shape {
-    pid_file: true,
-    ..NGINX
-};
+const COTURN: Shape = NGINX;
 
 fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Option<FileTarget> {
     let mut needed = |wanted: bool, key: &'static str, example: &str, own: bool| {
@@ -372,7 +384,7 @@ fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Op
             return Some(None);
         }
         let value = table.need(key, example)?;
-        let path = value.path()?;
+        let path = taken.context.base.join(value.path()?);
         if own {
             taken.claim(&path, &value.key, &value.place());
         }
@@ -391,25 +403,73 @@ fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Op
         .socket
         .and_then(|key| table.get(key))
         .map_or(Some(None), |value| {
-            value.socket_path(&taken.context.base).map(Some)
+            let path = value.socket_path(&taken.context.base)?;
+            Some(Some(taken.context.base.join(path)))
         });
-    let pid_file = match shape.pid_file {
-        true => table.get("pid-file").and_then(|value| value.path()),
-        false => None,
+    let base = taken.context.base.clone();
+    let optional = |wanted: bool, key: &'static str| {
+        let value = wanted.then(|| table.get(key)).flatten();
+        value.map_or(Some(None), |value| Some(Some(base.join(value.path()?))))
     };
-    let config = table.get("config").and_then(|value| value.path());
+    let pid_file = optional(shape.pid_file, "pid-file");
+    let config = optional(true, "config");
+    let root = optional(true, "root");
+    let command = |key: &'static str| {
+        table
+            .get(key)
+            .map_or(Some(None), |value| value.command().map(Some))
+    };
+    let control = command("control");
+    let reload = command("reload");
+    let timeout = table
+        .get("timeout")
+        .map_or(Some(PROGRAM_TIME), |value| value.duration(PROGRAM_SECONDS));
+    let outbound = match shape.outbound {
+        true => table
+            .get("outbound")
+            .map_or(Some(None), |value| read_outbound(&value).map(Some)),
+        false => Some(None),
+    };
     let owner = table.get("owner").and_then(|value| value.owner());
     let mode = table.get("mode").and_then(|value| value.key_mode());
     Some(FileTarget {
-        config,
+        config: config?,
+        root: root?,
+        control: control?,
+        reload: reload?,
+        timeout: timeout?,
+        outbound: outbound?,
         directory: directory?,
         file: file?,
         cert_file: cert_file?,
         key_file: key_file?,
         socket: socket?,
-        pid_file,
+        pid_file: pid_file?,
         owner,
         mode,
+    })
+}
+
+/// Where we play the partner of an outgoing stream.
+fn read_outbound(value: &Value<'_, '_>) -> Option<Outbound> {
+    let table = value.table()?;
+    let domain = table
+        .need("domain", "\"prove.contoso.com\"")
+        .and_then(|value| {
+            let text = value.text()?;
+            // RFC 7622 §3.2: the domain part may be an IP address.
+            match text.parse::<std::net::IpAddr>() {
+                Ok(_) => Some(text.to_owned()),
+                Err(_) => value.domain().map(|domain| domain.to_string()),
+            }
+        });
+    let listen = table
+        .need("listen", "\"127.0.0.1:5269\"")
+        .and_then(|value| value.socket_address());
+    table.finish();
+    Some(Outbound {
+        domain: domain?,
+        listen: listen?,
     })
 }
 
@@ -418,9 +478,7 @@ fn read_files(table: &Table<'_, '_>, taken: &mut Taken<'_>) -> Option<Files> {
     let reload = table.get("reload").and_then(|value| value.command());
     let timeout = table
         .get("timeout")
-        .map_or(Some(Duration::from_secs(30)), |value| {
-            value.duration(1..=3_600)
-        });
+        .map_or(Some(PROGRAM_TIME), |value| value.duration(PROGRAM_SECONDS));
     let list = table.need("destination", EXAMPLE)?.list()?;
     if list.is_empty() {
         table
@@ -455,7 +513,10 @@ fn read_destination(table: Table<'_, '_>, taken: &mut Taken<'_>) -> Option<Desti
         .need("content", "\"fullchain\"")
         .and_then(|value| value.word(&words));
     let path_value = table.need("path", "\"/etc/postfix/tls/edge.pem\"");
-    let path = path_value.as_ref().and_then(Value::path);
+    let path = path_value
+        .as_ref()
+        .and_then(Value::path)
+        .map(|path| taken.context.base.join(path));
     if let (Some(value), Some(path)) = (&path_value, &path) {
         taken.claim(path, &value.key, &value.place());
     }

@@ -1,0 +1,83 @@
+//! Why a server's configuration could not be read.
+
+use super::{MAX_CONFIG_BYTES, MAX_CONFIG_FILES, MAX_INCLUDES_DEEP, Place};
+use crate::explain::{Explain, Explanation, printable};
+use std::path::PathBuf;
+
+/// A configuration that cannot be read, or that makes no sense of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The system would not give the file.
+    #[error("{} cannot be read: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// A file over [`MAX_CONFIG_BYTES`].
+    #[error("{} has over {MAX_CONFIG_BYTES} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files that include one another too deep, or too many of them.
+    #[error("{place}: too many files")]
+    TooMany {
+        /// The include that was one too many.
+        place: Place,
+    },
+    /// Text that the server itself would not take.
+    #[error("{place}: {what}")]
+    Malformed {
+        /// Where.
+        place: Place,
+        /// What is wrong: a noun phrase or a sentence without its stop.
+        what: String,
+    },
+}
+
+impl Explain for ConfigError {
+    fn explain(&self) -> Explanation {
+        let (code, what, place, why, mend) = match self {
+            ConfigError::Unreadable { path, why } => (
+                "server.config-unreadable",
+                "the server's configuration cannot be read".to_owned(),
+                path.display().to_string(),
+                printable(why),
+                "name the right file as `config`, and run this as a user who may read it",
+            ),
+            ConfigError::TooLarge { path } => (
+                "server.config-too-large",
+                "the server's configuration is too large".to_owned(),
+                path.display().to_string(),
+                format!("at most {MAX_CONFIG_BYTES} bytes of one file are read"),
+                "name the right file as `config`",
+            ),
+            ConfigError::TooMany { place } => (
+                "server.config-too-large",
+                "the server's configuration has too many files".to_owned(),
+                place.to_string(),
+                format!(
+                    "at most {MAX_CONFIG_FILES} files are read, {MAX_INCLUDES_DEEP} deep; two may include one another"
+                ),
+                "take the include out, or name the listeners under `prove`",
+            ),
+            ConfigError::Malformed { place, what } => (
+                "server.config-malformed",
+                "the server's configuration cannot be understood".to_owned(),
+                place.to_string(),
+                printable(what),
+                "mend that line; the server's own checker says more",
+            ),
+        };
+        Explanation {
+            code,
+            what,
+            place: printable(&place),
+            why,
+            mend: mend.to_owned(),
+        }
+    }
+}
