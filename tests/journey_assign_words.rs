@@ -10,9 +10,6 @@ use edge::Edge;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PROSODY: &str = "\n[gateway.prosody.chat]\ncertificate = \"external-edge\"\n\
-     directory = \"/etc/prosody/certs\"\n";
-
 /// An edge without its embedded gateway.
 fn without_gateway() -> Edge {
     let edge = Edge::new();
@@ -27,48 +24,6 @@ fn kill(pid: u32, signal: &str) {
         .args([signal, &pid.to_string()])
         .status();
     assert!(ended.unwrap().success());
-}
-
-#[test]
-fn gateway_of_another_kind_is_passed_over_and_live_is_switched() {
-    let edge = without_gateway();
-    let text = edge.world.read("edgecert.toml");
-    edge.world.write("edgecert.toml", text + PROSODY);
-    edge.generation(&[]);
-    edge.world
-        .run(&["assign", "--gateway", "chat"])
-        .ended(1)
-        .said("cannot be assigned to by this version");
-    assert_eq!(edge.live(), None);
-    edge.world
-        .run(&["assign"])
-        .ended(0)
-        .said("warning: chat (prosody): reload it yourself from edgecert.state/live/external-edge")
-        .said("live.not-driven")
-        .said("next: reload chat");
-    assert_eq!(edge.live().as_deref(), Some("../archive/external-edge/1"));
-    let again = edge.world.run(&["assign", "--json"]).ended(0).json();
-    assert_eq!(again["changed"], false);
-}
-
-#[test]
-fn embedded_gateway_is_proved_beside_one_that_is_passed_over() {
-    let edge = Edge::new();
-    let text = edge.world.read("edgecert.toml");
-    edge.world.write("edgecert.toml", text + PROSODY);
-    let leaf = edge.generation(&[]);
-    let _gateway = edge.start();
-    let ran = edge.world.run(&["assign", "--json"]).ended(0).json();
-    assert_eq!(ran["result"]["plan"]["passed_over"][0]["gateway"], "chat");
-    assert_eq!(ran["result"]["standings"][0]["gateway"], "front");
-    let codes: Vec<_> = ran["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|finding| finding["code"].as_str().unwrap())
-        .collect();
-    assert!(codes.contains(&"live.not-driven"), "{codes:?}");
-    assert_eq!(edge.served(), leaf.facts().sha256);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// `cli` is for none.
 const TABLE: &[(&str, &[&str])] = &[
     ("explain", &[]),
+    ("program", &[]),
     ("names", &[]),
     ("findings", &[]),
     ("federation", &["names"]),
@@ -35,7 +36,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("servers", &["names"]),
     (
         "assign",
-        &["names", "x509", "deployment", "store", "probe", "wire"],
+        &[
+            "names",
+            "findings",
+            "x509",
+            "deployment",
+            "store",
+            "probe",
+            "wire",
+            "servers",
+            "program",
+        ],
     ),
     (
         "check",
@@ -93,6 +104,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "check",
             "gateway",
             "lab",
+            "program",
         ],
     ),
 ];

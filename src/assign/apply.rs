@@ -6,10 +6,14 @@
 
 use super::error::{AsBefore, AssignError};
 use super::plan::{AssignPlan, GatewayPlan, Proof};
-use super::prove::{Proved, Seen, Wanted, look, prove};
-use super::targets::Material;
+use super::prove::{Proved, Seen, Wanted, look_with, prove};
+use super::sockets::{connections, holders, sockets};
+use super::targets::{Job, Keeper, Material};
 use crate::names::Slug;
+use crate::probe::KeyKind;
 use crate::x509::Fingerprint;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a listener that was dark before is waited for.
@@ -35,6 +39,8 @@ pub enum Event<'a> {
     Committed {
         /// Which.
         gateway: &'a Slug,
+        /// Its kind's word.
+        kind: &'static str,
         /// How long it took.
         took: Duration,
     },
@@ -62,7 +68,7 @@ pub enum Event<'a> {
 }
 
 /// What is kept while the work is done: the state, behind a face that tests can take the place of.
-pub trait Ledger {
+pub trait Ledger: Keeper {
     /// Notes what is about to happen, then switches `live/` to the new generation.
     fn begin(&mut self, plan: &AssignPlan) -> Result<(), AssignError>;
     /// Everything is served and proved: record it, journal it, drop the intent.
@@ -95,6 +101,12 @@ pub struct Standing {
     pub proved: bool,
     /// From commit to proof, if it was committed.
     pub took: Option<Duration>,
+    /// How much of that the server's files and programs took; the rest was proof.
+    pub committed: Option<Duration>,
+    /// Connections that were there before: they keep the certificate that they began with.
+    pub sessions: usize,
+    /// SHA-256 in hex of what was written, by path.
+    pub written: BTreeMap<PathBuf, String>,
 }
 
 /// How an assignment ended.
@@ -123,11 +135,20 @@ pub enum Applied {
     },
 }
 
+/// What is known of a leaf that is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaf {
+    /// Which.
+    pub sha256: Fingerprint,
+    /// The signature types that single it out.
+    pub key_kind: KeyKind,
+}
+
 /// The generation to return to.
 #[derive(Debug)]
 pub enum Way<'a> {
     /// Back to this one.
-    To(&'a Material, Fingerprint),
+    To(&'a Material, Leaf),
     /// Nothing was served before.
     ToNothing,
     /// There is a generation before, but it must not be served again: expired or compromised, in words.
@@ -175,7 +196,7 @@ impl Assigner<'_> {
         let mut standings = Vec::new();
         let mut dark = Vec::new();
         for (gateway, seen_before) in self.plan.gateways.iter().zip(&before) {
-            match self.commit_and_prove(gateway, seen_before, &mut standings, &mut dark) {
+            match self.commit_and_prove(gateway, seen_before, &mut standings, &mut dark, ledger) {
                 Ok(()) => {}
                 Err(cause) => return self.fail(cause, standings, &before, ledger),
             }
@@ -186,25 +207,23 @@ impl Assigner<'_> {
         }
     }
 
-    /// Pre-checks and prepares every gateway; returns what each listener showed before.
+    /// Prepares every gateway; returns what each listener showed before.
     fn prepare(&mut self) -> Result<Vec<Vec<Seen>>, AssignError> {
-        self.plan.pre_check(self.interrupted)?;
+        let kind = self.key_kind_before();
         let before = self
             .plan
             .gateways
             .iter()
-            .map(|gateway| gateway.proofs.iter().map(look).collect())
+            .map(|gateway| {
+                let proofs = gateway.proofs.iter();
+                proofs.map(|proof| look_with(proof, kind)).collect()
+            })
             .collect();
         for (number, gateway) in self.plan.gateways.iter().enumerate() {
             let prepared = if (self.interrupted)() {
                 Err(AssignError::Interrupted)
             } else {
-                gateway.target.prepare(
-                    self.transaction,
-                    &self.plan.certificate,
-                    Some(self.material),
-                    self.interrupted,
-                )
+                gateway.target.prepare(&self.job())
             };
             if let Err(error) = prepared {
                 self.abort(number + 1);
@@ -213,6 +232,26 @@ impl Assigner<'_> {
         }
         (self.observe)(Event::Prepared);
         Ok(before)
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job {
+            transaction: self.transaction,
+            certificate: &self.plan.certificate,
+            material: Some(self.material),
+            live: &self.plan.live,
+            domains: &self.plan.domains,
+            stop: self.interrupted,
+        }
+    }
+
+    /// The signature types of what is served before: a server is asked for those, or it would seem to be dark where
+    /// the new key is of another type.
+    fn key_kind_before(&self) -> KeyKind {
+        match &self.back {
+            Way::To(_, leaf) => leaf.key_kind,
+            Way::ToNothing | Way::Barred(_) => KeyKind::Any,
+        }
     }
 
     /// Takes back what the first `count` gateways have prepared.
@@ -228,6 +267,7 @@ impl Assigner<'_> {
         before: &[Seen],
         standings: &mut Vec<Standing>,
         dark: &mut Vec<(Slug, Proof, String)>,
+        ledger: &mut dyn Ledger,
     ) -> Result<(), AssignError> {
         if (self.interrupted)() {
             return Err(AssignError::Interrupted);
@@ -238,13 +278,19 @@ impl Assigner<'_> {
             listeners: Vec::new(),
             proved: false,
             took: None,
+            committed: None,
+            sessions: connections(&sockets(), &gateway.addresses()),
+            written: gateway.target.written(self.material),
         });
-        gateway.target.commit(self.transaction, self.interrupted)?;
+        gateway.target.commit(&self.job(), ledger)?;
+        let committed = start.elapsed();
         (self.observe)(Event::Committed {
             gateway: &gateway.gateway,
-            took: start.elapsed(),
+            kind: gateway.kind,
+            took: committed,
         });
-        let deadline = start + self.prove_within;
+        // From here on, as the server's own programs may have taken their time.
+        let deadline = Instant::now() + self.prove_within;
         let mut failure = None;
         let mut shown: Vec<(Proof, Proved)> = Vec::new();
         for (proof, seen_before) in gateway.proofs.iter().zip(before) {
@@ -284,6 +330,7 @@ impl Assigner<'_> {
         if let Some(standing) = standings.last_mut() {
             standing.proved = failure.is_none();
             standing.took = Some(start.elapsed());
+            standing.committed = Some(committed);
             standing.listeners = shown
                 .into_iter()
                 .map(|(proof, proved)| (proof, proved.last))
@@ -353,7 +400,7 @@ impl Assigner<'_> {
         let mut standings = Vec::new();
         let reached = self.plan.gateways.iter().zip(before).take(touched.len());
         for (gateway, seen_before) in reached.rev() {
-            standings.push(self.restore(gateway, seen_before));
+            standings.push(self.restore(gateway, seen_before, ledger));
         }
         standings.reverse();
         let clean = standings.iter().all(|standing| standing.proved);
@@ -365,21 +412,36 @@ impl Assigner<'_> {
     }
 
     /// One gateway back to what it served, and proved.
-    fn restore(&mut self, gateway: &GatewayPlan, before: &[Seen]) -> Standing {
+    fn restore(
+        &mut self,
+        gateway: &GatewayPlan,
+        before: &[Seen],
+        ledger: &mut dyn Ledger,
+    ) -> Standing {
         let material = match &self.back {
             Way::To(material, _) => Some(*material),
             Way::ToNothing | Way::Barred(_) => None,
         };
         let transaction = format!("{}-back", self.transaction);
+        let job = Job {
+            transaction: &transaction,
+            material,
+            // What was asked for is ended, not cut short.
+            stop: &|| false,
+            ..self.job()
+        };
         let start = Instant::now();
-        let told = gateway
-            .target
-            .prepare(&transaction, &self.plan.certificate, material, &|| false)
-            .and_then(|()| gateway.target.commit(&transaction, &|| false));
-        let deadline = start + self.prove_within;
+        let told = gateway.target.restore(&job, ledger);
+        let restored = start.elapsed();
+        let deadline = Instant::now() + self.prove_within;
         let mut failure = told.err();
         let mut shown: Vec<(Proof, Proved)> = Vec::new();
+        let key_kind = self.key_kind_before();
         for (proof, seen_before) in gateway.proofs.iter().zip(before) {
+            let proof = &Proof {
+                key_kind,
+                ..proof.clone()
+            };
             // A gateway that did not take it back is looked at once, for the report; its state is not waited for.
             let until = if failure.is_some() {
                 Instant::now()
@@ -415,6 +477,9 @@ impl Assigner<'_> {
             listeners,
             proved: failure.is_none(),
             took: Some(start.elapsed()),
+            committed: Some(restored),
+            sessions: 0,
+            written: BTreeMap::new(),
         }
     }
 
@@ -423,9 +488,15 @@ impl Assigner<'_> {
         match (&self.back, before) {
             // Something else than the gateway answers there: as long as it still does, nothing has changed.
             (Way::To(_, leaf), Seen::Leaf(foreign, _)) if *foreign != self.plan.leaf => {
-                Wanted::Either(*leaf, *foreign)
+                Wanted::Either(leaf.sha256, *foreign)
             }
-            (Way::To(_, leaf), Seen::Leaf(..) | Seen::Dark(_)) => Wanted::Leaf(*leaf),
+            (Way::To(_, leaf), Seen::Leaf(..) | Seen::Dark(_)) => Wanted::Leaf(leaf.sha256),
+            // The files, or none, that lay there before: what was shown from them is shown again.
+            (Way::ToNothing | Way::Barred(_), Seen::Leaf(foreign, _))
+                if *foreign != self.plan.leaf =>
+            {
+                Wanted::Leaf(*foreign)
+            }
             (Way::ToNothing | Way::Barred(_), _) => Wanted::Not(self.plan.leaf),
         }
     }
@@ -442,7 +513,7 @@ impl Assigner<'_> {
             Seen::Dark(why) => format!("no certificate: {why}"),
         };
         let own = match &self.back {
-            Way::To(_, own) => Some(own),
+            Way::To(_, own) => Some(&own.sha256),
             Way::ToNothing | Way::Barred(_) => None,
         };
         let as_before = match (before, &proved.last) {
@@ -458,6 +529,10 @@ impl Assigner<'_> {
             seen,
             as_before,
             within_ms: proved.took.as_millis(),
+            listens: holders(&sockets(), proof.address)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::explain::{Explain, Explanation, nearest, printable};
 use crate::names::Slug;
+use crate::servers::ConfigError;
 use crate::store::StoreError;
 use crate::wire::control::ControlError;
 use std::os::unix::fs::MetadataExt;
@@ -31,13 +32,87 @@ pub enum AssignError {
         /// The gateways that do.
         known: Vec<Slug>,
     },
-    /// A kind that the deployment may name and this version cannot drive.
-    #[error("gateway {gateway} is of kind {kind}, which cannot be assigned to yet")]
-    KindNotAssignable {
+    /// The configuration of a gateway's server.
+    #[error("the configuration of gateway {gateway} cannot be read")]
+    ServerConfig {
+        /// The gateway.
+        gateway: Slug,
+        /// Why.
+        #[source]
+        source: ConfigError,
+    },
+    /// A server's configuration was changed between the plan and the write.
+    #[error("{} was changed meanwhile", path.display())]
+    ConfigChanged {
+        /// The gateway.
+        gateway: Slug,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be written as it should be.
+    #[error("{} cannot be a destination: {why}", path.display())]
+    Destination {
+        /// The gateway.
+        gateway: Slug,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+        /// The way out.
+        mend: String,
+    },
+    /// A user or group that this machine does not know.
+    #[error("there is no owner {owner}")]
+    UnknownOwner {
+        /// The gateway.
+        gateway: Slug,
+        /// `user:group`.
+        owner: String,
+    },
+    /// A folder of destinations is locked by another command.
+    #[error("{} is locked", folder.display())]
+    FolderLocked {
+        /// The folder.
+        folder: PathBuf,
+        /// Why it cannot be locked; none: another command holds it.
+        #[source]
+        source: Option<std::io::Error>,
+    },
+    /// Nothing listens where the gateway should.
+    #[error("gateway {gateway} does not run")]
+    NotRunning {
         /// The gateway.
         gateway: Slug,
         /// Its kind.
         kind: &'static str,
+        /// The addresses asked.
+        listeners: Vec<String>,
+    },
+    /// A server's program failed, or its answer says that the server did not take the files.
+    #[error("{command}: {why}")]
+    Program {
+        /// The gateway.
+        gateway: Slug,
+        /// Its words.
+        command: String,
+        /// What happened.
+        why: String,
+        /// Its last lines, cleaned.
+        said: String,
+    },
+    /// A server would take no certificate as it is set up.
+    #[error("gateway {gateway}: {what}")]
+    ServerUnfit {
+        /// The gateway.
+        gateway: Slug,
+        /// What.
+        what: String,
+        /// Where.
+        place: String,
+        /// Why.
+        why: String,
+        /// The way out.
+        mend: String,
     },
     /// Nothing listens on the control socket.
     #[error("gateway {gateway} cannot be reached")]
@@ -98,6 +173,8 @@ pub enum AssignError {
         as_before: Option<AsBefore>,
         /// How long it was asked, in milliseconds.
         within_ms: u128,
+        /// The processes that listen there, in words.
+        listens: Vec<String>,
     },
     /// Ctrl-C.
     #[error("interrupted")]
@@ -125,13 +202,65 @@ impl Explain for AssignError {
                     mend,
                 )
             }
-            AssignError::KindNotAssignable { gateway, kind } => (
-                "assign.kind-not-assignable",
-                format!("gateway \"{gateway}\" cannot be assigned to by this version"),
-                format!("[gateway.{kind}.{gateway}]"),
-                format!("it is of kind {kind}; this version drives embedded gateways"),
-                "leave --gateway out: gateways of this kind are passed over then, and the server reads live/<certificate>/"
+            AssignError::ServerConfig { gateway, source } => {
+                let told = source.explain();
+                return Explanation {
+                    place: format!("gateway \"{gateway}\", {}", told.place),
+                    ..told
+                };
+            }
+            AssignError::ConfigChanged { gateway, path } => (
+                "assign.config-changed",
+                "the server's configuration was changed while it was worked on".to_owned(),
+                format!("gateway \"{gateway}\", {}", path.display()),
+                "the file is no longer what the plan was made from".to_owned(),
+                "run it again".to_owned(),
+            ),
+            AssignError::Destination { gateway, path, why, mend } => (
+                "assign.destination",
+                "a file cannot be written as it should be".to_owned(),
+                format!("gateway \"{gateway}\", {}", path.display()),
+                printable(why),
+                mend.clone(),
+            ),
+            AssignError::UnknownOwner { gateway, owner } => (
+                "assign.unknown-owner",
+                format!("this machine knows no owner \"{owner}\""),
+                format!("gateway \"{gateway}\", owner"),
+                "neither /etc/passwd and /etc/group know the names, nor are they numbers".to_owned(),
+                "set `owner` in the gateway's table to the user that the server runs as; numbers are taken as well (\"106:112\")"
                     .to_owned(),
+            ),
+            AssignError::FolderLocked { folder, source } => (
+                "assign.folder-locked",
+                "a folder of certificate files cannot be locked".to_owned(),
+                folder.display().to_string(),
+                match source {
+                    Some(error) => error.to_string(),
+                    None => "another command has held it for ten seconds".to_owned(),
+                },
+                "wait until that command has ended; `fuser -v FOLDER` names it".to_owned(),
+            ),
+            AssignError::NotRunning { gateway, kind, listeners } => (
+                "assign.gateway-not-running",
+                format!("gateway \"{gateway}\" does not run"),
+                format!("[gateway.{kind}.{gateway}]"),
+                format!("nothing listens on {}", listeners.join(", ")),
+                "start it first; or name its right listeners under `prove`".to_owned(),
+            ),
+            AssignError::Program { gateway, command, why, said } => (
+                "assign.program-failed",
+                format!("`{}` failed", printable(command)),
+                format!("gateway \"{gateway}\""),
+                if said.is_empty() { why.clone() } else { format!("{why}:\n{said}") },
+                "mend what it says and try again; the server's log has more".to_owned(),
+            ),
+            AssignError::ServerUnfit { gateway, what, place, why, mend } => (
+                "assign.server-unfit",
+                what.clone(),
+                format!("gateway \"{gateway}\", {place}"),
+                why.clone(),
+                mend.clone(),
             ),
             AssignError::GatewayUnreachable { gateway, socket, source } => {
                 return unreachable(gateway, socket, source);
@@ -177,11 +306,19 @@ impl Explain for AssignError {
                 format!("it shows {}", printable(seen)),
                 format!("start what should listen there, or take the address out of [gateway.embedded.{gateway}]"),
             ),
-            AssignError::NotProved { gateway, listener, seen, as_before: None, within_ms } => (
+            AssignError::NotProved { gateway, listener, seen, as_before: None, within_ms, listens } => (
                 "assign.not-proved",
                 "a listener does not show what it should".to_owned(),
                 format!("gateway \"{gateway}\", listener {listener}"),
-                format!("after {within_ms} ms it still shows {}", printable(seen)),
+                match listens.as_slice() {
+                    [] => format!("after {within_ms} ms it still shows {}", printable(seen)),
+                    [one] => format!("after {within_ms} ms it still shows {}; {one} listens there", printable(seen)),
+                    more => format!(
+                        "after {within_ms} ms it still shows {}; several processes listen there: {}",
+                        printable(seen),
+                        more.join("; ")
+                    ),
+                },
                 "look whether another process listens there as well (`ss -ltnp`), or the listener is not this gateway's; then `edgecert assign` again"
                     .to_owned(),
             ),
@@ -217,9 +354,16 @@ impl AssignError {
             AssignError::GatewayUnreachable { .. }
             | AssignError::GatewaySilent { .. }
             | AssignError::ControlFailed { .. }
-            | AssignError::GatewayRefused { .. } => true,
+            | AssignError::GatewayRefused { .. }
+            | AssignError::ServerConfig { .. }
+            | AssignError::ConfigChanged { .. }
+            | AssignError::Destination { .. }
+            | AssignError::UnknownOwner { .. }
+            | AssignError::NotRunning { .. }
+            | AssignError::Program { .. }
+            | AssignError::ServerUnfit { .. } => true,
             AssignError::NoSuchGateway { .. }
-            | AssignError::KindNotAssignable { .. }
+            | AssignError::FolderLocked { .. }
             | AssignError::NotProved { .. }
             | AssignError::Interrupted
             | AssignError::Store(_) => false,

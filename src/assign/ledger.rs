@@ -4,8 +4,10 @@ use super::apply::{Ledger, Standing};
 use super::error::AssignError;
 use super::plan::AssignPlan;
 use super::prove::Seen;
+use super::targets::Keeper;
 use crate::store::{AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction};
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use time::OffsetDateTime;
 
 /// Notes an assignment in the state, under a lease.
@@ -93,12 +95,15 @@ impl<'a> StoreLedger<'a> {
                 Seen::Leaf(leaf, _) => Some(leaf.to_string()),
                 Seen::Dark(_) => None,
             });
-            match leaf {
+            // Where no listener is known, what was written is what is known.
+            let unseen = standing.listeners.is_empty() && !standing.written.is_empty();
+            match leaf.or_else(|| unseen.then(|| plan.leaf.to_string())) {
                 Some(sha256) => {
                     let proved = Proved {
                         generation,
                         proved: self.now,
                         sha256,
+                        written: standing.written.clone(),
                     };
                     record.gateways.insert(standing.gateway.to_string(), proved);
                 }
@@ -132,6 +137,23 @@ impl<'a> StoreLedger<'a> {
             record.staged = None;
         }
         Ok(self.lease.put_assignment(&plan.certificate, &record)?)
+    }
+}
+
+impl Keeper for StoreLedger<'_> {
+    fn keep(&mut self, path: &Path) -> Result<(), AssignError> {
+        match &mut self.transaction {
+            Some(transaction) => Ok(transaction.keep(path)?),
+            // Nothing is changed before `begin`.
+            None => Ok(()),
+        }
+    }
+
+    fn put_back(&mut self, path: &Path) -> Result<(), AssignError> {
+        match &self.transaction {
+            Some(transaction) => Ok(transaction.restore_path(path)?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,13 +6,17 @@
 //! the certificate (`verify`) and deciding which generation (`cli`).
 
 pub mod apply;
+pub mod config_files;
+pub mod destination;
 pub mod error;
 pub mod ledger;
+mod listeners;
 pub mod plan;
 pub mod prove;
+pub mod sockets;
 pub mod targets;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::AssignError;
 pub use ledger::StoreLedger;
-pub use plan::{AssignPlan, GatewayPlan, PassedOver, Proof, plan_assignment};
+pub use plan::{Asked, AssignPlan, GatewayPlan, Proof, plan_assignment};

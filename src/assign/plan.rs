@@ -1,13 +1,22 @@
 //! What an assignment would change, as data: shown by `--dry-run`, carried out by [`super::apply`].
 
+use super::destination::FolderLocks;
 use super::error::AssignError;
-use super::targets::{Stop, Target, is_driven, target};
+use super::listeners::proofs;
+use super::sockets::{Socket, sockets};
+use super::targets::{Offer, Stop, Target, WriteConfig, target};
 use crate::deployment::Deployment;
+use crate::findings::Finding;
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::KeyKind;
+use crate::servers::Change;
+use crate::store::AssignmentRecord;
 use crate::x509::{Chain, Fingerprint};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use time::OffsetDateTime;
 
 /// One handshake that must show the new leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,16 +59,27 @@ pub struct GatewayPlan {
     pub actions: Vec<String>,
     /// Where it is proved.
     pub proofs: Vec<Proof>,
+    /// What was found when the listeners were looked for.
+    pub(super) findings: Vec<Finding>,
     pub(super) target: Box<dyn Target>,
 }
 
-/// A gateway of a kind that this version cannot drive: its server reads `live/` and is reloaded by its keeper.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PassedOver {
-    /// The gateway.
-    pub gateway: Slug,
-    /// Its kind's word.
-    pub kind: &'static str,
+impl GatewayPlan {
+    /// What its server's configuration needs for the names on offer.
+    pub fn changes(&self) -> &[Change] {
+        self.target.changes()
+    }
+
+    /// The addresses at which it is proved, each once.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for proof in &self.proofs {
+            if !addresses.contains(&proof.address) {
+                addresses.push(proof.address);
+            }
+        }
+        addresses
+    }
 }
 
 /// What happens altogether.
@@ -73,87 +93,149 @@ pub struct AssignPlan {
     pub to: u32,
     /// The new leaf.
     pub leaf: Fingerprint,
+    /// The names in it, as reload commands get them.
+    pub domains: Vec<String>,
+    /// `live/<cert>` of the state.
+    pub live: PathBuf,
     /// The gateways, in the deployment's order.
     pub gateways: Vec<GatewayPlan>,
-    /// Gateways that serve the certificate and are not driven.
-    pub passed_over: Vec<PassedOver>,
 }
 
 impl AssignPlan {
-    /// Whether every gateway can be assigned to now; nothing is touched.
-    pub fn pre_check(&self, stop: Stop<'_>) -> Result<(), AssignError> {
+    /// Whether every gateway can be assigned to now, and what is to be known before; nothing is touched.
+    ///
+    /// A finding of level error bars the assignment unless it is accepted.
+    pub fn pre_check(&self, stop: Stop<'_>) -> Result<Vec<Finding>, AssignError> {
+        let all = sockets();
+        let mut findings = Vec::new();
+        for gateway in &self.gateways {
+            // A server that cannot be proved afterwards is not touched; the embedded gateway tells more by itself.
+            if gateway.kind != "embedded" {
+                insist_on_running(gateway, &all)?;
+            }
+            findings.extend(gateway.findings.iter().cloned());
+            findings.extend(gateway.target.pre_check(stop)?);
+        }
+        Ok(findings)
+    }
+
+    /// Locks the folders of every file that will be written.
+    pub fn lock(&self) -> Result<FolderLocks, AssignError> {
+        FolderLocks::take(
+            self.gateways
+                .iter()
+                .flat_map(|gateway| gateway.target.destinations()),
+        )
+    }
+
+    /// Whether the files of every gateway are what this plan would write.
+    pub fn is_in_place(&self, material: &super::targets::Material) -> bool {
         self.gateways
             .iter()
-            .try_for_each(|gateway| gateway.target.pre_check(stop))
+            .all(|gateway| gateway.target.is_in_place(material))
     }
 }
 
-/// Plans the assignment of a generation's chain to the gateways of its certificate, or to those named in `only`.
+/// Nothing that listens at any of its addresses is a server that does not run.
+fn insist_on_running(gateway: &GatewayPlan, all: &[Socket]) -> Result<(), AssignError> {
+    let addresses = gateway.addresses();
+    let known = !all.is_empty() && !addresses.is_empty();
+    if known
+        && addresses
+            .iter()
+            .all(|address| !super::sockets::is_listened(all, *address))
+    {
+        return Err(AssignError::NotRunning {
+            gateway: gateway.gateway.clone(),
+            kind: gateway.kind,
+            listeners: addresses.iter().map(ToString::to_string).collect(),
+        });
+    }
+    Ok(())
+}
+
+/// What an assignment is asked to be.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// The deployment.
+    pub deployment: &'a Deployment,
+    /// The lineage.
+    pub certificate: &'a Slug,
+    /// Only these gateways; empty: all that serve it.
+    pub only: &'a [Slug],
+    /// The generation that is live now.
+    pub from: Option<u32>,
+    /// The generation that will be.
+    pub to: u32,
+    /// Its leaf and intermediates.
+    pub chain: &'a Chain,
+    /// What was assigned before, and what each gateway was given then.
+    pub record: &'a AssignmentRecord,
+    /// `live/<cert>` of the state.
+    pub live: PathBuf,
+    /// Whether the servers' own configuration may be changed.
+    pub config: WriteConfig,
+    /// The moment of the command.
+    pub now: OffsetDateTime,
+}
+
+/// Plans an assignment: reads the configuration of every server, finds the files and the listeners. Nothing is touched.
 ///
-/// Gateways of kinds that cannot be assigned to are passed over, unless `only` names them.
-///
-/// Errors: a name in `only` is no gateway of this certificate, or of a kind that cannot be assigned to.
-pub fn plan_assignment(
-    deployment: &Deployment,
-    certificate: &Slug,
-    only: &[Slug],
-    from: Option<u32>,
-    to: u32,
-    chain: &Chain,
-) -> Result<AssignPlan, AssignError> {
-    let all = deployment.gateways_of(certificate);
-    if let Some(unknown) = only
+/// Errors: a name in `only` is no gateway of this certificate; a server's configuration cannot be read; a file that
+/// cannot be a destination.
+pub fn plan_assignment(asked: Asked<'_>) -> Result<AssignPlan, AssignError> {
+    let all = asked.deployment.gateways_of(asked.certificate);
+    if let Some(unknown) = asked
+        .only
         .iter()
         .find(|name| !all.iter().any(|gateway| gateway.name == **name))
     {
         return Err(AssignError::NoSuchGateway {
-            certificate: certificate.clone(),
+            certificate: asked.certificate.clone(),
             gateway: unknown.clone(),
             known: all.iter().map(|gateway| gateway.name.clone()).collect(),
         });
     }
-    let names = chain.leaf.facts().names.clone().unwrap_or_default();
-    let key_kind = KeyKind::from(&chain.leaf.facts().public_key);
-    let held = deployment.certificate(certificate);
-    let (driven, others): (Vec<_>, Vec<_>) = all
+    let listening = sockets();
+    let gateways = all
         .into_iter()
-        .filter(|gateway| only.is_empty() || only.contains(&gateway.name))
-        .partition(|gateway| !only.is_empty() || is_driven(&gateway.kind));
-    let gateways = driven
-        .into_iter()
+        .filter(|gateway| asked.only.is_empty() || asked.only.contains(&gateway.name))
         .map(|gateway| {
-            let target = target(gateway)?;
+            let offer = Offer {
+                certificate: asked.certificate.clone(),
+                chain: asked.chain.clone(),
+                written: written_before(asked.record, &gateway.name),
+                config: asked.config,
+                now: asked.now,
+            };
+            let target = target(gateway, offer)?;
+            let found = proofs(&asked, gateway, target.configured(), &listening);
             Ok(GatewayPlan {
                 gateway: gateway.name.clone(),
                 kind: gateway.kind.word(),
                 actions: target.actions(),
-                proofs: held
-                    .map(|held| deployment.handshakes(held, &names, &gateway.listeners()))
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|handshake| Proof {
-                        protocol: handshake.protocol,
-                        address: handshake.address,
-                        name: handshake.name,
-                        key_kind,
-                    })
-                    .collect(),
+                proofs: found.proofs,
+                findings: found.findings,
                 target,
             })
         })
         .collect::<Result<Vec<_>, AssignError>>()?;
     Ok(AssignPlan {
-        certificate: certificate.clone(),
-        from,
-        to,
-        leaf: chain.leaf.facts().sha256,
+        certificate: asked.certificate.clone(),
+        from: asked.from,
+        to: asked.to,
+        leaf: asked.chain.leaf.facts().sha256,
+        domains: super::destination::domains_of(asked.chain),
+        live: asked.live,
         gateways,
-        passed_over: others
-            .into_iter()
-            .map(|gateway| PassedOver {
-                gateway: gateway.name.clone(),
-                kind: gateway.kind.word(),
-            })
-            .collect(),
     })
+}
+
+/// What was last written for a gateway.
+fn written_before(record: &AssignmentRecord, gateway: &Slug) -> BTreeMap<PathBuf, String> {
+    record
+        .gateways
+        .get(gateway.as_str())
+        .map(|proved| proved.written.clone())
+        .unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 use super::plan::Proof;
 use crate::explain::printable;
 use crate::names::Domain;
-use crate::probe::{Depth, Limits, Observation, Target, probe_blocking};
+use crate::probe::{Depth, KeyKind, Limits, Observation, Target, probe_blocking};
 use crate::x509::Fingerprint;
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,14 @@ impl Wanted {
             (Wanted::Not(_), Seen::Dark(_)) => true,
         }
     }
+}
+
+/// One look at a listener, with the signature types of another key than the proof's.
+pub fn look_with(proof: &Proof, key_kind: KeyKind) -> Seen {
+    look(&Proof {
+        key_kind,
+        ..proof.clone()
+    })
 }
 
 /// One look at a listener.

@@ -281,7 +281,7 @@ mod tests {
             "gateway",
             "front",
             vec![
-                finding(Code::DoctorGatewayKind),
+                finding(Code::DoctorNoState),
                 finding(Code::DoctorGatewayDown),
             ],
         );

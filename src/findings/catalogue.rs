@@ -120,7 +120,7 @@ catalogue! {
     LiveOtherLeaf, "live.other-leaf", Error, "docs/gateway.md", "The address serves another leaf than the one assigned.";
     LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
     LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/gateway.md", "A gateway has nothing assigned to it.";
-    LiveNotDriven, "live.not-driven", Warning, "docs/gateway.md", "A gateway is of a kind that assign does not drive yet: its server must be reloaded by hand.";
+    LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";
     RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
@@ -133,6 +133,18 @@ catalogue! {
     RequestSipUriIncomplete, "request.sip-uri-incomplete", Warning, "RFC 5922 §7.1", "The sip URIs that are asked for stand for some SIP names only; strict peers ignore the DNS names of the others.";
     RequestSipReading, "request.sip-reading", Note, "RFC 5922 §7.1", "Strict and common SIP peers will read the names of this request differently.";
     RequestIssuerNote, "request.issuer-note", Note, "docs/profiles.md", "The issuer's profile has something to know.";
+    // a server before an assignment: what must not be so
+    GatewayDestinationChanged, "gateway.destination-changed", Error, "docs/gateways.md", "A file that is to be written is not what was last written there.";
+    GatewayConfigNeeded, "gateway.config-needed", Error, "docs/gateways.md", "The server's configuration needs a line before it can serve a name or the files.";
+    GatewayFileNotUsed, "gateway.file-not-used", Error, "docs/gateways.md", "The server's configuration names other files than those that are to be written.";
+    GatewayNeighbourBroken, "gateway.neighbour-broken", Error, "docs/gateways.md", "Another file that the server reads along is broken and would harm the reload.";
+    GatewayNeighbourRival, "gateway.neighbour-rival", Error, "docs/gateways.md", "Another certificate for the same name lies where the server would choose it.";
+    GatewayNameNotServed, "gateway.name-not-served", Warning, "docs/gateways.md", "The deployment has a domain that the server does not answer for.";
+    GatewayHostNotCovered, "gateway.host-not-covered", Warning, "docs/gateways.md", "The server answers for a name that no certificate of the deployment covers.";
+    GatewayNotProved, "gateway.not-proved", Warning, "docs/gateways.md", "No listener of the gateway is known, so nothing can be proved there.";
+    GatewayPairNotAtOnce, "gateway.pair-not-at-once", Warning, "docs/gateways.md", "The server reads certificate and key at each handshake, so the two files do not change in one step.";
+    GatewayOtherWriter, "gateway.other-writer", Warning, "docs/gateways.md", "Another tool cares for the certificate files of a server.";
+    GatewayRemark, "gateway.remark", Note, "docs/gateways.md", "A part of the server's configuration was not understood.";
     // the surroundings: what `doctor` and `log` find
     DoctorDeployment, "doctor.deployment", Error, "docs/workspace.md", "The deployment file cannot be read or holds mistakes.";
     DoctorNoDeployment, "doctor.no-deployment", Warning, "docs/workspace.md", "There is no deployment file.";
@@ -155,7 +167,7 @@ catalogue! {
     DoctorGatewayFolder, "doctor.gateway-folder", Error, "docs/gateway.md", "Others than its owner can reach a gateway's folder or the keys in it.";
     DoctorPort, "doctor.port", Error, "docs/gateway.md", "The port of a gateway that does not run is taken by something else.";
     DoctorDescriptors, "doctor.descriptors", Warning, "docs/gateway.md", "A gateway may have fewer file descriptors than its connection limit needs.";
-    DoctorGatewayKind, "doctor.gateway-kind", Note, "docs/gateway.md", "A gateway is of a kind that assign does not write yet.";
+    DoctorServer, "doctor.server", Warning, "docs/gateways.md", "A server's configuration, its files or its listeners are not as an assignment needs them.";
     DoctorNewerLive, "doctor.newer-live", Warning, "docs/workspace.md", "A gateway serves what this state does not know: a copied or restored state.";
 }
 

@@ -5,6 +5,7 @@
 //! use this too, for what they write outside the state; it knows nothing of the state's layout.
 
 use super::StoreError;
+use super::attributes::{self, Attribute};
 use super::disk::Disk;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -89,6 +90,43 @@ pub fn write_whole(
     overwrite: Overwrite,
 ) -> Result<(), StoreError> {
     write_whole_on(&Disk::new(), path, bytes, placement, overwrite)
+}
+
+/// Writes a whole file over whatever file lies there, and carries over what that one has beside mode and owner: its
+/// access list, its label. A link at the path is refused.
+///
+/// Errors and effects: those of [`write_whole`].
+pub fn write_over(path: &Path, bytes: &[u8], placement: Placement) -> Result<(), StoreError> {
+    write_like(
+        &Disk::new(),
+        path,
+        bytes,
+        placement,
+        &attributes::read(path),
+    )
+}
+
+/// [`write_over`] with attributes that were read before.
+pub(super) fn write_like(
+    disk: &Disk,
+    path: &Path,
+    bytes: &[u8],
+    placement: Placement,
+    attributes: &[Attribute],
+) -> Result<(), StoreError> {
+    if let Ok(there) = path.symlink_metadata()
+        && !there.is_file()
+    {
+        return Err(wrong_kind(path, &there, "a file"));
+    }
+    let folder = folder_of(path);
+    let temporary = write_temporary_like(disk, folder, bytes, placement, attributes)
+        .map_err(|error| error.named_after(path))?;
+    if let Err(error) = disk.rename(&temporary, path) {
+        let _ = disk.remove_file(&temporary);
+        return Err(error);
+    }
+    disk.sync_folder(folder)
 }
 
 /// [`write_whole`] of a new file, mode 0600, never over another: for keys.
@@ -213,9 +251,19 @@ pub(crate) fn write_temporary(
     bytes: &[u8],
     placement: Placement,
 ) -> Result<PathBuf, StoreError> {
+    write_temporary_like(disk, folder, bytes, placement, &[])
+}
+
+fn write_temporary_like(
+    disk: &Disk,
+    folder: &Path,
+    bytes: &[u8],
+    placement: Placement,
+    attributes: &[Attribute],
+) -> Result<PathBuf, StoreError> {
     let path = temporary_in(folder);
     let mut file = disk.create_new(&path)?;
-    let filled = fill(disk, &mut file, &path, bytes, placement);
+    let filled = fill(disk, &mut file, &path, bytes, placement, attributes);
     if filled.is_err() {
         let _ = disk.remove_file(&path);
     }
@@ -225,7 +273,7 @@ pub(crate) fn write_temporary(
 /// Creates a file that must not be there and fills it, where the folder around it is not yet to be seen.
 pub(crate) fn create_filled(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = disk.create_new(path)?;
-    fill(disk, &mut file, path, bytes, Placement::PRIVATE)
+    fill(disk, &mut file, path, bytes, Placement::PRIVATE, &[])
 }
 
 /// [`create_filled`] without the flush: the caller flushes the whole file system before the folder is seen.
@@ -240,6 +288,7 @@ fn fill(
     path: &Path,
     bytes: &[u8],
     placement: Placement,
+    attributes: &[Attribute],
 ) -> Result<(), StoreError> {
     disk.write(file, path, bytes)?;
     let made = file
@@ -251,7 +300,8 @@ fn fill(
         // Before the mode: a change of owner takes setuid bits away, and a wider mode must not meet a wrong owner.
         disk.set_owner(file, path, uid, gid)?;
     }
-    if made.mode() & 0o7777 != placement.mode {
+    attributes::give(file, path, attributes)?;
+    if !attributes.is_empty() || made.mode() & 0o7777 != placement.mode {
         disk.set_mode(file, path, placement.mode)?;
     }
     disk.sync(file, path)

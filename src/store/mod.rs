@@ -8,6 +8,7 @@
 
 pub mod anchors;
 pub mod atomic;
+mod attributes;
 mod claim;
 pub mod disk;
 pub mod error;
@@ -18,6 +19,7 @@ mod lock;
 mod next_key;
 mod numbers;
 pub mod outbox;
+pub mod owner;
 mod problems;
 pub mod records;
 mod tidy;

@@ -6,6 +6,7 @@
 use crate::x509::{Certificate, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use time::OffsetDateTime;
 
 /// RFC 3339, UTC, at most milliseconds.
@@ -249,8 +250,11 @@ pub struct Proved {
     /// When.
     #[serde(with = "stamp")]
     pub proved: OffsetDateTime,
-    /// `sha256:…` of the leaf seen.
+    /// `sha256:…` of the leaf seen; of the one written where no listener is known.
     pub sha256: String,
+    /// SHA-256 of what was written for it, by path: whoever changes such a file since is told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<PathBuf, String>,
 }
 
 /// `assignments/<cert>.json`.
@@ -357,6 +361,7 @@ mod tests {
             generation: 1,
             proved: datetime!(2026-11-20 12:00:00.123456789 +2),
             sha256: String::new(),
+            written: BTreeMap::new(),
         };
         let text = serde_json::to_string(&proved).unwrap();
         assert!(

@@ -5,6 +5,7 @@
 
 use super::StoreError;
 use super::atomic::{self, Links, Overwrite, Placement};
+use super::attributes::{self, Attribute};
 use super::disk::Disk;
 use super::layout::{ARCHIVE, GONE, MAX_PEM_BYTES, MAX_RECORD_BYTES, Paths};
 use super::records::IntentRecord;
@@ -25,7 +26,13 @@ enum Was {
     /// Nothing.
     Absent,
     /// A file; its bytes lie beside the note.
-    File { mode: u32, uid: u32, gid: u32 },
+    File {
+        mode: u32,
+        uid: u32,
+        gid: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attributes: Vec<Attribute>,
+    },
     /// A symbolic link and where it points.
     Link { target: PathBuf },
 }
@@ -181,6 +188,7 @@ impl Transaction {
                     mode: there.mode() & 0o7777,
                     uid: there.uid(),
                     gid: there.gid(),
+                    attributes: attributes::read(&path),
                 }
             }
         };
@@ -249,7 +257,12 @@ impl Transaction {
                 }
                 self.disk.sync_folder(folder)
             }
-            Was::File { mode, uid, gid } => {
+            Was::File {
+                mode,
+                uid,
+                gid,
+                attributes,
+            } => {
                 let bytes = Zeroizing::new(atomic::read_with(
                     &self.folder.join(bytes_name(number)),
                     MAX_PEM_BYTES,
@@ -268,7 +281,7 @@ impl Transaction {
                     uid: Some(*uid),
                     gid: Some(*gid),
                 };
-                atomic::write_whole_on(&self.disk, path, &bytes, placement, Overwrite::Replace)
+                atomic::write_like(&self.disk, path, &bytes, placement, attributes)
             }
         }
     }

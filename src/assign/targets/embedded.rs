@@ -1,8 +1,9 @@
 //! The embedded gateway: prepare and commit on its control socket.
 
-use super::{Material, Stop, Target};
+use super::{Job, Keeper, Stop, Target};
 use crate::assign::error::AssignError;
 use crate::deployment::Embedded;
+use crate::findings::Finding;
 use crate::names::Slug;
 use crate::wire::control::{self, Answer, Pair, Request, SecretPem, Status};
 use std::collections::BTreeMap;
@@ -187,35 +188,34 @@ impl Target for EmbeddedTarget {
         vec![format!("prepare and commit on {}", socket.display())]
     }
 
-    fn pre_check(&self, stop: Stop<'_>) -> Result<(), AssignError> {
-        self.status_unless(stop).map(|_| ())
+    fn pre_check(&self, stop: Stop<'_>) -> Result<Vec<Finding>, AssignError> {
+        self.status_unless(stop).map(|_| Vec::new())
     }
 
-    fn prepare(
-        &self,
-        transaction: &str,
-        certificate: &Slug,
-        material: Option<&Material>,
-        stop: Stop<'_>,
-    ) -> Result<(), AssignError> {
-        let pair = material.map(|material| Pair {
+    fn prepare(&self, job: &Job<'_>) -> Result<(), AssignError> {
+        let pair = job.material.map(|material| Pair {
             fullchain_pem: material.fullchain_pem.clone(),
             key_pem: SecretPem(material.key_pem.0.clone()),
             generation: material.generation,
             accepted: material.accepted.clone(),
         });
         let request = Request::Prepare {
-            transaction: transaction.to_owned(),
-            pairs: BTreeMap::from([(certificate.to_string(), pair)]),
+            transaction: job.transaction.to_owned(),
+            pairs: BTreeMap::from([(job.certificate.to_string(), pair)]),
         };
-        self.done(&request, stop)
+        self.done(&request, job.stop)
     }
 
-    fn commit(&self, transaction: &str, stop: Stop<'_>) -> Result<(), AssignError> {
+    fn commit(&self, job: &Job<'_>, _keeper: &mut dyn Keeper) -> Result<(), AssignError> {
         let request = Request::Commit {
-            transaction: transaction.to_owned(),
+            transaction: job.transaction.to_owned(),
         };
-        self.done(&request, stop)
+        self.done(&request, job.stop)
+    }
+
+    fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError> {
+        self.prepare(job)?;
+        self.commit(job, keeper)
     }
 
     fn abort(&self, transaction: &str) {

@@ -1,10 +1,24 @@
 //! The face every server integration shows; one file a server.
+//!
+//! `embedded` speaks to a control socket. All others read files: [`on_files`] writes them and puts them back, and the
+//! file of each server says which they are, what to look at before, and how it is made to read them again.
 
 pub mod embedded;
+pub mod files;
+mod hands;
+pub mod on_files;
+
+pub use hands::{Hands, Said};
 
 use super::error::AssignError;
 use crate::deployment::{Gateway, GatewayKind};
+use crate::findings::Finding;
 use crate::names::Slug;
+use crate::servers::{Change, Configured};
+use crate::x509::Chain;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 /// What a target is given: a generation ready to be served.
@@ -32,8 +46,57 @@ impl std::fmt::Debug for SecretKey {
     }
 }
 
+/// What is known of an assignment when it is planned; no key is in it.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The lineage.
+    pub certificate: Slug,
+    /// Leaf and intermediates that are to be served.
+    pub chain: Chain,
+    /// SHA-256 in hex of what we last wrote to a path, for this gateway.
+    pub written: BTreeMap<PathBuf, String>,
+    /// Whether the servers' own configuration may be changed.
+    pub config: WriteConfig,
+    /// The moment of the command.
+    pub now: OffsetDateTime,
+}
+
+/// What to do where a server's configuration needs a line for a new name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriteConfig {
+    /// Show it.
+    #[default]
+    Show,
+    /// Write it, and take it back on failure.
+    Write,
+}
+
 /// Asked while a server is waited for: whether to stop waiting, with [`AssignError::Interrupted`].
 pub type Stop<'a> = &'a dyn Fn() -> bool;
+
+/// One step of a transaction at one gateway.
+pub struct Job<'a> {
+    /// Names the transaction at the gateway.
+    pub transaction: &'a str,
+    /// The lineage.
+    pub certificate: &'a Slug,
+    /// What is to be served; none: nothing under this certificate's name. The key stays in here.
+    pub material: Option<&'a Material>,
+    /// `live/<cert>` of the state: `RENEWED_LINEAGE`, as certbot has it.
+    pub live: &'a Path,
+    /// The names in the certificate: `RENEWED_DOMAINS`.
+    pub domains: &'a [String],
+    /// Whether to stop waiting.
+    pub stop: Stop<'a>,
+}
+
+/// Keeps files as they are before they are changed, so that a kill at any moment can be undone.
+pub trait Keeper {
+    /// Keeps what lies at a path, unless it was kept before.
+    fn keep(&mut self, path: &Path) -> Result<(), AssignError>;
+    /// Gives a path back what was kept; nothing where nothing was.
+    fn put_back(&mut self, path: &Path) -> Result<(), AssignError>;
+}
 
 /// A server that takes a certificate. Every call may block for as long as the server needs, within the target's own
 /// limits.
@@ -41,47 +104,57 @@ pub trait Target: std::fmt::Debug {
     /// What an assignment does here, in words, in order.
     fn actions(&self) -> Vec<String>;
 
-    /// Whether it can be assigned to now; nothing is touched.
-    fn pre_check(&self, stop: Stop<'_>) -> Result<(), AssignError>;
+    /// What the server's own configuration says; none: it has none that tells.
+    fn configured(&self) -> Option<&Configured> {
+        None
+    }
 
-    /// Validates the material at the server where it can; nothing that is served changes. `None` prepares to serve
-    /// nothing under this certificate's name.
-    fn prepare(
-        &self,
-        transaction: &str,
-        certificate: &Slug,
-        material: Option<&Material>,
-        stop: Stop<'_>,
-    ) -> Result<(), AssignError>;
+    /// What its configuration needs so that every name of the certificate is served.
+    fn changes(&self) -> &[Change] {
+        &[]
+    }
+
+    /// The files it writes, links followed.
+    fn destinations(&self) -> Vec<&Path> {
+        Vec::new()
+    }
+
+    /// Whether it can be assigned to now, and what is to be known before; nothing is touched.
+    ///
+    /// A finding of level error bars the assignment unless it is accepted.
+    fn pre_check(&self, stop: Stop<'_>) -> Result<Vec<Finding>, AssignError>;
+
+    /// Whether what lies there already is what an assignment would put there.
+    fn is_in_place(&self, _material: &Material) -> bool {
+        true
+    }
+
+    /// Validates the material at the server where it can; nothing that is served changes.
+    fn prepare(&self, job: &Job<'_>) -> Result<(), AssignError>;
 
     /// Makes what was prepared live. Interrupted, it is not known whether it did.
-    fn commit(&self, transaction: &str, stop: Stop<'_>) -> Result<(), AssignError>;
+    fn commit(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError>;
+
+    /// Makes it serve what it served before; `job` holds the generation before, where there is one.
+    fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError>;
 
     /// Forgets what was prepared; best effort.
     fn abort(&self, transaction: &str);
-}
 
-/// Whether this version can assign to gateways of this kind.
-pub fn is_driven(kind: &GatewayKind) -> bool {
-    match kind {
-        GatewayKind::Embedded(_) => true,
-        GatewayKind::Prosody(_)
-        | GatewayKind::Ejabberd(_)
-        | GatewayKind::Kamailio(_)
-        | GatewayKind::Haproxy(_)
-        | GatewayKind::Nginx(_)
-        | GatewayKind::Coturn(_)
-        | GatewayKind::Files(_) => false,
+    /// SHA-256 in hex of what a commit writes, by path.
+    fn written(&self, _material: &Material) -> BTreeMap<PathBuf, String> {
+        BTreeMap::new()
     }
 }
 
-/// The target of a gateway.
+/// The target of a gateway, with its server's configuration read.
 ///
-/// Errors: a kind that this version cannot assign to.
-pub fn target(gateway: &Gateway) -> Result<Box<dyn Target>, AssignError> {
+/// Errors: a configuration that cannot be read, an owner that this machine does not know.
+pub fn target(gateway: &Gateway, offer: Offer) -> Result<Box<dyn Target>, AssignError> {
+    let name = gateway.name.clone();
     match &gateway.kind {
         GatewayKind::Embedded(embedded) => Ok(Box::new(embedded::EmbeddedTarget::new(
-            gateway.name.clone(),
+            name,
             embedded.clone(),
         ))),
         GatewayKind::Prosody(_)
@@ -89,10 +162,16 @@ pub fn target(gateway: &Gateway) -> Result<Box<dyn Target>, AssignError> {
         | GatewayKind::Kamailio(_)
         | GatewayKind::Haproxy(_)
         | GatewayKind::Nginx(_)
-        | GatewayKind::Coturn(_)
-        | GatewayKind::Files(_) => Err(AssignError::KindNotAssignable {
-            gateway: gateway.name.clone(),
-            kind: gateway.kind.word(),
-        }),
+        | GatewayKind::Coturn(_) => unimplemented!("{name}"),
+        GatewayKind::Files(settings) => {
+            let server = files::OtherServer::new(settings.clone());
+            let destinations = server.destinations(&name)?;
+            Ok(Box::new(on_files::FilesTarget::new(
+                name,
+                server,
+                offer,
+                destinations,
+            )?))
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! A generation read back from the state, and whether it may be served (again).
 
 use super::failed;
-use crate::assign::apply::Way;
+use crate::assign::apply::{Leaf, Way};
 use crate::assign::targets::{Material, SecretKey};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::cli::{passphrase, render};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::Explanation;
+use crate::probe::KeyKind;
 use crate::store::{GenerationRecord, Store};
 use crate::x509::{Bundle, Chain, PrivateKey, container};
 use time::OffsetDateTime;
@@ -118,6 +119,12 @@ pub(super) fn way_back(old: Option<&Loaded>, now: OffsetDateTime) -> Way<'_> {
     } else if leaf.not_after < now {
         Way::Barred(format!("it ended on {}", render::date(leaf.not_after)))
     } else {
-        Way::To(&old.material, leaf.sha256)
+        Way::To(
+            &old.material,
+            Leaf {
+                sha256: leaf.sha256,
+                key_kind: KeyKind::from(&leaf.public_key),
+            },
+        )
     }
 }

@@ -5,6 +5,7 @@ mod staging;
 mod told;
 mod transaction;
 mod unfinished;
+mod watch;
 
 use super::exit::FailureKind;
 use super::options::{Lineage, lineage, moment, slug};
@@ -58,6 +59,9 @@ struct How {
     /// Show the plan and touch nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make the changes that the servers' configuration needs, which the plan shows; taken back on failure
+    #[arg(long)]
+    write_config: bool,
     /// What to do when a gateway cannot be proved
     #[arg(long, value_enum, value_name = "WHAT", default_value = "rollback")]
     on_failure: OnFailureWord,
@@ -173,6 +177,7 @@ fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
         due: false,
         how: How {
             dry_run,
+            write_config: false,
             on_failure: OnFailureWord::Rollback,
             accept: Vec::new(),
             reason: None,

@@ -5,9 +5,11 @@ use crate::assign::plan::{GatewayPlan, Proof};
 use crate::assign::prove::{Proved, Seen};
 use crate::assign::{AssignPlan, Standing};
 use crate::cli::Context;
-use crate::explain::Explain;
+use crate::cli::render::difference;
+use crate::explain::{DiffLine, Explain, diff, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
+use crate::servers::Change;
 use crate::store::Store;
 use console::style;
 use serde_json::{Value, json};
@@ -35,17 +37,28 @@ pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
             plural(gateway.proofs.len(), "handshake"),
         ));
     }
-    for other in &plan.passed_over {
+    for (gateway, change) in changes(plan) {
         text.push_str(&format!(
-            "  {:<10} {}: not driven yet, reads live/ · reload it yourself\n",
-            other.gateway.as_str(),
-            other.kind,
+            "  {:<10} {} needs {}:\n",
+            gateway.as_str(),
+            change.file.display(),
+            printable(&change.why)
         ));
+        text.push_str(&difference(&change.before, &change.after));
     }
-    if plan.gateways.is_empty() && plan.passed_over.is_empty() {
+    if plan.gateways.is_empty() {
         text.push_str("  no gateway serves it: live/ is switched, and nothing can be proved\n");
     }
     text
+}
+
+/// Every change that a server's configuration needs, each once.
+fn changes(plan: &AssignPlan) -> Vec<(&Slug, &Change)> {
+    let all = plan
+        .gateways
+        .iter()
+        .flat_map(|gateway| gateway.changes().iter().map(|one| (&gateway.gateway, one)));
+    all.collect()
 }
 
 /// Paths below the folder one stands in, without that folder.
@@ -62,21 +75,25 @@ pub(super) fn live_place(store: &Store, certificate: &Slug) -> String {
     near(&path.display().to_string())
 }
 
-/// One for each gateway whose server somebody must reload.
-pub(super) fn passed_over_findings(store: &Store, plan: &AssignPlan) -> Vec<Finding> {
-    let live = live_place(store, &plan.certificate);
-    plan.passed_over
+/// One for each gateway on which connections go on with the certificate before.
+pub(super) fn session_findings(plan: &AssignPlan, standings: &[Standing]) -> Vec<Finding> {
+    let before = plan.from.map_or_else(
+        || "the certificate that they began with".to_owned(),
+        |from| format!("generation {from}"),
+    );
+    standings
         .iter()
-        .map(|other| {
+        .filter(|standing| standing.sessions > 0 && plan.from != Some(plan.to))
+        .map(|standing| {
             Finding::new(
-                Code::LiveNotDriven,
-                format!("[gateway.{}.{}]", other.kind, other.gateway),
+                Code::LiveSessions,
+                format!("gateway \"{}\"", standing.gateway),
                 format!(
-                    "{} ({}): reload it yourself from {live}",
-                    other.gateway, other.kind
+                    "{} began before and keep {before} until they end",
+                    plural(standing.sessions, "connection")
                 ),
-                "this version drives embedded gateways; this one is passed over, and nothing is proved there",
-                format!("let the server read {live}/fullchain.pem and privkey.pem, and reload it after each assign"),
+                "TLS shows a certificate once, when a connection begins",
+                "nothing to do; for a compromised key, `edgecert rekey --compromised` tells how to end them",
             )
         })
         .collect()
@@ -84,14 +101,6 @@ pub(super) fn passed_over_findings(store: &Store, plan: &AssignPlan) -> Vec<Find
 
 /// What comes after an assignment.
 pub(super) fn next_words(store: &Store, plan: &AssignPlan) -> String {
-    if !plan.passed_over.is_empty() {
-        let names: Vec<&str> = plan
-            .passed_over
-            .iter()
-            .map(|other| other.gateway.as_str())
-            .collect();
-        return format!("reload {}, then edgecert check", names.join(", "));
-    }
     if plan.gateways.is_empty() {
         return format!(
             "let a server read {}/, or add a [gateway.embedded.NAME] table",
@@ -129,9 +138,18 @@ pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {
             };
             format!("  {} {right}{taken}", style("✓").green())
         }
-        Event::Committed { gateway, took } => {
+        Event::Committed {
+            gateway,
+            kind,
+            took,
+        } => {
+            let verb = if *kind == "embedded" {
+                "committed"
+            } else {
+                "written and reloaded"
+            };
             format!(
-                "  {:<10} {} committed in {} ms",
+                "  {:<10} {} {verb} in {} ms",
                 gateway.as_str(),
                 style("✓").green(),
                 took.as_millis()
@@ -257,6 +275,7 @@ pub(super) fn plan_json(plan: &AssignPlan) -> Value {
             "kind": gateway.kind,
             "actions": gateway.actions,
             "proofs": gateway.proofs.iter().map(proof_json).collect::<Vec<_>>(),
+            "config_changes": gateway.changes().iter().map(change_json).collect::<Vec<_>>(),
         })
     };
     json!({
@@ -265,10 +284,16 @@ pub(super) fn plan_json(plan: &AssignPlan) -> Value {
         "to": plan.to,
         "sha256": plan.leaf.to_string(),
         "gateways": plan.gateways.iter().map(gateway).collect::<Vec<_>>(),
-        "passed_over": plan
-            .passed_over
+    })
+}
+
+fn change_json(change: &Change) -> Value {
+    json!({
+        "file": change.file.display().to_string(),
+        "why": printable(&change.why),
+        "diff": diff(&change.before, &change.after)
             .iter()
-            .map(|other| json!({"gateway": other.gateway.as_str(), "kind": other.kind}))
+            .map(DiffLine::words)
             .collect::<Vec<_>>(),
     })
 }
@@ -297,10 +322,15 @@ pub(super) fn standings_json(standings: &[Standing]) -> Value {
     standings
         .iter()
         .map(|standing| {
+            let ms = |took: Option<std::time::Duration>| {
+                took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+            };
             json!({
                 "gateway": standing.gateway.as_str(),
                 "proved": standing.proved,
-                "took_ms": standing.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                "took_ms": ms(standing.took),
+                "committed_ms": ms(standing.committed),
+                "sessions_before": standing.sessions,
                 "listeners": standing.listeners.iter().map(listener).collect::<Vec<_>>(),
             })
         })

@@ -2,35 +2,30 @@
 
 use super::generation::{Loaded, load, refuse_compromised, way_back};
 use super::told::{
-    before_words, dark_finding, describe, next_words, on_gateways, passed_over_findings, plan_json,
+    before_words, dark_finding, describe, next_words, on_gateways, plan_json, session_findings,
     standing_words, standings_json, tell,
 };
+use super::watch::Watch;
 use super::{How, OnFailureWord, failed, refused};
 use crate::assign::prove::{Seen, look};
-use crate::assign::targets::Material;
+use crate::assign::targets::{Material, Stop, WriteConfig};
 use crate::assign::{
-    Applied, AssignError, AssignPlan, Assigner, Event, OnFailure, StoreLedger, plan_assignment,
+    Applied, Asked, AssignError, AssignPlan, Assigner, Event, OnFailure, StoreLedger,
+    plan_assignment,
 };
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{self, Failure, Outcome};
-use crate::cli::{Context, expectation, prune, render};
+use crate::cli::{Context, expectation, prune};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
-use crate::store::{GenerationRecord, IntentKind, Lease, Store};
+use crate::store::{AssignmentRecord, GenerationRecord, IntentKind, Lease, Store};
 use crate::verify::{Expectation, Override, PartnerGate, VerifiedBundle};
-use crate::x509::Bundle;
+use crate::x509::{Bundle, Chain};
 use console::style;
 use serde_json::json;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
 use time::OffsetDateTime;
-
-/// How often it is looked for a signal.
-const LOOK_FOR_SIGNALS: Duration = Duration::from_millis(50);
 
 /// A generation on its way to the gateways.
 pub(super) struct Task<'a> {
@@ -70,19 +65,11 @@ impl Task<'_> {
             .store
             .live(&self.certificate.name)
             .map_err(|error| failed(&error))?;
-        let plan = plan_assignment(
-            self.deployment,
-            &self.certificate.name,
-            only,
-            from,
-            self.number,
-            &chain,
-        )
-        .map_err(|error| refused(&error))?;
         let assigned = self
             .store
             .assignment(&self.certificate.name)
             .map_err(|error| failed(&error))?;
+        let plan = self.plan(context, &chain, only, (from, &assigned), how)?;
         let mut findings: Vec<Finding> = verified.report().findings().to_vec();
         if how.renewing {
             // A renewal that is under way is not mended by another one.
@@ -98,30 +85,117 @@ impl Task<'_> {
                 .get(gateway.gateway.as_str())
                 .is_some_and(|there| there.generation == self.number)
         });
-        if from == Some(self.number) && assigned.current == from && covers_all && serves_it(&plan) {
+        if from == Some(self.number)
+            && assigned.current == from
+            && covers_all
+            && plan.is_in_place(&material)
+            && serves_it(&plan)
+        {
             return Ok(nothing_to_do(context, &plan, outcome));
         }
-        let outcome = Outcome {
-            findings: outcome
-                .findings
-                .into_iter()
-                .chain(passed_over_findings(self.store, &plan))
-                .collect(),
-            ..outcome
-        };
         output::findings(context, &outcome.findings);
         context.say(describe(&plan, self.again).trim_end());
         let Some(lease) = lease else {
-            return self.rehearse(context, &plan, only, outcome);
+            let outcome = self.pre_check(context, &plan, how, outcome, &|| false)?;
+            return self.rehearse(&plan, only, how, outcome);
         };
+        let _locked = plan.lock().map_err(|error| self.untouched(&plan, &error))?;
+        let watch = Watch::begin(context.draws());
+        let stop = || watch.interrupted();
+        let outcome = self.pre_check(context, &plan, how, outcome, &stop)?;
         let ledger = StoreLedger::new(lease, self.kind, context.now);
-        let ended = self.apply(context, &plan, &material, from, how, ledger)?;
+        let ended = self.apply(context, &plan, &material, how, ledger, &stop)?;
+        drop(watch);
         let pruned = if matches!(ended, Applied::Done { .. }) {
             self.prune(lease)
         } else {
             Vec::new()
         };
         self.told(context, &plan, ended, pruned, outcome)
+    }
+
+    /// The plan, with every server's configuration read; `before` is what is live and what was assigned.
+    pub fn plan(
+        &self,
+        context: &Context,
+        chain: &Chain,
+        only: &[Slug],
+        before: (Option<u32>, &AssignmentRecord),
+        how: &How,
+    ) -> Result<AssignPlan, Failure> {
+        let name = &self.certificate.name;
+        plan_assignment(Asked {
+            deployment: self.deployment,
+            certificate: name,
+            only,
+            from: before.0,
+            to: self.number,
+            chain,
+            record: before.1,
+            live: self.store.folder().join("live").join(name.as_str()),
+            config: if how.write_config {
+                WriteConfig::Write
+            } else {
+                WriteConfig::Show
+            },
+            now: context.now,
+        })
+        .map_err(|error| refused(&error))
+    }
+
+    /// What the servers say before anything is touched; a finding of level error that is not accepted bars the way.
+    pub fn pre_check(
+        &self,
+        context: &Context,
+        plan: &AssignPlan,
+        how: &How,
+        outcome: Outcome,
+        stop: Stop<'_>,
+    ) -> Result<Outcome, Failure> {
+        let found = plan.pre_check(stop).map_err(|error| {
+            let mut failure = self.untouched(plan, &error);
+            if how.dry_run {
+                failure.result = json!({"plan": plan_json(plan), "dry_run": true});
+            }
+            // People have seen the findings above.
+            if context.json() {
+                failure.findings.clone_from(&outcome.findings);
+            }
+            failure
+        })?;
+        let bars = found
+            .iter()
+            .find(|one| one.severity == Severity::Error && !how.accept.contains(&one.code));
+        if let Some(bar) = bars {
+            let mut failure = Failure::new(
+                FailureKind::Refused,
+                Explanation {
+                    code: "assign.refused",
+                    what: format!(
+                        "{}/{} is not assigned: {}",
+                        plan.certificate, plan.to, bar.what
+                    ),
+                    place: bar.place.clone(),
+                    why: format!("{}\n{}", bar.why, self.stays(plan)),
+                    mend: bar.mend.clone(),
+                },
+            );
+            failure.result = json!({"plan": plan_json(plan)});
+            let others = found
+                .iter()
+                .filter(|one| one.code != bar.code || one.place != bar.place);
+            failure.findings = match context.json() {
+                true => outcome.findings.into_iter().chain(found).collect(),
+                false => others.cloned().collect(),
+            };
+            return Err(failure);
+        }
+        output::findings(context, &found);
+        let findings = outcome.findings.into_iter().chain(found).collect();
+        Ok(Outcome {
+            findings,
+            ..outcome
+        })
     }
 
     /// Judges the generation as it would be served at a time.
@@ -164,10 +238,11 @@ impl Task<'_> {
         context: &Context,
         plan: &AssignPlan,
         material: &Material,
-        from: Option<u32>,
         how: &How,
         mut ledger: StoreLedger<'_>,
+        stop: Stop<'_>,
     ) -> Result<Applied, Failure> {
+        let from = plan.from;
         let old = match from.filter(|from| *from != self.number) {
             Some(from) => Some(load(self.deployment, self.store, self.certificate, from)?),
             // Live already and not served everywhere: the way back is the same generation.
@@ -179,7 +254,6 @@ impl Task<'_> {
             )?),
             None => None,
         };
-        let watch = Watch::begin(context.draws());
         let transaction = format!(
             "{}-{}-{}",
             plan.certificate,
@@ -187,7 +261,6 @@ impl Task<'_> {
             context.now.unix_timestamp_nanos()
         );
         let mut observe = |event: Event<'_>| tell(context, plan, &event);
-        let stop = || watch.interrupted();
         let assigner = Assigner {
             plan,
             material,
@@ -199,31 +272,22 @@ impl Task<'_> {
             },
             transaction: &transaction,
             observe: &mut observe,
-            interrupted: &stop,
+            interrupted: stop,
         };
-        let ended = assigner.run(&mut ledger);
-        watch.end();
-        ended.map_err(|error| self.untouched(plan, &error))
+        assigner
+            .run(&mut ledger)
+            .map_err(|error| self.untouched(plan, &error))
     }
 
-    /// A plan that is not carried out: it is looked whether it could be, and nothing is touched.
+    /// A plan that is not carried out; it was looked whether it could be, and nothing was touched.
     fn rehearse(
         &self,
-        context: &Context,
         plan: &AssignPlan,
         only: &[Slug],
+        how: &How,
         outcome: Outcome,
     ) -> Result<Outcome, Failure> {
         let result = json!({"plan": plan_json(plan), "dry_run": true});
-        if let Err(error) = plan.pre_check(&|| false) {
-            let mut failure = self.untouched(plan, &error);
-            failure.result = result;
-            // People have seen the findings above.
-            if context.json() {
-                failure.findings = outcome.findings;
-            }
-            return Err(failure);
-        }
         let (verb, mut command) = match self.kind {
             IntentKind::Assign => (
                 "assigned",
@@ -236,6 +300,9 @@ impl Task<'_> {
         };
         for gateway in only {
             command.push_str(&format!(" --gateway {gateway}"));
+        }
+        if how.write_config {
+            command.push_str(" --write-config");
         }
         Ok(Outcome {
             text: format!("would be {verb} (nothing was touched)\n"),
@@ -256,7 +323,16 @@ impl Task<'_> {
         } else {
             FailureKind::Failed
         };
-        let stays = match live {
+        let mut failure = Failure::from_error(kind, error);
+        failure.explanation.why = format!("{}\n{}", failure.explanation.why, self.stays(plan));
+        failure.result = json!({"plan": plan_json(plan)});
+        failure
+    }
+
+    /// What is live although nothing was done.
+    fn stays(&self, plan: &AssignPlan) -> String {
+        let live = self.store.live(&plan.certificate).ok().flatten();
+        match live {
             Some(live) if plan.from == Some(live) => {
                 format!(
                     "nothing was changed; {}/{live} stays live",
@@ -268,11 +344,7 @@ impl Task<'_> {
                 "nothing was changed; live/ points to {}/{live} since a command was killed, and the next `edgecert assign` finishes that",
                 plan.certificate
             ),
-        };
-        let mut failure = Failure::from_error(kind, error);
-        failure.explanation.why = format!("{}\n{stays}", failure.explanation.why);
-        failure.result = json!({"plan": plan_json(plan)});
-        failure
+        }
     }
 
     /// Old generations beyond what the deployment keeps go at the commit.
@@ -296,9 +368,13 @@ impl Task<'_> {
     ) -> Result<Outcome, Failure> {
         match ended {
             Applied::Done { standings, dark } => {
-                let dark: Vec<Finding> = dark.iter().map(dark_finding).collect();
-                output::findings(context, &dark);
-                let findings = outcome.findings.into_iter().chain(dark).collect();
+                let seen: Vec<Finding> = dark
+                    .iter()
+                    .map(dark_finding)
+                    .chain(session_findings(plan, &standings))
+                    .collect();
+                output::findings(context, &seen);
+                let findings = outcome.findings.into_iter().chain(seen).collect();
                 let verb = match self.kind {
                     IntentKind::Assign => "assigned",
                     IntentKind::Rollback => "rolled back",
@@ -388,71 +464,6 @@ fn serves_it(plan: &AssignPlan) -> bool {
         .iter()
         .flat_map(|gateway| &gateway.proofs)
         .all(|proof| matches!(look(proof), Seen::Leaf(leaf, _) if leaf == plan.leaf))
-}
-
-/// The first Ctrl-C asks to go back, and is answered at once; the second one ends the program.
-struct Watch {
-    interrupted: Arc<AtomicBool>,
-    over: Arc<AtomicBool>,
-    signals: Vec<signal_hook::SigId>,
-    teller: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    fn begin(tells: bool) -> Self {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]
-            .into_iter()
-            .flat_map(|signal| {
-                [
-                    signal_hook::flag::register_conditional_shutdown(
-                        signal,
-                        130,
-                        Arc::clone(&interrupted),
-                    ),
-                    signal_hook::flag::register(signal, Arc::clone(&interrupted)),
-                ]
-            })
-            .filter_map(Result::ok)
-            .collect();
-        let over = Arc::new(AtomicBool::new(false));
-        let teller = tells.then(|| {
-            let (interrupted, over) = (Arc::clone(&interrupted), Arc::clone(&over));
-            std::thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    if interrupted.load(Ordering::Relaxed) {
-                        render::write_err(
-                            "stopping; putting things back (once more: stop at once)\n",
-                        );
-                        return;
-                    }
-                    std::thread::park_timeout(LOOK_FOR_SIGNALS);
-                }
-            })
-        });
-        Self {
-            interrupted,
-            over,
-            signals,
-            teller,
-        }
-    }
-
-    fn interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
-    }
-
-    fn end(self) {
-        for id in self.signals {
-            signal_hook::low_level::unregister(id);
-        }
-        self.over.store(true, Ordering::Relaxed);
-        if let Some(teller) = self.teller {
-            teller.thread().unpark();
-            // It prints and nothing else.
-            let _ = teller.join();
-        }
-    }
 }
 
 /// Nothing is new; what is worth knowing was told when it went live.

@@ -2,8 +2,9 @@
 
 use super::generation::load;
 use super::transaction::Task;
-use super::{How, failed, refused};
-use crate::assign::{Applied, StoreLedger, plan_assignment};
+use super::watch::Watch;
+use super::{How, failed};
+use crate::assign::{Applied, StoreLedger};
 use crate::cli::Context;
 use crate::cli::output::{Failure, Outcome};
 use crate::deployment::Deployment;
@@ -60,17 +61,15 @@ pub(super) fn finish_unfinished(
             .iter()
             .filter_map(|name| Slug::parse(name).ok())
             .collect();
-        let plan = plan_assignment(
-            deployment,
-            &name,
-            &only,
-            intent.from,
-            intent.to,
-            loaded.bundle.chain(),
-        )
-        .map_err(|error| refused(&error))?;
+        let record = store.assignment(&name).map_err(|error| failed(&error))?;
+        let chain = loaded.bundle.chain();
+        let plan = task.plan(context, chain, &only, (intent.from, &record), how)?;
+        let _locked = plan.lock().map_err(|error| failed(&error))?;
+        let watch = Watch::begin(context.draws());
+        let stop = || watch.interrupted();
         let ledger = StoreLedger::resumed(lease, intent.kind, context.now, transaction);
-        let ended = task.apply(context, &plan, &loaded.material, intent.from, how, ledger)?;
+        let ended = task.apply(context, &plan, &loaded.material, how, ledger, &stop)?;
+        drop(watch);
         if let Applied::RolledBack { .. } | Applied::Dirty { .. } = ended {
             return task
                 .told(context, &plan, ended, Vec::new(), Outcome::default())

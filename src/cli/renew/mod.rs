@@ -6,7 +6,6 @@
 
 mod changes;
 pub mod due;
-mod process;
 mod submit;
 mod sum;
 mod through;

@@ -3,15 +3,15 @@
 //! The program runs with bounds: ten minutes, 1 MiB of answer, 64 KiB of complaints, which are shown cleaned. It gets
 //! a process group of its own, which ends as a whole, and of our environment only what is listed here.
 
-use super::process::{self, End};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::explain::{Explanation, printable};
 use crate::names::Slug;
+use crate::program::{self, End};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long the program may take.
@@ -118,21 +118,23 @@ fn submit_within(
             interrupted: false,
         })
     };
-    let Some((program, arguments)) = submission.program.split_first() else {
+    let Some((name, arguments)) = submission.program.split_first() else {
         return Err(trouble("it names no program".into()));
     };
-    let mut command = if program.contains('/') {
-        Command::new(submission.base.join(program))
+    let mut command = if name.contains('/') {
+        Command::new(submission.base.join(name))
     } else {
-        Command::new(program)
+        Command::new(name)
     };
     command
         .args(arguments)
         .env_clear()
         .envs(passed(submission.secret_variables))
         .env(CERTIFICATE, submission.certificate.as_str());
-    let ran = process::run(command, submission.csr_pem.as_bytes(), timeout, interrupted)
-        .map_err(|error| trouble(format!("it cannot be started: {error}")))?;
+    let ran = program::run(command, submission.csr_pem.as_bytes(), timeout, &|| {
+        interrupted.load(Ordering::Relaxed)
+    })
+    .map_err(|error| trouble(format!("it cannot be started: {error}")))?;
     let complained = |why: String| Trouble {
         complaint: cleaned(&ran.complaint),
         ..*trouble(why)
@@ -149,7 +151,7 @@ fn submit_within(
         },
         End::TooMuch => complained(format!(
             "it answered more than {} bytes, and was stopped",
-            process::MAX_ANSWER
+            program::MAX_ANSWER
         )),
         End::TooLong => complained(format!(
             "it had not ended after {} s, and was stopped",

@@ -1,12 +1,12 @@
-//! A program in a process group of its own, fed, listened to, and ended as a whole where it goes beyond its bounds.
+//! The one place that runs other programs: each in a process group of its own, without a shell, fed, listened to, and
+//! ended as a whole where it goes beyond its bounds.
 //!
-//! Not for what its answer means. A process that has left the group (setsid) cannot be ended; it cannot hold us either.
+//! Used by `assign` for the servers' control programs and by `renew` for the submit program. Not for what an answer means. A process that has left the group (setsid) cannot be ended; it cannot hold us either.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,10 @@ pub const MAX_ANSWER: usize = 1024 * 1024;
 /// Most bytes kept of what it complains.
 const MAX_COMPLAINT: usize = 64 * 1024;
 
-/// How often it is looked at.
+/// How soon it is looked at for the first time; each look doubles the wait.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+
+/// How often it is looked at in the end.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How long its pipes may stay open after it has ended; who holds them then is ended too.
@@ -56,7 +59,7 @@ pub fn run(
     mut command: Command,
     input: &[u8],
     timeout: Duration,
-    interrupted: &AtomicBool,
+    interrupted: &dyn Fn() -> bool,
 ) -> std::io::Result<Ran> {
     let deadline = Instant::now() + timeout;
     let mut child = command
@@ -105,7 +108,7 @@ struct Watched<'a> {
     pid: Pid,
     answer: &'a Mutex<Heard>,
     complaint: &'a Mutex<Heard>,
-    interrupted: &'a AtomicBool,
+    interrupted: &'a dyn Fn() -> bool,
 }
 
 impl Watched<'_> {
@@ -113,11 +116,12 @@ impl Watched<'_> {
     /// is its group's, stays its own.
     fn wait(&self, deadline: Instant) -> Option<End> {
         let mut ended: Option<Instant> = None;
+        let mut pause = FIRST_LOOK;
         loop {
             if lock(self.answer).over {
                 return Some(End::TooMuch);
             }
-            if self.interrupted.load(Ordering::Relaxed) {
+            if (self.interrupted)() {
                 return Some(End::Interrupted);
             }
             match (ended, self.has_ended()) {
@@ -137,7 +141,8 @@ impl Watched<'_> {
                     return None;
                 }
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LOOK);
         }
     }
 

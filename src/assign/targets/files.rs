@@ -1,0 +1,89 @@
+//! Any other server: the destinations that the deployment names, and its reload command.
+
+use super::on_files::OnFiles;
+use super::{Hands, Offer};
+use crate::assign::destination::{Destination, Wish};
+use crate::assign::error::AssignError;
+use crate::deployment::Files;
+use crate::findings::Finding;
+use crate::names::Slug;
+use crate::servers::{Change, Configured};
+use std::path::Path;
+use std::time::Duration;
+
+/// A gateway of kind `files`.
+#[derive(Debug)]
+pub struct OtherServer {
+    settings: Files,
+}
+
+impl OtherServer {
+    /// For a gateway of the deployment.
+    pub fn new(settings: Files) -> Self {
+        Self { settings }
+    }
+
+    /// The files that the deployment names.
+    pub fn destinations(&self, gateway: &Slug) -> Result<Vec<Destination>, AssignError> {
+        self.settings
+            .destinations
+            .iter()
+            .map(|one| {
+                let wish = Wish {
+                    gateway,
+                    owner: one.owner.as_deref(),
+                    mode: one.mode,
+                    kind_owner: None,
+                    kind_mode: one.mode_or_default(),
+                    root: Path::new("/"),
+                };
+                Destination::find(&one.path, one.content, wish)
+            })
+            .collect()
+    }
+}
+
+impl OnFiles for OtherServer {
+    fn kind(&self) -> &'static str {
+        "files"
+    }
+
+    fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    fn reload_words(&self) -> String {
+        match &self.settings.reload {
+            Some(words) => words.join(" "),
+            None => "no reload command".to_owned(),
+        }
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        None
+    }
+
+    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
+        Ok(Vec::new())
+    }
+
+    fn inspect(
+        &self,
+        _offer: &Offer,
+        _destinations: &[Destination],
+        _hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        Ok(Vec::new())
+    }
+
+    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        Ok(())
+    }
+
+    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+        match &self.settings.reload {
+            Some(words) => hands.run_well(words).map(drop),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! How a server's programs are run: no shell, a bounded time, an environment of what they need and no more.
+
+use super::{Job, Stop};
+use crate::assign::error::AssignError;
+use crate::explain::printable;
+use crate::names::Slug;
+use crate::program::{self, End};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// What they get of our environment.
+const PASSED: [&str; 4] = ["HOME", "TZ", "TMPDIR", "ERL_EPMD_PORT"];
+
+/// Where servers' programs lie beside `PATH`, which a user who is not root may have without them.
+const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
+
+/// Most characters of what a program said that are shown.
+const MAX_SHOWN: usize = 400;
+
+/// Runs the programs of one gateway's server.
+pub struct Hands<'a> {
+    /// The gateway.
+    pub gateway: &'a Slug,
+    /// `RENEWED_LINEAGE`; none before there is one.
+    pub live: Option<&'a Path>,
+    /// `RENEWED_DOMAINS`.
+    pub domains: &'a [String],
+    /// How long one may take.
+    pub timeout: Duration,
+    /// Whether to stop waiting.
+    pub stop: Stop<'a>,
+}
+
+/// What a program said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The words it was called with.
+    pub command: String,
+    /// Its status; none: ended by a signal.
+    pub status: Option<i32>,
+    /// Both its outputs, as they are.
+    pub text: String,
+}
+
+impl<'a> Hands<'a> {
+    /// For the programs of a job.
+    pub fn of(gateway: &'a Slug, job: &Job<'a>, timeout: Duration) -> Self {
+        Self {
+            gateway,
+            live: Some(job.live),
+            domains: job.domains,
+            timeout,
+            stop: job.stop,
+        }
+    }
+
+    /// For the programs that only look.
+    pub fn to_look(gateway: &'a Slug, timeout: Duration, stop: Stop<'a>) -> Self {
+        Self {
+            gateway,
+            live: None,
+            domains: &[],
+            timeout,
+            stop,
+        }
+    }
+
+    /// Runs a program to its end; its status is for the caller to judge.
+    ///
+    /// Errors: it cannot be started, takes too long, or says more than is read. Effects: blocks.
+    pub fn run(&self, words: &[impl AsRef<str>]) -> Result<Said, AssignError> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        let failed = |why: String, said: &str| AssignError::Program {
+            gateway: self.gateway.clone(),
+            command: words.join(" "),
+            why,
+            said: shown(said),
+        };
+        let Some((name, arguments)) = words.split_first() else {
+            return Err(failed("no program is named".to_owned(), ""));
+        };
+        let mut command = Command::new(name);
+        command.args(arguments).env_clear().envs(environment());
+        if let Some(live) = self.live {
+            command
+                .env("RENEWED_LINEAGE", live)
+                .env("RENEWED_DOMAINS", self.domains.join(" "));
+        }
+        let ran = program::run(command, b"", self.timeout, self.stop)
+            .map_err(|error| failed(format!("it cannot be started: {error}"), ""))?;
+        let text = String::from_utf8_lossy(&[ran.answer, ran.complaint].concat()).into_owned();
+        let status = match ran.end {
+            End::Status(status) => status.code(),
+            End::TooLong => {
+                let why = format!("it did not end within {} s", self.timeout.as_secs());
+                return Err(failed(why, &text));
+            }
+            End::TooMuch => {
+                let why = format!("it said more than {} bytes", program::MAX_ANSWER);
+                return Err(failed(why, &text));
+            }
+            End::Interrupted => return Err(AssignError::Interrupted),
+            End::Lost(error) => return Err(failed(error.to_string(), &text)),
+        };
+        Ok(Said {
+            command: words.join(" "),
+            status,
+            text,
+        })
+    }
+
+    /// Runs a program that tells failure by its status.
+    pub fn run_well(&self, words: &[impl AsRef<str>]) -> Result<Said, AssignError> {
+        let said = self.run(words)?;
+        if said.status == Some(0) {
+            return Ok(said);
+        }
+        Err(self.refused(&said))
+    }
+
+    /// The server's refusal, in its own words.
+    pub fn refused(&self, said: &Said) -> AssignError {
+        AssignError::Program {
+            gateway: self.gateway.clone(),
+            command: said.command.clone(),
+            why: match said.status {
+                Some(0) => "it did not take it".to_owned(),
+                Some(status) => format!("it ended with status {status}"),
+                None => "it was ended by a signal".to_owned(),
+            },
+            said: shown(&said.text),
+        }
+    }
+}
+
+fn environment() -> Vec<(&'static str, OsString)> {
+    let mut all: Vec<(&str, OsString)> = PASSED
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+        .collect();
+    let mut path =
+        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    path.push(":");
+    path.push(SYSTEM_FOLDERS);
+    all.push(("PATH", path));
+    // Their answers are read by us.
+    all.push(("LC_ALL", "C.UTF-8".into()));
+    all
+}
+
+/// The last lines are the ones that say why.
+fn shown(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let text = lines[lines.len().saturating_sub(6)..].join("\n");
+    let skipped = text.chars().count().saturating_sub(MAX_SHOWN);
+    text.chars()
+        .skip(skipped)
+        .collect::<String>()
+        .lines()
+        .map(printable)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Explain;
+
+    fn hands<'a>(gateway: &'a Slug, domains: &'a [String]) -> Hands<'a> {
+        Hands {
+            gateway,
+            live: Some(Path::new("/state/live/edge")),
+            domains,
+            timeout: Duration::from_millis(300),
+            stop: &|| false,
+        }
+    }
+
+    #[test]
+    fn programs_get_what_certbot_gives_them_and_no_shell() {
+        let (gateway, domains) = (
+            Slug::parse("mail").unwrap(),
+            ["a.test".to_owned(), "b.test".into()],
+        );
+        let hands = hands(&gateway, &domains);
+        let said = hands.run(&["/usr/bin/env"]).unwrap();
+        assert!(
+            said.text.contains("RENEWED_LINEAGE=/state/live/edge\n"),
+            "{said:?}"
+        );
+        assert!(said.text.contains("RENEWED_DOMAINS=a.test b.test\n"));
+        assert!(!said.text.contains("CARGO"), "{said:?}");
+        let said = hands.run(&["/bin/echo", "$HOME; id"]).unwrap();
+        assert_eq!(said.text, "$HOME; id\n");
+    }
+
+    #[test]
+    fn failures_are_told_with_the_programs_last_words() {
+        let gateway = Slug::parse("mail").unwrap();
+        let hands = hands(&gateway, &[]);
+        let error = hands.run_well(&["/bin/ls", "/none\u{1b}[2J"]).unwrap_err();
+        let told = error.explain();
+        assert!(told.why.contains("it ended with status 2"), "{told:?}");
+        assert!(told.why.contains("No such file"), "{told:?}");
+        assert!(!told.why.contains('\u{1b}'), "{told:?}");
+        let error = hands.run(&["/none/such"]).unwrap_err();
+        assert!(
+            error.explain().why.contains("cannot be started"),
+            "{error:?}"
+        );
+        let error = hands.run(&["/bin/sleep", "5"]).unwrap_err();
+        assert!(
+            error.explain().why.contains("did not end within"),
+            "{error:?}"
+        );
+    }
+}

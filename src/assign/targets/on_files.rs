@@ -1,0 +1,318 @@
+//! A server that reads its certificate from files: written beside the old ones and renamed, the server told to read
+//! them again; on failure the old files are put back and it is told once more.
+
+use super::{Hands, Job, Keeper, Material, Offer, Stop, Target, WriteConfig};
+use crate::assign::destination::{Destination, digest_of};
+use crate::assign::error::AssignError;
+use crate::explain::printable;
+use crate::findings::{Code, Finding};
+use crate::names::Slug;
+use crate::servers::{Change, Configured};
+use crate::store::atomic;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What one kind of server adds to the files.
+pub trait OnFiles: std::fmt::Debug {
+    /// Its kind's word.
+    fn kind(&self) -> &'static str;
+
+    /// How long one of its programs may take.
+    fn timeout(&self) -> Duration;
+
+    /// How it is made to read its files again, in words for the plan.
+    fn reload_words(&self) -> String;
+
+    /// What its configuration says; none: it has none that is read.
+    fn configured(&self) -> Option<&Configured>;
+
+    /// What its configuration needs for the names on offer.
+    fn changes(&self, offer: &Offer) -> Result<Vec<Change>, AssignError>;
+
+    /// The traps of this server that can be seen before anything is touched, `destinations` being what will be written.
+    fn inspect(
+        &self,
+        offer: &Offer,
+        destinations: &[Destination],
+        hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError>;
+
+    /// Asks the server's own checker about the files that lie there now; nothing where it has none that is worth it.
+    fn check(&self, hands: &Hands<'_>) -> Result<(), AssignError>;
+
+    /// Makes the server read the files that lie there now.
+    fn reload(&self, destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError>;
+}
+
+/// One server with its files.
+#[derive(Debug)]
+pub struct FilesTarget<S> {
+    gateway: Slug,
+    server: S,
+    offer: Offer,
+    destinations: Vec<Destination>,
+    changes: Vec<Change>,
+}
+
+impl<S: OnFiles> FilesTarget<S> {
+    /// For a gateway of the deployment: what its configuration needs is found here.
+    pub fn new(
+        gateway: Slug,
+        server: S,
+        offer: Offer,
+        destinations: Vec<Destination>,
+    ) -> Result<Self, AssignError> {
+        let changes = server.changes(&offer)?;
+        Ok(Self {
+            gateway,
+            server,
+            offer,
+            destinations,
+            changes,
+        })
+    }
+
+    fn hands<'a>(&'a self, job: &Job<'a>) -> Hands<'a> {
+        Hands::of(&self.gateway, job, self.server.timeout())
+    }
+
+    fn writes_config(&self) -> bool {
+        self.offer.config == WriteConfig::Write && !self.changes.is_empty()
+    }
+
+    /// A destination that is neither what we last wrote nor what is to be written was changed by somebody else.
+    fn changed_by_others(&self, destination: &Destination) -> Option<Finding> {
+        let ours = self.offer.written.get(&destination.path)?;
+        let lying = destination.digest()?;
+        let fullchain = self.offer.chain.fullchain_pem();
+        // Written by us and not recorded, since we were killed then: only a file without the key can be told.
+        let is_new = !destination.content.holds_key()
+            && digest_of(destination.bytes(&fullchain, "").as_bytes()) == lying;
+        if lying == *ours || is_new || self.holds_leaf_on_offer(destination) {
+            return None;
+        }
+        let leaf = destination.leaf().map_or_else(
+            || "it holds no certificate that can be read".to_owned(),
+            |leaf| {
+                let facts = leaf.facts();
+                format!(
+                    "it holds {} ({}, valid until {})",
+                    printable(&facts.subject.text),
+                    facts.sha256.short(),
+                    facts.not_after.date()
+                )
+            },
+        );
+        Some(Finding::new(
+            Code::GatewayDestinationChanged,
+            format!(
+                "gateway \"{}\", {}",
+                self.gateway,
+                destination.path.display()
+            ),
+            "a file was changed by someone else since it was last written here",
+            format!("{leaf}; {}", written_at(&destination.path)),
+            "see who writes it (certbot, a playbook, a package) and end that; take what lies there in with `edgecert import --adopt`, or write over it with `--accept gateway.destination-changed --reason TEXT`",
+        ))
+    }
+
+    fn holds_leaf_on_offer(&self, destination: &Destination) -> bool {
+        destination.content.holds_key()
+            && destination
+                .leaf()
+                .is_some_and(|leaf| leaf.facts().sha256 == self.offer.chain.leaf.facts().sha256)
+    }
+
+    fn files_of(
+        &self,
+        material: &Material,
+    ) -> impl Iterator<Item = (&Destination, zeroize::Zeroizing<String>)> {
+        self.destinations.iter().map(|destination| {
+            let bytes = destination.bytes(&material.fullchain_pem, &material.key_pem.0);
+            (destination, bytes)
+        })
+    }
+}
+
+impl<S: OnFiles> Target for FilesTarget<S> {
+    fn actions(&self) -> Vec<String> {
+        let mut actions: Vec<String> = self
+            .destinations
+            .iter()
+            .map(|destination| {
+                let owner = destination.placement.uid.map_or_else(String::new, |uid| {
+                    format!(" {}", crate::store::user_name(uid))
+                });
+                format!(
+                    "write {} ({}{owner} {:04o})",
+                    destination.path.display(),
+                    destination.content.word(),
+                    destination.placement.mode
+                )
+            })
+            .collect();
+        if self.writes_config() {
+            let changed = self
+                .changes
+                .iter()
+                .map(|change| format!("change {} for {}", change.file.display(), change.why));
+            actions.extend(changed);
+        }
+        actions.push(self.server.reload_words());
+        actions
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        self.server.configured()
+    }
+
+    fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    fn destinations(&self) -> Vec<&Path> {
+        let files = self.destinations.iter().map(|one| one.path.as_path());
+        let configs = self.changes.iter().map(|change| change.file.as_path());
+        files
+            .chain(configs.filter(|_| self.writes_config()))
+            .collect()
+    }
+
+    fn pre_check(&self, stop: Stop<'_>) -> Result<Vec<Finding>, AssignError> {
+        for destination in &self.destinations {
+            destination.check_rights(&self.gateway)?;
+        }
+        let mut findings: Vec<Finding> = self
+            .destinations
+            .iter()
+            .filter_map(|destination| self.changed_by_others(destination))
+            .collect();
+        if !self.writes_config() {
+            let missing = self.changes.iter().map(|change| {
+                Finding::new(
+                    Code::GatewayConfigNeeded,
+                    format!("gateway \"{}\", {}", self.gateway, change.file.display()),
+                    format!("the server's configuration needs {}", change.why),
+                    "without it the new names are served with another certificate, or none",
+                    "`edgecert assign --write-config` makes the change that is shown above; or make it yourself",
+                )
+            });
+            findings.extend(missing);
+        }
+        let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
+        findings.extend(
+            self.server
+                .inspect(&self.offer, &self.destinations, &hands)?,
+        );
+        Ok(findings)
+    }
+
+    fn is_in_place(&self, material: &Material) -> bool {
+        !self.writes_config()
+            && self
+                .files_of(material)
+                .all(|(destination, bytes)| destination.holds(bytes.as_bytes()))
+    }
+
+    fn prepare(&self, _job: &Job<'_>) -> Result<(), AssignError> {
+        // The old files are good: a server that does not take them would not take any.
+        Ok(())
+    }
+
+    fn commit(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError> {
+        let Some(material) = job.material else {
+            return Ok(());
+        };
+        for destination in &self.destinations {
+            keeper.keep(&destination.path)?;
+        }
+        if self.writes_config() {
+            for change in &self.changes {
+                keeper.keep(&change.file)?;
+            }
+        }
+        for (destination, bytes) in self.files_of(material) {
+            destination.write(bytes.as_bytes())?;
+        }
+        if self.writes_config() {
+            for change in &self.changes {
+                write_config(&self.gateway, change)?;
+            }
+        }
+        let hands = self.hands(job);
+        self.server.check(&hands)?;
+        self.server.reload(&self.destinations, &hands)
+    }
+
+    fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError> {
+        let mut failure = None;
+        for path in self.destinations() {
+            if let Err(error) = keeper.put_back(path) {
+                failure.get_or_insert(error);
+            }
+        }
+        // What could be put back is loaded, whatever else went wrong.
+        let reloaded = self.server.reload(&self.destinations, &self.hands(job));
+        match failure {
+            Some(error) => Err(error),
+            None => reloaded,
+        }
+    }
+
+    fn abort(&self, _transaction: &str) {}
+
+    fn written(&self, material: &Material) -> BTreeMap<PathBuf, String> {
+        self.files_of(material)
+            .map(|(destination, bytes)| (destination.path.clone(), digest_of(bytes.as_bytes())))
+            .collect()
+    }
+}
+
+/// Writes a change to a server's configuration, unless the file is no longer what was read.
+fn write_config(gateway: &Slug, change: &Change) -> Result<(), AssignError> {
+    use std::os::unix::fs::MetadataExt;
+    let raced = || AssignError::ConfigChanged {
+        gateway: gateway.clone(),
+        path: change.file.clone(),
+    };
+    let bytes = atomic::read_limited(&change.file, crate::servers::MAX_CONFIG_BYTES)?;
+    if bytes != change.before.as_bytes() {
+        return Err(raced());
+    }
+    let there = change.file.metadata().map_err(|_| raced())?;
+    let placement = atomic::Placement {
+        mode: there.mode() & 0o7777,
+        uid: Some(there.uid()),
+        gid: Some(there.gid()),
+    };
+    Ok(atomic::write_over(
+        &change.file,
+        change.after.as_bytes(),
+        placement,
+    )?)
+}
+
+fn written_at(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    match path.metadata() {
+        Ok(there) => {
+            let when = time::OffsetDateTime::from_unix_timestamp(there.mtime()).map_or_else(
+                |_| "at an unknown time".to_owned(),
+                |when| {
+                    format!(
+                        "{} {:02}:{:02} UTC",
+                        when.date(),
+                        when.hour(),
+                        when.minute()
+                    )
+                },
+            );
+            format!(
+                "it was written on {when}, and belongs to {}",
+                crate::store::user_name(there.uid())
+            )
+        }
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Names of users and groups, as numbers: from `/etc/passwd` and `/etc/group`, below a root of choice.
+//!
+//! Users of a directory service stand in neither; they are written as numbers (`106:112`).
+
+use super::atomic::read_limited;
+use std::path::Path;
+
+/// Most bytes of either file.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The user and group ids of `user:group`, names or numbers; none: one of them is unknown.
+pub fn ids_of(owner: &str, root: &Path) -> Option<(u32, u32)> {
+    let (user, group) = owner.split_once(':')?;
+    Some((
+        id_in(&root.join("etc/passwd"), user)?,
+        id_in(&root.join("etc/group"), group)?,
+    ))
+}
+
+/// The third field of the line that begins with this name.
+fn id_in(file: &Path, name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let text = read_limited(file, MAX_BYTES).ok()?;
+    String::from_utf8_lossy(&text).lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next() == Some(name) {
+            fields.nth(1)?.parse().ok()
+        } else {
+            None
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_found_and_strangers_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("etc")).unwrap();
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nchat:x:106:112::/:/bin/false\n";
+        std::fs::write(root.path().join("etc/passwd"), passwd).unwrap();
+        std::fs::write(root.path().join("etc/group"), "root:x:0:\nssl:x:112:chat\n").unwrap();
+        for (owner, expected) in [
+            ("chat:ssl", Some((106, 112))),
+            ("0:ssl", Some((0, 112))),
+            ("7:8", Some((7, 8))),
+            ("chat:chat", None),
+            ("x:ssl", None),
+            ("chat", None),
+        ] {
+            assert_eq!(ids_of(owner, root.path()), expected, "{owner}");
+        }
+    }
+}
