@@ -1,0 +1,163 @@
+//! ejabberd: one combined file among its `certfiles`; `ejabberdctl reload_config`.
+//!
+//! All files go into one pool, and of two certificates for a name the one that is valid longer is served: so the others
+//! are read before. A bad pair is an outage at once and its reload tells nothing; what goes there was proven a pair.
+
+use super::on_files::OnFiles;
+use super::on_server::{Kind, Neighbour, OnServer, is_covered};
+use super::{Hands, Offer};
+use crate::assign::destination::Destination;
+use crate::assign::error::AssignError;
+use crate::deployment::{Content, FileTarget};
+use crate::findings::{Code, Finding, Severity};
+use crate::names::{Domain, Slug};
+use crate::servers::ejabberd::{EjabberdConfig, read, with_certfile};
+use crate::servers::{Change, Configured, Source};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const KIND: Kind = Kind {
+    word: "ejabberd",
+    config: "/etc/ejabberd/ejabberd.yml",
+    control: "ejabberdctl",
+    owner: Some("ejabberd:ejabberd"),
+    mode: 0o640,
+};
+
+/// Most files of the pool that are looked at.
+const MAX_FILES: usize = 10_000;
+
+/// A gateway of kind `ejabberd`.
+#[derive(Debug)]
+pub struct Ejabberd {
+    own: OnServer,
+    config: EjabberdConfig,
+}
+
+impl Ejabberd {
+    /// For a gateway of the deployment; reads the server's configuration.
+    pub fn new(gateway: Slug, settings: FileTarget) -> Result<Self, AssignError> {
+        let own = OnServer::new(gateway, settings, KIND);
+        let config = read(own.config(), &own.files).map_err(|error| own.config_error(error))?;
+        Ok(Self { own, config })
+    }
+
+    /// The combined file.
+    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
+        let file = self.own.settings.file.iter();
+        file.map(|file| self.own.destination(file, Content::Combined))
+            .collect()
+    }
+
+    /// The other files of the pool.
+    fn others(&self, destinations: &[Destination]) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = self
+            .config
+            .certfiles
+            .iter()
+            .flat_map(|one| self.own.files.expand(&one.pattern))
+            .map(|path| self.own.files.here(&path))
+            .filter(|path| path.is_file())
+            .filter(|path| !destinations.iter().any(|one| one.named == *path || one.path == *path))
+            .take(MAX_FILES)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn judge(&self, path: &Path, wanted: &[Domain], offer: &Offer) -> Option<Finding> {
+        let neighbour = Neighbour::read(path)?;
+        let leaf = offer.chain.leaf.facts();
+        if let Some((rival, name)) = neighbour.rival_of(wanted)
+            && rival.facts().not_after >= leaf.not_after
+            && rival.facts().sha256 != leaf.sha256
+        {
+            return Some(self.own.finding(
+                Code::GatewayNeighbourRival,
+                path.display(),
+                format!("another certificate for {name} is among `certfiles`, and would be served instead"),
+                format!(
+                    "it is valid until {}, ours until {}; ejabberd takes the one that is valid longer",
+                    rival.facts().not_after.date(),
+                    leaf.not_after.date()
+                ),
+                "move it out of what `certfiles` cover, and assign again",
+            ));
+        }
+        let why = neighbour.broken?;
+        // Names of other files are not harmed by it (seen in 23.01).
+        Some(
+            self.own
+                .finding(
+                    Code::GatewayNeighbourBroken,
+                    path.display(),
+                    "another file among `certfiles` is broken",
+                    why,
+                    "mend it, or move it out of what `certfiles` cover; ejabberd does not start with it",
+                )
+                .with_severity(Severity::Warning),
+        )
+    }
+}
+
+impl OnFiles for Ejabberd {
+    fn kind(&self) -> &'static str {
+        KIND.word
+    }
+
+    fn timeout(&self) -> Duration {
+        self.own.settings.timeout
+    }
+
+    fn reload_words(&self) -> String {
+        self.own
+            .reload_words(|| "ejabberdctl reload_config".to_owned())
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        Some(&self.config.common)
+    }
+
+    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
+        let Some(file) = &self.own.settings.file else {
+            return Ok(Vec::new());
+        };
+        let change = with_certfile(&self.config, &self.own.files, file)
+            .map_err(|error| self.own.config_error(error))?;
+        Ok(change
+            .into_iter()
+            .map(|change| self.own.change_here(change))
+            .collect())
+    }
+
+    fn inspect(
+        &self,
+        offer: &Offer,
+        destinations: &[Destination],
+        _hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
+        let hosts = self.config.common.hosts.iter().map(|host| host.name.clone());
+        let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        Ok(self
+            .others(destinations)
+            .iter()
+            .filter_map(|path| self.judge(path, &wanted, offer))
+            .collect())
+    }
+
+    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        // 23.01 has no checker that tells anything (its reload ends well with any file).
+        Ok(())
+    }
+
+    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+        if let Some(said) = self.own.reload_command(hands) {
+            return said.map(drop);
+        }
+        hands
+            .run_well(&self.own.control(&[], &["reload_config"]))
+            .map(drop)
+    }
+}

@@ -1,0 +1,279 @@
+//! Prosody: `<host>.crt` and `<host>.key` in its folder, or the files that a host names; `shell config reload`, else
+//! `reload`.
+//!
+//! Its reload tells nothing, and a broken file of any host breaks it for all: so every file that it would index is read
+//! before, and one that would stand beside ours for the same name is a rival, since which of two is served is arbitrary.
+
+use super::on_files::OnFiles;
+use super::on_server::{Kind, Neighbour, OnServer, is_covered};
+use super::{Hands, Offer};
+use crate::assign::destination::Destination;
+use crate::assign::error::AssignError;
+use crate::deployment::{Content, FileTarget};
+use crate::explain::printable;
+use crate::findings::{Code, Finding, Severity};
+use crate::names::{Domain, Slug};
+use crate::servers::prosody::{
+    FirstLine, INDEX_DEEP, ProsodyConfig, Shell, first_line_fits, indexed, key_beside, read,
+};
+use crate::servers::{Change, Configured};
+use crate::store::MAX_PEM_BYTES;
+use crate::store::atomic::{is_temporary, read_limited};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const KIND: Kind = Kind {
+    word: "prosody",
+    config: "/etc/prosody/prosody.cfg.lua",
+    control: "prosodyctl",
+    owner: Some("prosody:prosody"),
+    mode: 0o640,
+};
+
+/// Most files of its folder that are looked at.
+const MAX_FILES: usize = 10_000;
+
+/// A gateway of kind `prosody`.
+#[derive(Debug)]
+pub struct Prosody {
+    own: OnServer,
+    config: ProsodyConfig,
+}
+
+impl Prosody {
+    /// For a gateway of the deployment; reads the server's configuration.
+    pub fn new(gateway: Slug, settings: FileTarget) -> Result<Self, AssignError> {
+        let own = OnServer::new(gateway, settings, KIND);
+        let config = read(own.config(), &own.files).map_err(|error| own.config_error(error))?;
+        Ok(Self { own, config })
+    }
+
+    /// A pair for each host that the certificate covers.
+    pub fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
+        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
+        let covered: Vec<&Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        if covered.is_empty() {
+            return Err(self.own.unfit(
+                self.own.config(),
+                "the server has no host that the certificate covers",
+                format!("{} hosts stand there", self.config.common.hosts.len()),
+                "add the host to the server, or take this table out of the deployment".to_owned(),
+            ));
+        }
+        let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for host in covered {
+            let pair = self.files_of(host);
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        let mut all = Vec::new();
+        for (certificate, key) in pairs {
+            all.push(self.own.destination(&key, Content::Privkey)?);
+            all.push(self.own.destination(&certificate, Content::Fullchain)?);
+        }
+        Ok(all)
+    }
+
+    /// The files of a host: those that its section or the global one names, else those of its name in the folder.
+    fn files_of(&self, host: &Domain) -> (PathBuf, PathBuf) {
+        let overrides = self.config.overrides.iter();
+        let named = |wanted: Option<&str>| {
+            overrides
+                .clone()
+                .filter(|one| one.host.as_deref() == wanted)
+                .find_map(|one| Some((one.certificate.clone()?, one.key.clone()?)))
+        };
+        named(Some(host.as_str())).or_else(|| named(None)).unwrap_or_else(|| {
+            let folder = self.folder();
+            (
+                folder.join(format!("{host}.crt")),
+                folder.join(format!("{host}.key")),
+            )
+        })
+    }
+
+    fn folder(&self) -> &Path {
+        self.own
+            .settings
+            .directory
+            .as_deref()
+            .unwrap_or(&self.config.certificates_folder)
+    }
+
+    /// The files that Prosody reads by itself, ours left out.
+    fn indexed_files(&self, destinations: &[Destination]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![(self.own.files.here(&self.config.certificates_folder), 1)];
+        while let Some((folder, level)) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let (path, name) = (entry.path(), entry.file_name());
+                let name = name.to_string_lossy();
+                if name.starts_with('.') || is_temporary(&entry.file_name()) {
+                    continue;
+                }
+                if path.is_dir() {
+                    if level < INDEX_DEEP {
+                        folders.push((path, level + 1));
+                    }
+                } else if indexed(&name)
+                    && key_beside(&path).is_file()
+                    && !destinations.iter().any(|one| one.named == path || one.path == path)
+                    && found.len() < MAX_FILES
+                {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// What another file of the index does to a reload, and to the names that are assigned.
+    fn judge(&self, path: &Path, wanted: &[Domain], offer: &Offer) -> Option<Finding> {
+        let bytes = read_limited(path, MAX_PEM_BYTES).ok()?;
+        if first_line_fits(&bytes) != FirstLine::Fits {
+            // Prosody does not look at it.
+            return None;
+        }
+        let neighbour = Neighbour::read(path)?;
+        if let Some(why) = neighbour.broken {
+            return Some(self.own.finding(
+                Code::GatewayNeighbourBroken,
+                path.display(),
+                "a file that Prosody reads along is broken, and would break its reload",
+                why,
+                "mend it, or move it out of the folder (a name that ends in .bak is not read)",
+            ));
+        }
+        let (rival, name) = neighbour.rival_of(wanted)?;
+        let facts = rival.facts();
+        let valid = facts.not_before <= offer.now && offer.now <= facts.not_after;
+        if !valid || facts.sha256 == offer.chain.leaf.facts().sha256 {
+            return None;
+        }
+        Some(self.own.finding(
+            Code::GatewayNeighbourRival,
+            path.display(),
+            format!("a second valid certificate for {name} lies in Prosody's folder"),
+            format!(
+                "{}, valid until {}; which of the two is served is arbitrary",
+                facts.sha256.short(),
+                facts.not_after.date()
+            ),
+            format!(
+                "move it away: mv {0} {0}.bak",
+                printable(&path.display().to_string())
+            ),
+        ))
+    }
+}
+
+impl OnFiles for Prosody {
+    fn kind(&self) -> &'static str {
+        KIND.word
+    }
+
+    fn timeout(&self) -> Duration {
+        self.own.settings.timeout
+    }
+
+    fn reload_words(&self) -> String {
+        self.own.reload_words(|| match self.config.shell {
+            Shell::Enabled => "prosodyctl shell config reload".to_owned(),
+            Shell::Disabled => "prosodyctl reload".to_owned(),
+        })
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        Some(&self.config.common)
+    }
+
+    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
+        // A host finds the files of its name by itself.
+        Ok(Vec::new())
+    }
+
+    fn inspect(
+        &self,
+        offer: &Offer,
+        destinations: &[Destination],
+        _hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
+        let hosts = self.config.common.hosts.iter().map(|host| host.name.clone());
+        let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        let mut findings: Vec<Finding> = self
+            .indexed_files(destinations)
+            .iter()
+            .filter_map(|path| self.judge(path, &wanted, offer))
+            .collect();
+        let here = |path: &Path| self.own.files.here(path);
+        let same = |one: &Path, other: &Path| {
+            here(one) == here(other)
+                || matches!((here(one).canonicalize(), here(other).canonicalize()), (Ok(a), Ok(b)) if a == b)
+        };
+        let by_name = wanted.iter().any(|host| self.files_of(host).0.starts_with(self.folder()));
+        if by_name && !same(self.folder(), &self.config.certificates_folder) {
+            findings.push(self.own.finding(
+                Code::GatewayFileNotUsed,
+                "directory",
+                "Prosody looks for certificates in another folder",
+                format!(
+                    "the table has {}, its configuration {}",
+                    self.folder().display(),
+                    self.config.certificates_folder.display()
+                ),
+                format!("write directory = {:?}", self.config.certificates_folder),
+            ));
+        }
+        for one in &self.config.overrides {
+            let of_us = one
+                .host
+                .as_deref()
+                .is_none_or(|host| wanted.iter().any(|name| name.as_str() == host));
+            if of_us && one.certificate.is_none() {
+                findings.push(
+                    self.own
+                        .finding(
+                            Code::GatewayFileNotUsed,
+                            &one.place,
+                            format!("`{}` may lead Prosody to other files", one.option),
+                            "it names a certificate that is not there, or only a part of the pair",
+                            "take the setting out, so that Prosody finds the files by the host's name",
+                        )
+                        .with_severity(Severity::Warning),
+                );
+            }
+        }
+        Ok(findings)
+    }
+
+    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        // `prosodyctl check certs` also fails for hosts that are none of ours; what it looks at was looked at before.
+        Ok(())
+    }
+
+    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+        if let Some(said) = self.own.reload_command(hands) {
+            return said.map(drop);
+        }
+        let config = self.own.config().display().to_string();
+        let own: &[&str] = match self.own.settings.config {
+            Some(_) => &["--config", &config],
+            None => &[],
+        };
+        if self.config.shell == Shell::Enabled {
+            let said = hands.run(&self.own.control(own, &["shell", "config", "reload"]))?;
+            // It also repairs what a failed reload by signal left deaf.
+            if said.status == Some(0) && said.text.contains("OK") {
+                return Ok(());
+            }
+        }
+        hands
+            .run_well(&self.own.control(own, &["reload"]))
+            .map(drop)
+    }
+}
