@@ -7,6 +7,9 @@
 //! files and programs (`assign`), and how a server matches names (`verify::servers`).
 
 mod error;
+#[cfg(test)]
+mod paper;
+pub mod prosody;
 
 pub use error::ConfigError;
 
