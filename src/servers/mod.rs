@@ -6,6 +6,7 @@
 //! nginx's directives, coturn's settings); what is not understood is told as a [`Remark`], never guessed. Not here:
 //! files and programs (`assign`), and how a server matches names (`verify::servers`).
 
+pub mod ejabberd;
 mod error;
 #[cfg(test)]
 mod paper;

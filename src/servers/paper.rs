@@ -21,10 +21,13 @@ impl Paper {
 
 impl Source for Paper {
     fn read(&self, path: &Path) -> Result<String, ConfigError> {
-        self.0.get(path).cloned().ok_or_else(|| ConfigError::Unreadable {
-            path: path.to_path_buf(),
-            why: "no such file".to_owned(),
-        })
+        self.0
+            .get(path)
+            .cloned()
+            .ok_or_else(|| ConfigError::Unreadable {
+                path: path.to_path_buf(),
+                why: "no such file".to_owned(),
+            })
     }
 
     fn look(&self, path: &Path) -> Option<PathKind> {
@@ -37,8 +40,13 @@ impl Source for Paper {
 
     /// A `*` in the last part alone.
     fn expand(&self, pattern: &Path) -> Vec<PathBuf> {
-        let Some((front, back)) = pattern.to_str().and_then(|pattern| pattern.split_once('*')) else {
-            return self.look(pattern).map(|_| pattern.to_path_buf()).into_iter().collect();
+        let Some((front, back)) = pattern.to_str().and_then(|pattern| pattern.split_once('*'))
+        else {
+            return self
+                .look(pattern)
+                .map(|_| pattern.to_path_buf())
+                .into_iter()
+                .collect();
         };
         let fits = |path: &&PathBuf| {
             path.to_str().is_some_and(|path| {

@@ -56,10 +56,11 @@ pub enum Shell {
 pub fn read(main: &Path, source: &dyn Source) -> Result<ProsodyConfig, ConfigError> {
     let mut loaded = load::load(main, source)?;
     let folder = main.parent().unwrap_or(Path::new("")).to_path_buf();
-    let certificates_folder = match last(&loaded.global, "certificates").map(|setting| &setting.value) {
-        Some(Value::Text(path)) => resolved(&folder, path),
-        Some(_) | None => folder.join(CERTIFICATES),
-    };
+    let certificates_folder =
+        match last(&loaded.global, "certificates").map(|setting| &setting.value) {
+            Some(Value::Text(path)) => resolved(&folder, path),
+            Some(_) | None => folder.join(CERTIFICATES),
+        };
     let modules = Modules::of(&loaded);
     let shell = if modules.loaded("admin_shell") {
         Shell::Enabled
@@ -97,7 +98,11 @@ fn resolved(folder: &Path, path: &str) -> PathBuf {
 fn hosts(loaded: &mut Loaded) -> Vec<Host> {
     let mut hosts = Vec::new();
     let mut remarks = Vec::new();
-    for section in loaded.sections.iter().filter(|section| is_enabled(section, &loaded.global)) {
+    for section in loaded
+        .sections
+        .iter()
+        .filter(|section| is_enabled(section, &loaded.global))
+    {
         match Domain::parse(&section.name) {
             Ok(name) => hosts.push(Host {
                 name,
@@ -166,7 +171,11 @@ impl Modules {
         global.extend(list(&loaded.global, "modules_enabled")?);
         global.retain(|module| !disabled.contains(module));
         let mut all = BTreeSet::new();
-        for section in loaded.sections.iter().filter(|section| is_enabled(section, &loaded.global)) {
+        for section in loaded
+            .sections
+            .iter()
+            .filter(|section| is_enabled(section, &loaded.global))
+        {
             let mut of_host = global.clone();
             if let Some(module) = &section.component {
                 of_host.retain(|module| Self::INHERITED.contains(&module.as_str()));
@@ -174,7 +183,11 @@ impl Modules {
             }
             of_host.extend(list(&section.settings, "modules_enabled")?);
             let disabled = list(&section.settings, "modules_disabled")?;
-            all.extend(of_host.into_iter().filter(|module| !disabled.contains(module)));
+            all.extend(
+                of_host
+                    .into_iter()
+                    .filter(|module| !disabled.contains(module)),
+            );
         }
         Some(all)
     }

@@ -93,7 +93,9 @@ impl Reader<'_> {
                 }
                 self.overrides.push(found.clone());
             }
-        } else if option == "key" && let Value::Text(path) = &setting.value {
+        } else if option == "key"
+            && let Value::Text(path) = &setting.value
+        {
             // Read by no version of the certificate manager by itself, but written as if it were.
             found.key = Some(resolved(self.folder, path));
             self.overrides.push(found);
@@ -105,15 +107,22 @@ impl Reader<'_> {
         let mut one = found.clone();
         for entry in entries {
             match (entry.key.as_deref(), &entry.value) {
-                (Some("certificate"), Value::Text(path)) => one.certificate = Some(resolved(self.folder, path)),
+                (Some("certificate"), Value::Text(path)) => {
+                    one.certificate = Some(resolved(self.folder, path))
+                }
                 (Some("key"), Value::Text(path)) => one.key = Some(resolved(self.folder, path)),
-                (Some(name @ ("certificate" | "key")), Value::Computed) => self.remarks.push(Remark {
-                    place: Place {
-                        file: found.place.file.clone(),
-                        line: entry.line,
-                    },
-                    what: format!("the value of `{}.{name}` is computed; it is not known here", found.option),
-                }),
+                (Some(name @ ("certificate" | "key")), Value::Computed) => {
+                    self.remarks.push(Remark {
+                        place: Place {
+                            file: found.place.file.clone(),
+                            line: entry.line,
+                        },
+                        what: format!(
+                            "the value of `{}.{name}` is computed; it is not known here",
+                            found.option
+                        ),
+                    })
+                }
                 (Some(_), Value::Table(inner)) if names_files(inner) => {
                     let mut inner_one = found.clone();
                     inner_one.place.line = entry.line;
@@ -148,13 +157,17 @@ impl Reader<'_> {
         .into_iter()
         .flatten()
         .find(|(certificate, key)| is_file(certificate) && is_file(key))
-        .map_or((None, None), |(certificate, key)| (Some(certificate), Some(key)))
+        .map_or((None, None), |(certificate, key)| {
+            (Some(certificate), Some(key))
+        })
     }
 }
 
 /// The key of a file that is named itself: `.crt` → `.key`, `/fullchain.pem` → `/privkey.pem`, else the same file.
 fn beside(certificate: &Path) -> PathBuf {
-    let is_fullchain = certificate.file_name().is_some_and(|name| name == "fullchain.pem");
+    let is_fullchain = certificate
+        .file_name()
+        .is_some_and(|name| name == "fullchain.pem");
     if is_fullchain {
         return certificate.with_file_name("privkey.pem");
     }
@@ -177,7 +190,11 @@ fn paths(value: &Value) -> Vec<&str> {
             .iter()
             .filter_map(|entry| match &entry.value {
                 Value::Text(path) => Some(path.as_str()),
-                Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Table(_) | Value::Computed => None,
+                Value::Number(_)
+                | Value::Truth(_)
+                | Value::Nil
+                | Value::Table(_)
+                | Value::Computed => None,
             })
             .collect(),
         Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Computed => Vec::new(),

@@ -61,11 +61,17 @@ pub enum FirstLine {
 
 /// Whether Prosody's index sees a file that begins with these bytes, and if not, why.
 pub fn first_line_fits(bytes: &[u8]) -> FirstLine {
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     if line == FIRST_LINE {
         return FirstLine::Fits;
     }
-    if line.strip_prefix(FIRST_LINE).is_some_and(|rest| rest.starts_with(b"\r")) {
+    if line
+        .strip_prefix(FIRST_LINE)
+        .is_some_and(|rest| rest.starts_with(b"\r"))
+    {
         return FirstLine::CarriageReturn;
     }
     if let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf")
@@ -82,7 +88,12 @@ pub fn first_line_fits(bytes: &[u8]) -> FirstLine {
             FirstLine::OtherLabel(printable(&String::from_utf8_lossy(label)))
         }
         Some(_) => FirstLine::TextBefore,
-        None if bytes.windows(FIRST_LINE.len()).any(|window| window == FIRST_LINE) => FirstLine::TextBefore,
+        None if bytes
+            .windows(FIRST_LINE.len())
+            .any(|window| window == FIRST_LINE) =>
+        {
+            FirstLine::TextBefore
+        }
         None => FirstLine::NoCertificate,
     }
 }
@@ -116,7 +127,11 @@ mod tests {
             ("/fullchain/fullchain1.pem", "/privkey/privkey1.pem"),
             ("/c.crt/a.pem", "/c.crt/a.pem"),
         ] {
-            assert_eq!(key_beside(Path::new(certificate)), Path::new(key), "{certificate}");
+            assert_eq!(
+                key_beside(Path::new(certificate)),
+                Path::new(key),
+                "{certificate}"
+            );
         }
     }
 
@@ -126,13 +141,31 @@ mod tests {
         for (bytes, wanted) in [
             ("-----BEGIN CERTIFICATE-----\nMII", FirstLine::Fits),
             ("-----BEGIN CERTIFICATE-----", FirstLine::Fits),
-            ("-----BEGIN CERTIFICATE-----\r\nMII", FirstLine::CarriageReturn),
-            ("-----BEGIN CERTIFICATE-----\rMII", FirstLine::CarriageReturn),
-            ("\u{feff}-----BEGIN CERTIFICATE-----\n", FirstLine::ByteOrderMark),
-            ("-----BEGIN TRUSTED CERTIFICATE-----\n", other("TRUSTED CERTIFICATE")),
+            (
+                "-----BEGIN CERTIFICATE-----\r\nMII",
+                FirstLine::CarriageReturn,
+            ),
+            (
+                "-----BEGIN CERTIFICATE-----\rMII",
+                FirstLine::CarriageReturn,
+            ),
+            (
+                "\u{feff}-----BEGIN CERTIFICATE-----\n",
+                FirstLine::ByteOrderMark,
+            ),
+            (
+                "-----BEGIN TRUSTED CERTIFICATE-----\n",
+                other("TRUSTED CERTIFICATE"),
+            ),
             ("-----BEGIN PKCS7-----\r\n", other("PKCS7")),
-            ("-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n", other("PRIVATE KEY")),
-            ("subject=CN = a\n-----BEGIN CERTIFICATE-----\n", FirstLine::TextBefore),
+            (
+                "-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n",
+                other("PRIVATE KEY"),
+            ),
+            (
+                "subject=CN = a\n-----BEGIN CERTIFICATE-----\n",
+                FirstLine::TextBefore,
+            ),
             ("\n-----BEGIN CERTIFICATE-----\n", FirstLine::TextBefore),
             ("-----BEGIN CERTIFICATE----- \n", FirstLine::TextBefore),
             ("", FirstLine::NoCertificate),

@@ -4,7 +4,9 @@
 use super::lua::{self, Entry, Kind, Value};
 use super::resolved;
 use crate::explain::printable;
-use crate::servers::{ConfigError, MAX_CONFIG_FILES, MAX_INCLUDES_DEEP, PathKind, Place, Remark, Source};
+use crate::servers::{
+    ConfigError, MAX_CONFIG_FILES, MAX_INCLUDES_DEEP, PathKind, Place, Remark, Source,
+};
 use std::path::{Path, PathBuf};
 
 /// One setting.
@@ -88,7 +90,9 @@ impl Loaded {
                         current = Current::Global;
                     }
                 }
-                Kind::Include(Some(pattern)) => self.include(path, &pattern, place, source, deep)?,
+                Kind::Include(Some(pattern)) => {
+                    self.include(path, &pattern, place, source, deep)?
+                }
                 Kind::Include(None) => self.remark(
                     place,
                     "the path of this include is computed; it is not followed".to_owned(),
@@ -101,7 +105,10 @@ impl Loaded {
 
     fn set(&mut self, current: Current, setting: Setting) {
         if setting.value == Value::Computed {
-            let what = format!("the value of `{}` is computed; it is not known here", setting.name);
+            let what = format!(
+                "the value of `{}` is computed; it is not known here",
+                setting.name
+            );
             self.remark(setting.place.clone(), what);
         }
         match current {
@@ -124,14 +131,23 @@ impl Loaded {
         }
     }
 
-    fn section(&mut self, name: Option<String>, component: Option<String>, place: &Place) -> Current {
+    fn section(
+        &mut self,
+        name: Option<String>,
+        component: Option<String>,
+        place: &Place,
+    ) -> Current {
         let Some(name) = name else {
             let what = "the name of this host is computed; its settings are left out".to_owned();
             self.remark(place.clone(), what);
             return Current::Unknown;
         };
         let name = name.to_lowercase();
-        if let Some(at) = self.sections.iter().position(|section| section.name == name) {
+        if let Some(at) = self
+            .sections
+            .iter()
+            .position(|section| section.name == name)
+        {
             if self.sections[at].component.is_some() != component.is_some() {
                 let what = format!(
                     "{} is a host and a component: Prosody does not start",
@@ -166,7 +182,8 @@ impl Loaded {
             let mut files = source.expand(&path);
             files.retain(|file| {
                 let name = file.file_name().unwrap_or_default();
-                !name.as_encoded_bytes().starts_with(b".") && source.look(file) == Some(PathKind::File)
+                !name.as_encoded_bytes().starts_with(b".")
+                    && source.look(file) == Some(PathKind::File)
             });
             files
         } else {

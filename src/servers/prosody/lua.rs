@@ -174,7 +174,9 @@ impl<'a> Reader<'a> {
             "VirtualHost" | "Host" | "host" if !self.is_assigned() => self.host(false),
             "Component" | "component" if !self.is_assigned() => self.host(true),
             "Include" | "include" if !self.is_assigned() => self.include(),
-            word if is_keyword(word) => Err(self.malformed(&format!("`{word}` where a statement begins"))),
+            word if is_keyword(word) => {
+                Err(self.malformed(&format!("`{word}` where a statement begins")))
+            }
             word if self.is_assigned() => {
                 self.at += 2;
                 let value = self.value()?;
@@ -190,7 +192,13 @@ impl<'a> Reader<'a> {
 
     /// Whether a `=` follows the word here.
     fn is_assigned(&self) -> bool {
-        matches!(self.words.get(self.at + 1), Some(Placed { token: Token::Sign("="), .. }))
+        matches!(
+            self.words.get(self.at + 1),
+            Some(Placed {
+                token: Token::Sign("="),
+                ..
+            })
+        )
     }
 
     /// `VirtualHost "x"`, `VirtualHost("x")`, with a table or, for a component, its module behind.
@@ -200,7 +208,9 @@ impl<'a> Reader<'a> {
         let mut component = is_component.then(|| "component".to_owned());
         let name = match name {
             Some(Value::Text(name)) => Some(name),
-            Some(Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Table(_) | Value::Computed) => None,
+            Some(
+                Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Table(_) | Value::Computed,
+            ) => None,
             None => return Err(self.malformed("the host has no name")),
         };
         let mut settings = None;
@@ -209,7 +219,11 @@ impl<'a> Reader<'a> {
                 Value::Text(module) if is_component => component = Some(module),
                 Value::Table(entries) => settings = Some(entries),
                 Value::Computed if is_component => {}
-                Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Computed => {
+                Value::Text(_)
+                | Value::Number(_)
+                | Value::Truth(_)
+                | Value::Nil
+                | Value::Computed => {
                     return Err(self.malformed("the host takes a table of settings alone"));
                 }
             }
@@ -262,10 +276,13 @@ impl<'a> Reader<'a> {
             self.expect("=")?;
             self.value()?;
             self.skip_rest_of_list()?;
-            return Ok(Kind::Other("an assignment to a part of something, or to several at once"));
+            return Ok(Kind::Other(
+                "an assignment to a part of something, or to several at once",
+            ));
         }
         // An operand alone is no statement, unless it ends with a call.
         if self.at <= begun + 1 {
+            self.at = begun;
             return Err(self.malformed("a name that is neither set nor called"));
         }
         Ok(Kind::Other("a function call"))
@@ -303,8 +320,24 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(Token::Sign(sign)) => matches!(
                 *sign,
-                "==" | "~=" | "<=" | ">=" | "//" | "<<" | ">>" | ".." | "+" | "-" | "*" | "/" | "%" | "^" | "&"
-                    | "~" | "|" | "<" | ">"
+                "==" | "~="
+                    | "<="
+                    | ">="
+                    | "//"
+                    | "<<"
+                    | ">>"
+                    | ".."
+                    | "+"
+                    | "-"
+                    | "*"
+                    | "/"
+                    | "%"
+                    | "^"
+                    | "&"
+                    | "~"
+                    | "|"
+                    | "<"
+                    | ">"
             ),
             Some(Token::Name(word)) => matches!(word.as_str(), "and" | "or"),
             Some(Token::Text(_) | Token::Number(_)) | None => false,
@@ -345,7 +378,11 @@ impl<'a> Reader<'a> {
                 Value::Computed
             }
         };
-        Ok(if computed || negative { Value::Computed } else { value })
+        Ok(if computed || negative {
+            Value::Computed
+        } else {
+            value
+        })
     }
 
     fn constant(&mut self, value: Value) -> Value {
@@ -384,14 +421,18 @@ impl<'a> Reader<'a> {
         let mut entries = Vec::new();
         while !self.take("}") {
             let line = self.line();
-            let key = if self.is_assigned() && let Some(Token::Name(name)) = self.peek() {
+            let key = if self.is_assigned()
+                && let Some(Token::Name(name)) = self.peek()
+            {
                 self.at += 2;
                 Some(name.clone())
             } else if self.take("[") {
                 let key = match self.value()? {
                     Value::Text(text) => text,
                     Value::Number(number) => number.to_string(),
-                    Value::Truth(_) | Value::Nil | Value::Table(_) | Value::Computed => String::new(),
+                    Value::Truth(_) | Value::Nil | Value::Table(_) | Value::Computed => {
+                        String::new()
+                    }
                 };
                 self.expect("]")?;
                 self.expect("=")?;
@@ -402,7 +443,9 @@ impl<'a> Reader<'a> {
             let value = self.value()?;
             entries.push(Entry { key, value, line });
             if !(self.take(",") || self.take(";") || self.is("}")) {
-                return Err(self.malformed("a table without its end, or entries without `;` between"));
+                return Err(
+                    self.malformed("a table without its end, or entries without `;` between")
+                );
             }
         }
         Ok(Value::Table(entries))
@@ -467,8 +510,28 @@ impl<'a> Reader<'a> {
 fn is_keyword(word: &str) -> bool {
     matches!(
         word,
-        "and" | "break" | "do" | "else" | "elseif" | "end" | "false" | "for" | "function" | "goto" | "if" | "in"
-            | "local" | "nil" | "not" | "or" | "repeat" | "return" | "then" | "true" | "until" | "while"
+        "and"
+            | "break"
+            | "do"
+            | "else"
+            | "elseif"
+            | "end"
+            | "false"
+            | "for"
+            | "function"
+            | "goto"
+            | "if"
+            | "in"
+            | "local"
+            | "nil"
+            | "not"
+            | "or"
+            | "repeat"
+            | "return"
+            | "then"
+            | "true"
+            | "until"
+            | "while"
     )
 }
 

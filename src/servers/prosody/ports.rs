@@ -1,8 +1,8 @@
 //! Where Prosody listens (`core/portmanager.lua`): ports and interfaces of each service, global settings alone.
 
+use super::Modules;
 use super::load::{Loaded, Setting, last};
 use super::lua::Value;
-use super::Modules;
 use crate::explain::printable;
 use crate::names::Protocol;
 use crate::servers::{Listening, Remark};
@@ -137,7 +137,11 @@ fn of_service(service: &Service, global: &[Setting], remarks: &mut Vec<Remark>) 
                 if address.is_none() && *value != Value::Computed && !ports.is_empty() {
                     remarks.push(Remark {
                         place: setting.place.clone(),
-                        what: format!("`{}` holds {}, which is no address", setting.name, shown(value)),
+                        what: format!(
+                            "`{}` holds {}, which is no address",
+                            setting.name,
+                            shown(value)
+                        ),
                     });
                 }
                 address
@@ -145,7 +149,9 @@ fn of_service(service: &Service, global: &[Setting], remarks: &mut Vec<Remark>) 
             .collect(),
         None => default_addresses(global),
     };
-    let place = ports_setting.or(interfaces_setting).map(|setting| setting.place.clone());
+    let place = ports_setting
+        .or(interfaces_setting)
+        .map(|setting| setting.place.clone());
     let mut listeners: Vec<Listening> = Vec::new();
     for address in &addresses {
         for port in &ports {
@@ -164,7 +170,8 @@ fn of_service(service: &Service, global: &[Setting], remarks: &mut Vec<Remark>) 
 }
 
 fn default_addresses(global: &[Setting]) -> Vec<IpAddr> {
-    let off = |name: &str| last(global, name).is_some_and(|setting| setting.value == Value::Truth(false));
+    let off =
+        |name: &str| last(global, name).is_some_and(|setting| setting.value == Value::Truth(false));
     let mut addresses = Vec::new();
     if !off("use_ipv4") {
         addresses.push(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -183,7 +190,9 @@ fn elements(value: &Value) -> Vec<&Value> {
             .filter(|entry| entry.key.is_none())
             .map(|entry| &entry.value)
             .collect(),
-        Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Computed => vec![value],
+        Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Nil | Value::Computed => {
+            vec![value]
+        }
     }
 }
 
@@ -198,7 +207,9 @@ fn port(value: &Value) -> Option<u16> {
 }
 
 fn address(value: &Value) -> Option<IpAddr> {
-    let Value::Text(text) = value else { return None };
+    let Value::Text(text) = value else {
+        return None;
+    };
     match text.as_str() {
         "*" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         "::" => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),

@@ -131,9 +131,11 @@ impl Scanner<'_> {
             },
             b'0'..=b'9' => self.number(),
             b'.' if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' => Ok(Token::Name(
-                self.take_while(|byte| byte == b'_' || byte.is_ascii_alphanumeric()),
-            )),
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                Ok(Token::Name(self.take_while(|byte| {
+                    byte == b'_' || byte.is_ascii_alphanumeric()
+                })))
+            }
             _ => self.sign(),
         }
     }
@@ -239,7 +241,8 @@ impl Scanner<'_> {
 
     /// What stands behind a backslash (Lua 5.4 §3.1).
     fn escape(&mut self, text: &mut Vec<u8>) -> Result<(), ConfigError> {
-        let unknown = |scanner: &Self| scanner.malformed(scanner.line, "an escape that Lua does not know");
+        let unknown =
+            |scanner: &Self| scanner.malformed(scanner.line, "an escape that Lua does not know");
         let Some(byte) = self.peek(0) else {
             return Err(unknown(self));
         };
@@ -272,7 +275,10 @@ impl Scanner<'_> {
             }
             b'z' => {
                 self.at += 1;
-                while self.peek(0).is_some_and(|byte| byte.is_ascii_whitespace() || byte == 0x0b) {
+                while self
+                    .peek(0)
+                    .is_some_and(|byte| byte.is_ascii_whitespace() || byte == 0x0b)
+                {
                     self.step();
                 }
                 return Ok(());
@@ -322,7 +328,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Token>, ConfigError> {
-        words(text, Path::new("x.lua")).map(|words| words.into_iter().map(|word| word.token).collect())
+        words(text, Path::new("x.lua"))
+            .map(|words| words.into_iter().map(|word| word.token).collect())
     }
 
     #[test]
@@ -334,18 +341,26 @@ mod tests {
             ("\"a\\z  \n  b\"", "ab"),
             ("\"a\\\nb\"", "a\nb"),
             ("[[a\nb]]", "a\nb"),
-            ("[[\nfirst line end is dropped]]", "first line end is dropped"),
+            (
+                "[[\nfirst line end is dropped]]",
+                "first line end is dropped",
+            ),
             ("[==[a]]]=]b]==]", "a]]]=]b"),
             (r#""\255""#, "\u{fffd}"),
             ("\"--no comment\"", "--no comment"),
         ] {
-            assert_eq!(read(text), Ok(vec![Token::Text(wanted.to_owned())]), "{text}");
+            assert_eq!(
+                read(text),
+                Ok(vec![Token::Text(wanted.to_owned())]),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn comments_of_every_form_are_left_out() {
-        let text = "#!/usr/bin/lua\n-- one\n--[[ two\nlines ]] a --[==[ ]] ]==] b --[ c\n---[[ d\ne";
+        let text =
+            "#!/usr/bin/lua\n-- one\n--[[ two\nlines ]] a --[==[ ]] ]==] b --[ c\n---[[ d\ne";
         let placed = words(text, Path::new("x.lua")).unwrap();
         let seen: Vec<(String, usize)> = placed
             .iter()
@@ -360,7 +375,13 @@ mod tests {
 
     #[test]
     fn numbers_are_read() {
-        for (text, wanted) in [("5222", 5222.0), ("0x1F", 31.0), ("1e3", 1000.0), (".5", 0.5), ("2E-1", 0.2)] {
+        for (text, wanted) in [
+            ("5222", 5222.0),
+            ("0x1F", 31.0),
+            ("1e3", 1000.0),
+            (".5", 0.5),
+            ("2E-1", 0.2),
+        ] {
             assert_eq!(read(text), Ok(vec![Token::Number(wanted)]), "{text}");
         }
     }
