@@ -1,7 +1,7 @@
 //! Why a server's configuration could not be read.
 
 use super::{MAX_CONFIG_BYTES, MAX_CONFIG_FILES, MAX_INCLUDES_DEEP, Place};
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, listed, printable};
 use std::path::PathBuf;
 
 /// A configuration that cannot be read, or that makes no sense of its own.
@@ -35,6 +35,14 @@ pub enum ConfigError {
         place: Place,
         /// What is wrong: a noun phrase or a sentence without its stop.
         what: String,
+    },
+    /// A change that could go to several places, or to none: the choice is the administrator's.
+    #[error("{what}")]
+    Undecided {
+        /// Why there is no one place, in words.
+        what: String,
+        /// Where it could go, or what stands in the way.
+        candidates: Vec<Place>,
     },
 }
 
@@ -70,6 +78,14 @@ impl Explain for ConfigError {
                 place.to_string(),
                 printable(what),
                 "mend that line; the server's own checker says more",
+            ),
+            ConfigError::Undecided { what, candidates } => (
+                "server.change-undecided",
+                "it cannot be told where the certificate belongs in the server's configuration"
+                    .to_owned(),
+                listed(candidates, 4),
+                printable(what),
+                "write the files into the place that you mean, and do this again",
             ),
         };
         Explanation {

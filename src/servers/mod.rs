@@ -6,11 +6,16 @@
 //! nginx's directives, coturn's settings); what is not understood is told as a [`Remark`], never guessed. Not here:
 //! files and programs (`assign`), and how a server matches names (`verify::servers`).
 
+pub mod coturn;
 pub mod ejabberd;
 mod error;
+pub mod haproxy;
+pub mod kamailio;
+pub mod nginx;
 #[cfg(test)]
 mod paper;
 pub mod prosody;
+mod text;
 
 pub use error::ConfigError;
 
