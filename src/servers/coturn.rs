@@ -16,12 +16,7 @@ use std::path::{Path, PathBuf};
 const TLS_PORT: u16 = 5349;
 
 /// Where a relative file is looked for after the working folder.
-const FOLDERS: [&str; 4] = [
-    "/etc",
-    "/etc/turnserver",
-    "/etc/coturn",
-    "/usr/local/etc",
-];
+const FOLDERS: [&str; 4] = ["/etc", "/etc/turnserver", "/etc/coturn", "/usr/local/etc"];
 
 /// What `turnserver.conf` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

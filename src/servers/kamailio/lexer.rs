@@ -140,7 +140,9 @@ impl<'a> Lexer<'a> {
     /// A directive that begins here, passed over.
     fn directive(&mut self) -> Option<String> {
         let rest = self.rest();
-        let body = rest.strip_prefix("#!").or_else(|| rest.strip_prefix("!!"))?;
+        let body = rest
+            .strip_prefix("#!")
+            .or_else(|| rest.strip_prefix("!!"))?;
         let name = body
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .next()?;
@@ -230,7 +232,10 @@ mod tests {
         let word = |text: &str| Kind::Word(text.to_owned());
         let text = |text: &str| Kind::Text(text.to_owned());
         for (given, wanted) in [
-            ("#!KAMAILIO\n# x\na // y\n/* z\n */b", vec![word("a"), word("b")]),
+            (
+                "#!KAMAILIO\n# x\na // y\n/* z\n */b",
+                vec![word("a"), word("b")],
+            ),
             ("a=b", vec![word("a"), Kind::Mark('='), word("b")]),
             (r#""a # \"b\" // c""#, vec![text("a # \"b\" // c")]),
             ("'a\\'b", vec![text("a\\"), word("b")]),

@@ -114,10 +114,7 @@ fn either_file_leads_to_the_other() {
     assert_eq!(from_script.common.listeners, from_profiles.common.listeners);
     assert_eq!(from_script.profiles, from_profiles.profiles);
     assert_eq!(from_script.workers, 2);
-    assert_eq!(
-        from_script.rpc_sockets[0].address,
-        "unix:/run/kamailio/ctl"
-    );
+    assert_eq!(from_script.rpc_sockets[0].address, "unix:/run/kamailio/ctl");
     assert_eq!(from_script.common.remarks.len(), 1);
     assert!(from_script.common.remarks[0].what.contains("`eth0`"));
     assert_eq!(from_script.common.files.len(), 3);
@@ -167,7 +164,10 @@ fn a_pair_in_the_main_file_is_one_for_all_names() {
     let alone = Given::new(&[("/x/kamailio.cfg", text)]);
     let config = read(Path::new("/x/kamailio.cfg"), &alone).unwrap();
     assert_eq!(config.common.certificates.len(), 1);
-    assert_eq!(config.common.certificates[0].certificate, Path::new("/x/a.pem"));
+    assert_eq!(
+        config.common.certificates[0].certificate,
+        Path::new("/x/a.pem")
+    );
     assert_eq!(config.common.certificates[0].key, Path::new("/k/a.key"));
     assert_eq!(config.common.certificates[0].place.line, 3);
     assert_eq!(

@@ -7,6 +7,7 @@
 
 mod choose;
 mod lexer;
+mod outcome;
 mod profiles;
 mod script;
 
@@ -142,10 +143,7 @@ pub fn read(main: &Path, source: &dyn Source) -> Result<KamailioConfig, ConfigEr
         {
             config.common.remarks.push(Remark {
                 place: place.clone(),
-                what: format!(
-                    "another file of profiles is in use than {}",
-                    path.display()
-                ),
+                what: format!("another file of profiles is in use than {}", path.display()),
             });
         }
         profiles_of(path, text, &base, &mut config)?;
