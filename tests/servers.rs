@@ -1,0 +1,123 @@
+//! The real servers as they were measured: each starts, serves its first certificate on every listener, and by its own
+//! command takes the next one under load, with no handshake failed and no session lost.
+//!
+//! What `edgecert assign` builds upon, and nothing of it: no test here calls the program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "servers/mod.rs"]
+mod servers;
+mod world;
+
+use edgecert::x509::KeyType;
+use rustix::process::Signal;
+use servers::held::Held;
+use servers::load::{Load, Pace};
+use servers::pki::Generation;
+use servers::{Lab, Server, coturn, ejabberd, haproxy, kamailio, nginx, prosody};
+use std::time::Duration;
+
+/// For a server to show the next certificate everywhere, and for a round of handshakes.
+const WITHIN: Duration = Duration::from_secs(60);
+/// Handshakes on each listener before the change, and those in a row that must show the new leaf after it.
+const ROUNDS: usize = 5;
+
+/// Puts the next certificate in place under load and runs a server's own command, twice, so that the type of the key
+/// changes both ways. Sessions from before must live on.
+#[track_caller]
+fn takes_the_next(lab: &Lab, server: &Server, command: impl Fn(&Generation)) {
+    let mut held = Held::on_all(&lab.trust, server);
+    let mut known = vec![server.first.leaf, lab.second.leaf];
+    let next = [KeyType::Rsa2048, KeyType::Ec256].map(|key| lab.generation(key));
+    let load = Load::start(&lab.trust, server.listeners(), Pace::for_server(server));
+    load.goes_on(ROUNDS, WITHIN);
+    for new in &next {
+        known.push(new.leaf);
+        server.place(new);
+        command(new);
+        held.iter_mut().for_each(Held::still_alive);
+        load.shows(|one| one.wanted(new, &lab.second), ROUNDS, WITHIN);
+        held.iter_mut().for_each(Held::still_alive);
+    }
+    let outcome = load.stop();
+    held.into_iter().for_each(Held::ends_well);
+    assert_eq!(outcome.failures(), Vec::<String>::new(), "{}", server.log());
+    assert_eq!(outcome.strangers(&known), 0);
+}
+
+#[test]
+fn prosody_takes_the_next_certificate_by_its_shell() {
+    let lab = Lab::new();
+    let server = prosody::start(&lab, KeyType::Ec256, prosody::Shell::Loaded);
+    takes_the_next(&lab, &server, |_| {
+        let said = server.control(&["shell", "config", "reload"]);
+        assert!(said.status.success(), "{said:?}");
+    });
+}
+
+#[test]
+fn prosody_without_its_shell_takes_the_next_certificate_by_a_reload() {
+    let lab = Lab::new();
+    let server = prosody::start(&lab, KeyType::Ec256, prosody::Shell::Missing);
+    let shell = server.control(&["shell", "config", "reload"]);
+    assert!(!shell.status.success(), "{shell:?}");
+    takes_the_next(&lab, &server, |_| {
+        let said = server.control(&["reload"]);
+        assert!(said.status.success(), "{said:?}");
+    });
+}
+
+#[test]
+fn ejabberd_takes_the_next_certificate_by_reload_config() {
+    let lab = Lab::new();
+    let server = ejabberd::start(&lab, KeyType::Ec256);
+    takes_the_next(&lab, &server, |_| {
+        let said = server.control(&["reload_config"]);
+        assert!(said.status.success(), "{said:?}");
+    });
+}
+
+#[test]
+fn kamailio_takes_the_next_certificate_by_tls_reload() {
+    let lab = Lab::new();
+    let server = kamailio::start(&lab, KeyType::Ec256);
+    takes_the_next(&lab, &server, |_| {
+        let said = kamailio::rpc(&server, &["tls.reload"]);
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(text.contains("Ok. TLS configuration reloaded."), "{said:?}");
+    });
+}
+
+#[test]
+fn haproxy_takes_the_next_certificate_by_its_admin_socket() {
+    let lab = Lab::new();
+    let server = haproxy::start(&lab, KeyType::Ec256, haproxy::Admin::Socket);
+    takes_the_next(&lab, &server, |new| {
+        let said = haproxy::set_and_commit(&server, new);
+        assert!(said.contains("Success!"), "{said}");
+    });
+}
+
+#[test]
+fn haproxy_without_a_socket_takes_the_next_certificate_by_sigusr2() {
+    let lab = Lab::new();
+    let server = haproxy::start(&lab, KeyType::Ec256, haproxy::Admin::Missing);
+    takes_the_next(&lab, &server, |_| server.process.signal(Signal::USR2));
+}
+
+#[test]
+fn nginx_takes_the_next_certificate_by_a_reload() {
+    let lab = Lab::new();
+    let server = nginx::start(&lab, KeyType::Ec256);
+    takes_the_next(&lab, &server, |_| {
+        let said = server.control(&["-s", "reload"]);
+        assert!(said.status.success(), "{said:?}");
+    });
+}
+
+#[test]
+fn coturn_takes_the_next_certificate_by_sigusr2() {
+    let lab = Lab::new();
+    let server = coturn::start(&lab, KeyType::Ec256);
+    takes_the_next(&lab, &server, |_| server.process.signal(Signal::USR2));
+}

@@ -1,0 +1,206 @@
+//! Full handshakes without a pause on all listeners of a server, each with what came of it.
+
+use super::client::Trust;
+use super::{Listener, POLL, Server};
+use edgecert::x509::Fingerprint;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How many clients, and how long each rests between two handshakes.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub threads: usize,
+    pub pause: Duration,
+}
+
+impl Pace {
+    /// Two clients that never rest.
+    pub const TIGHT: Pace = Pace {
+        threads: 2,
+        pause: Duration::ZERO,
+    };
+    /// One client that rests: Kamailio 5.6.3 with OpenSSL 3 dies under more, without any change.
+    pub const GENTLE: Pace = Pace {
+        threads: 1,
+        pause: Duration::from_millis(20),
+    };
+
+    /// What a kind of server bears.
+    pub fn for_server(server: &Server) -> Self {
+        match server.kind() {
+            "kamailio" => Self::GENTLE,
+            _ => Self::TIGHT,
+        }
+    }
+}
+
+/// One handshake.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which listener, by its place in [`Outcome::listeners`].
+    pub listener: usize,
+    pub begun: Instant,
+    pub ended: Instant,
+    /// The leaf, verified, or why there is none.
+    pub seen: Result<Fingerprint, String>,
+}
+
+/// Handshakes that go on until stopped.
+pub struct Load {
+    listeners: Vec<Listener>,
+    attempts: Arc<Mutex<Vec<Attempt>>>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// All that a load saw, in the order in which handshakes ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub listeners: Vec<Listener>,
+    pub attempts: Vec<Attempt>,
+}
+
+impl Load {
+    pub fn start(trust: &Trust, listeners: &[Listener], pace: Pace) -> Self {
+        let attempts = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..pace.threads)
+            .map(|number| {
+                let (trust, listeners) = (trust.clone(), listeners.to_vec());
+                let (attempts, stop) = (Arc::clone(&attempts), Arc::clone(&stop));
+                std::thread::spawn(move || {
+                    // Each begins elsewhere, so that they do not go side by side.
+                    let first = number * listeners.len() / pace.threads;
+                    let mut turn = first;
+                    while !stop.load(Ordering::Relaxed) {
+                        let listener = turn % listeners.len();
+                        let begun = Instant::now();
+                        let seen = trust.handshake(&listeners[listener]);
+                        attempts.lock().unwrap().push(Attempt {
+                            listener,
+                            begun,
+                            ended: Instant::now(),
+                            seen,
+                        });
+                        turn += 1;
+                        std::thread::sleep(pace.pause);
+                    }
+                })
+            })
+            .collect();
+        Self {
+            listeners: listeners.to_vec(),
+            attempts,
+            stop,
+            threads,
+        }
+    }
+
+    /// Waits until every listener was tried so many times more.
+    #[track_caller]
+    pub fn goes_on(&self, times: usize, within: Duration) {
+        let before = self.attempts.lock().unwrap().len();
+        self.wait("handshakes", within, |attempts, listener| {
+            let since = attempts[before..].iter();
+            since.filter(|one| one.listener == listener).count() >= times
+        });
+    }
+
+    /// Waits until the last handshakes on each listener show the wanted leaf, so many in a row.
+    #[track_caller]
+    pub fn shows(
+        &self,
+        wanted: impl Fn(&Listener) -> Fingerprint,
+        in_a_row: usize,
+        within: Duration,
+    ) {
+        self.wait("the wanted leaf", within, |attempts, listener| {
+            let wanted = wanted(&self.listeners[listener]);
+            let last = attempts.iter().rev();
+            let mut last = last.filter(|one| one.listener == listener);
+            (0..in_a_row).all(|_| last.next().is_some_and(|one| one.seen == Ok(wanted)))
+        });
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, within: Duration, done: impl Fn(&[Attempt], usize) -> bool) {
+        let deadline = Instant::now() + within;
+        loop {
+            let missing = {
+                let attempts = self.attempts.lock().unwrap();
+                (0..self.listeners.len()).find(|listener| !done(&attempts, *listener))
+            };
+            let Some(missing) = missing else {
+                return;
+            };
+            if Instant::now() > deadline {
+                let attempts = self.attempts.lock().unwrap();
+                let last = attempts.iter().rev().find(|one| one.listener == missing);
+                panic!(
+                    "{what} not seen on {} within {within:?}; last: {last:?}",
+                    self.listeners[missing]
+                );
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Ends the load.
+    pub fn stop(mut self) -> Outcome {
+        self.end();
+        Outcome {
+            listeners: std::mem::take(&mut self.listeners),
+            attempts: std::mem::take(&mut *self.attempts.lock().unwrap()),
+        }
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Outcome {
+    /// Each failure: which listener, and why.
+    pub fn failures(&self) -> Vec<String> {
+        self.attempts
+            .iter()
+            .filter_map(|one| {
+                let why = one.seen.as_ref().err()?;
+                Some(format!("{}: {why}", self.listeners[one.listener]))
+            })
+            .collect()
+    }
+
+    /// When the first handshake that showed a leaf was over.
+    pub fn first(&self, leaf: Fingerprint) -> Option<Instant> {
+        self.showing(leaf).map(|one| one.ended).min()
+    }
+
+    /// When the last handshake that showed a leaf began.
+    pub fn last(&self, leaf: Fingerprint) -> Option<Instant> {
+        self.showing(leaf).map(|one| one.begun).max()
+    }
+
+    fn showing(&self, leaf: Fingerprint) -> impl Iterator<Item = &Attempt> {
+        let all = self.attempts.iter();
+        all.filter(move |one| one.seen == Ok(leaf))
+    }
+
+    /// Leaves that no listener should have shown.
+    pub fn strangers(&self, known: &[Fingerprint]) -> usize {
+        let all = self.attempts.iter();
+        all.filter(|one| one.seen.as_ref().is_ok_and(|leaf| !known.contains(leaf)))
+            .count()
+    }
+}
