@@ -81,11 +81,7 @@ fn ejabberd_takes_the_next_certificate_by_reload_config() {
 fn kamailio_takes_the_next_certificate_by_tls_reload() {
     let lab = Lab::new();
     let server = kamailio::start(&lab, KeyType::Ec256);
-    takes_the_next(&lab, &server, |_| {
-        let said = kamailio::rpc(&server, &["tls.reload"]);
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        assert!(text.contains("Ok. TLS configuration reloaded."), "{said:?}");
-    });
+    takes_the_next(&lab, &server, |_| kamailio::reload(&server));
 }
 
 #[test]
@@ -108,11 +104,18 @@ fn haproxy_without_a_socket_takes_the_next_certificate_by_sigusr2() {
 #[test]
 fn nginx_takes_the_next_certificate_by_a_reload() {
     let lab = Lab::new();
-    let server = nginx::start(&lab, KeyType::Ec256);
+    let server = nginx::start(&lab, KeyType::Ec256, nginx::Names::Fixed);
     takes_the_next(&lab, &server, |_| {
         let said = server.control(&["-s", "reload"]);
         assert!(said.status.success(), "{said:?}");
     });
+}
+
+#[test]
+fn nginx_with_a_variable_in_its_file_names_takes_the_next_certificate_without_a_command() {
+    let lab = Lab::new();
+    let server = nginx::start(&lab, KeyType::Ec256, nginx::Names::Variable);
+    takes_the_next(&lab, &server, |_| {});
 }
 
 #[test]

@@ -151,14 +151,6 @@ impl Listener {
             Shows::Kept => second.leaf,
         }
     }
-
-    /// The same port, where one certificate is shown for every name.
-    pub fn one_for_all(self) -> Self {
-        Self {
-            shows: Shows::Changed,
-            ..self
-        }
-    }
 }
 
 impl fmt::Display for Listener {
@@ -249,29 +241,44 @@ impl Server {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// `[gateway.KIND.NAME]` as it stands in `edgecert.toml`.
+    /// `[gateway.KIND.NAME]` as it stands in `edgecert.toml`. One of kind `files` always lists its listeners.
     pub fn gateway(&self, name: &str, certificate: &str, prove: Prove) -> String {
-        let mut text = format!(
-            "\n[gateway.{}.{name}]\ncertificate = \"{certificate}\"\nconfig = {:?}\n{}control = {:?}\n",
-            self.made.kind, self.made.config, self.made.keys, self.made.control
-        );
-        if let Some(owner) = self.made.owner.words() {
-            text.push_str(&format!("owner = \"{owner}\"\nmode = \"0640\"\n"));
-        }
-        if prove == Prove::Listed {
-            text.push_str("prove = [\n");
-            let changed = self.made.listeners.iter();
-            for listener in changed.filter(|one| one.shows == Shows::Changed) {
-                text.push_str(&format!(
-                    "    {{ protocol = \"{}\", address = \"{}\", names = [\"{}\"] }},\n",
-                    listener.protocol.word(),
-                    listener.address,
-                    listener.name
-                ));
-            }
-            text.push_str("]\n");
+        let kind = self.made.kind;
+        let mut text = format!("\n[gateway.{kind}.{name}]\ncertificate = \"{certificate}\"\n");
+        let listed = match (kind, prove) {
+            ("files", _) | (_, Prove::Listed) => self.prove(),
+            (_, Prove::Found) => String::new(),
+        };
+        let owner = self.made.owner.words().map_or(String::new(), |owner| {
+            format!("owner = \"{owner}\"\nmode = \"0640\"\n")
+        });
+        match (kind, &self.made.files) {
+            ("files", Files::Combined(file)) => text.push_str(&format!(
+                "{listed}\n[[gateway.files.{name}.destination]]\ncontent = \"combined\"\npath = {file:?}\n{owner}"
+            )),
+            (_, Files::Pair(..) | Files::Combined(_)) => text.push_str(&format!(
+                "config = {:?}\n{}control = {:?}\n{owner}{listed}",
+                self.made.config, self.made.keys, self.made.control
+            )),
         }
         text
+    }
+
+    /// The listeners that show the certificate that is changed, as TOML has them.
+    fn prove(&self) -> String {
+        let listeners = self.made.listeners.iter();
+        let changed = listeners.filter(|one| one.shows == Shows::Changed);
+        let rows: Vec<String> = changed
+            .map(|one| {
+                format!(
+                    "    {{ protocol = \"{}\", address = \"{}\", names = [\"{}\"] }},\n",
+                    one.protocol.word(),
+                    one.address,
+                    one.name
+                )
+            })
+            .collect();
+        format!("prove = [\n{}]\n", rows.concat())
     }
 
     /// Puts the files of a generation in place, each by a rename, with owner and mode set before it.
