@@ -196,6 +196,21 @@ impl ClientStream {
         Ok(ClientStep::StartTls)
     }
 
+    /// What the peer says behind its features, piece by piece; `bytes` were read since the last one.
+    pub(super) fn next_item(&mut self, bytes: &[u8]) -> Result<Option<Item>, XmppError> {
+        let Some(parsed) = self.inbox.take(bytes)? else {
+            return Ok(None);
+        };
+        match (parsed.items.into_iter().nth(self.taken), parsed.fault) {
+            (Some(item), _) => {
+                self.taken += 1;
+                Ok(Some(item))
+            }
+            (None, Some(fault)) => Err(fault),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// The peer's header, once seen.
     pub fn header(&self) -> Option<&StreamHeader> {
         self.header.as_ref()

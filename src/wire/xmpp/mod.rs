@@ -2,16 +2,18 @@
 //!
 //! Restricted XML only (RFC 6120 §11.1): a DTD, a comment, a processing instruction or an entity other than the
 //! five predefined ones ends the exchange. `read` turns bytes into stream-level elements, `element` says what those mean, `client` and `server` are
-//! the two state machines, `error` says what went wrong and what a peer's condition means. No stanza is read here:
-//! what follows the features belongs to the servers behind.
+//! the two state machines, `dialback` goes on from the client's, `error` says what went wrong and what a peer's
+//! condition means. No stanza is read here: what else follows the features belongs to the servers behind.
 
 mod client;
+mod dialback;
 mod element;
 mod error;
 mod read;
 mod server;
 
 pub use client::{ClientStep, ClientStream};
+pub use dialback::{DialbackAnswer, DialbackStep, DialbackStream};
 pub use error::XmppError;
 pub use read::read_header;
 pub use server::{ServerStep, ServerStream, TlsOffer};
@@ -27,6 +29,7 @@ const MAX_ADDRESS: usize = 1023;
 
 const STREAMS: &str = "http://etherx.jabber.org/streams";
 const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 const DIALBACK: &str = "urn:xmpp:features:dialback";
