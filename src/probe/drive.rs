@@ -15,10 +15,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// How much is read at a time; the machines bound what is kept.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 
 /// How long a polite close may take.
-const FAREWELL: Duration = Duration::from_millis(200);
+pub(super) const FAREWELL: Duration = Duration::from_millis(200);
 
 /// What is said before and inside TLS.
 enum Tongue {
@@ -56,14 +56,7 @@ pub(super) async fn talk(
     finished: &mut bool,
 ) -> Result<(), ProbeError> {
     seen.reached = Some(Stage::Connect);
-    let mut tcp =
-        match tokio::time::timeout(limits.connect, TcpStream::connect(target.address)).await {
-            Ok(Ok(tcp)) => tcp,
-            Ok(Err(error)) => return Err(ProbeError::Connect(words_for_io(&error))),
-            Err(_) => return Err(ProbeError::Timeout(limits.connect)),
-        };
-    // Small writes that wait for answers; without it each may wait for the last one's acknowledgement.
-    let _ = tcp.set_nodelay(true);
+    let mut tcp = connect(target.address, limits).await?;
 
     let tongue = tongue(target.protocol);
     let domain = target.domain.as_ref().or(target.server_name.as_ref());
@@ -115,8 +108,19 @@ pub(super) async fn talk(
     Ok(())
 }
 
+pub(super) async fn connect(address: SocketAddr, limits: Limits) -> Result<TcpStream, ProbeError> {
+    let tcp = match tokio::time::timeout(limits.connect, TcpStream::connect(address)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) => return Err(ProbeError::Connect(words_for_io(&error))),
+        Err(_) => return Err(ProbeError::Timeout(limits.connect)),
+    };
+    // Small writes that wait for answers; without it each may wait for the last one's acknowledgement.
+    let _ = tcp.set_nodelay(true);
+    Ok(tcp)
+}
+
 /// Drives a client stream to its end on whatever carries it.
-async fn greet(
+pub(super) async fn greet(
     stream: &mut ClientStream,
     carrier: &mut (impl AsyncRead + AsyncWrite + Unpin),
     recorder: &Recorder,
@@ -141,7 +145,7 @@ async fn greet(
     }
 }
 
-async fn shake_hands(
+pub(super) async fn shake_hands(
     target: &Target,
     recorder: &Arc<Recorder>,
     tcp: TcpStream,

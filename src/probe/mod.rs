@@ -3,10 +3,11 @@
 //! A verifier that records and never refuses stands in the handshake, so that the chain is kept even when the
 //! handshake fails later; it is used nowhere else, and nothing it lets through is ever trusted. No session is
 //! resumed. RFC 6120, RFC 7590, XEP-0368, RFC 3261. `tls` holds that verifier, `drive` the talk on the socket,
-//! `words` what TLS errors mean.
+//! `words` what TLS errors mean; [`outbound`] has an XMPP server call us, to see what it shows as a client.
 
 mod drive;
 mod error;
+pub mod outbound;
 mod tls;
 mod words;
 

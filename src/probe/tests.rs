@@ -31,12 +31,12 @@ const SHORT: Limits = Limits {
 
 const STATUS: &[u8] = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
+pub(super) struct Identity {
+    pub(super) certificate: CertificateDer<'static>,
+    pub(super) key: PrivateKeyDer<'static>,
 }
 
-fn identity(algorithm: &'static SignatureAlgorithm) -> Identity {
+pub(super) fn identity(algorithm: &'static SignatureAlgorithm) -> Identity {
     let key = KeyPair::generate_for(algorithm).unwrap();
     let certificate = CertificateParams::new(vec!["a.example".to_owned()])
         .unwrap()
@@ -84,14 +84,14 @@ fn server_config(
         .unwrap()
 }
 
-fn acceptor(identity: &Identity, alpn: &[&str]) -> TlsAcceptor {
+pub(super) fn acceptor(identity: &Identity, alpn: &[&str]) -> TlsAcceptor {
     let mut config = server_config(identity, rustls::ALL_VERSIONS, false);
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     TlsAcceptor::from(Arc::new(config))
 }
 
 /// Serves one connection; tells where, and whether the server's own claims held.
-async fn serve<F, R>(behaviour: F) -> (SocketAddr, JoinHandle<()>)
+pub(super) async fn serve<F, R>(behaviour: F) -> (SocketAddr, JoinHandle<()>)
 where
     F: FnOnce(TcpStream) -> R + Send + 'static,
     R: Future<Output = ()> + Send,
@@ -118,7 +118,11 @@ fn target(address: SocketAddr, protocol: Protocol) -> Target {
 }
 
 /// Plays the server up to `<proceed/>`; tells the `to` that was asked for.
-async fn play_starttls(stream: &mut TcpStream, kind: StreamKind, behind: &[u8]) -> Option<String> {
+pub(super) async fn play_starttls(
+    stream: &mut TcpStream,
+    kind: StreamKind,
+    behind: &[u8],
+) -> Option<String> {
     let mut server = ServerStream::new(kind);
     let mut to = None;
     let mut chunk = [0u8; 1024];

@@ -8,7 +8,10 @@ use super::{KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Observation, Target};
 use crate::names::Protocol;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
+    verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -103,10 +106,34 @@ impl Recorder {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn keep_chain(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) {
+        self.record().chain = std::iter::once(leaf)
+            .chain(intermediates)
+            .take(MAX_CHAIN)
+            .map(|der| der.get(..MAX_CERTIFICATE).unwrap_or(der).to_vec())
+            .collect();
+    }
+
+    /// What was recorded: the chain, and whether its key was proved to be held.
+    pub fn recorded(&self) -> (Vec<Vec<u8>>, Option<bool>) {
+        let record = self.record();
+        (record.chain.clone(), record.possession)
+    }
+
+    /// The schemes that are offered.
+    pub fn schemes(&self) -> &[SignatureScheme] {
+        &self.schemes
+    }
+
+    /// The algorithms that signatures are checked with.
+    pub fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
+        &self.provider.signature_verification_algorithms
+    }
+
     /// Keeps whether the signature proves possession. A leaf of a form that the library cannot read says nothing.
     // The library's own enums; all but two errors mean that the proof failed.
     #[allow(clippy::wildcard_enum_match_arm)]
-    fn keep_possession(&self, outcome: Result<HandshakeSignatureValid, Error>) {
+    pub fn keep_possession(&self, outcome: Result<HandshakeSignatureValid, Error>) {
         self.record().possession = match outcome {
             Ok(_) => Some(true),
             Err(Error::InvalidCertificate(
@@ -158,11 +185,7 @@ impl ServerCertVerifier for Recorder {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.record().chain = std::iter::once(end_entity)
-            .chain(intermediates)
-            .take(MAX_CHAIN)
-            .map(|der| der.get(..MAX_CERTIFICATE).unwrap_or(der).to_vec())
-            .collect();
+        self.keep_chain(end_entity, intermediates);
         Ok(ServerCertVerified::assertion())
     }
 
@@ -176,7 +199,7 @@ impl ServerCertVerifier for Recorder {
             message,
             cert,
             dss,
-            &self.provider.signature_verification_algorithms,
+            self.algorithms(),
         ));
         Ok(HandshakeSignatureValid::assertion())
     }
@@ -191,7 +214,7 @@ impl ServerCertVerifier for Recorder {
             message,
             cert,
             dss,
-            &self.provider.signature_verification_algorithms,
+            self.algorithms(),
         ));
         Ok(HandshakeSignatureValid::assertion())
     }

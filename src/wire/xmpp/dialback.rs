@@ -163,7 +163,11 @@ mod tests {
         };
         let ns = "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'";
         for (text, condition, words) in [
-            ("<d:result type='invalid'>k</d:result>".to_owned(), None, None),
+            (
+                "<d:result type='invalid'>k</d:result>".to_owned(),
+                None,
+                None,
+            ),
             (
                 error(&format!(
                     "<remote-server-not-found {ns}/><text {ns}>no\u{7f}such &amp; name</text>"
@@ -171,7 +175,11 @@ mod tests {
                 Some("remote-server-not-found"),
                 Some("no\u{fffd}such & name"),
             ),
-            (error(&format!("<text {ns}> </text><forbidden {ns}/>")), Some("forbidden"), None),
+            (
+                error(&format!("<text {ns}> </text><forbidden {ns}/>")),
+                Some("forbidden"),
+                None,
+            ),
             (error("<forbidden/>"), None, None),
         ] {
             for cut in 0..text.len() {
