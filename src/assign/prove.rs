@@ -2,12 +2,17 @@
 //!
 //! The gateway is never asked what it serves. One good handshake is not enough, as servers with several workers
 //! serve the old leaf beside the new one for a moment (nginx does for a tenth of a second): `IN_A_ROW` in a row are.
+//! What an XMPP server shows as a client is proved by having it call us.
 
 use super::plan::Proof;
-use crate::explain::printable;
-use crate::names::Domain;
+use crate::deployment::Outbound;
+use crate::explain::{Explain, printable};
+use crate::names::{Domain, Protocol};
+use crate::probe::outbound::{OutboundCall, OutboundObservation, observe_blocking};
 use crate::probe::{Depth, KeyKind, Limits, Observation, Target, probe_blocking};
 use crate::x509::Fingerprint;
+use std::fmt;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Handshakes in a row that must show the wanted leaf.
@@ -20,6 +25,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(3),
     total: Duration::from_secs(5),
+};
+
+/// For one call of a server: it may have to ask the DNS first.
+const CALL_LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    total: Duration::from_secs(15),
 };
 
 /// The `from` of the prover's streams; RFC 2606 keeps it from being anybody's.
@@ -97,6 +108,63 @@ fn seen(observation: &Observation) -> Seen {
     }
 }
 
+/// A call that must show the new leaf: what an XMPP server presents as a TLS client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundProof {
+    /// What the server's own listener speaks: `xmpp-server` or `xmpps-server`.
+    pub protocol: Protocol,
+    /// That listener.
+    pub address: SocketAddr,
+    /// The domain that the server calls as.
+    pub name: Domain,
+    /// Whom it calls, and where that is us.
+    pub outbound: Outbound,
+    /// The signature types to ask for: those of the new key.
+    pub key_kind: KeyKind,
+}
+
+/// `call of contoso.com to prove.contoso.com at 192.0.2.10:5269`.
+impl fmt::Display for OutboundProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "call of {} to {} at {}",
+            self.name, self.outbound.domain, self.outbound.listen
+        )
+    }
+}
+
+/// One look at what the server shows as a client. Blocks, for at most `CALL_LIMITS`; two looks with one `listen` must
+/// not overlap.
+pub fn look_outbound(proof: &OutboundProof) -> Seen {
+    seen_outbound(&observe_blocking(
+        &OutboundCall {
+            server: proof.address,
+            protocol: proof.protocol,
+            host: proof.name.clone(),
+            partner: proof.outbound.domain.clone(),
+            listen: proof.outbound.listen,
+            key_kind: proof.key_kind,
+        },
+        CALL_LIMITS,
+    ))
+}
+
+fn seen_outbound(observation: &OutboundObservation) -> Seen {
+    let Some(failure) = &observation.failure else {
+        return match (observation.chain.first(), observation.possession) {
+            // Nobody who lacks the key can say in the server's name what it shows.
+            (_, Some(false)) => Seen::Dark("the caller does not hold its certificate's key".into()),
+            (Some(leaf), Some(true) | None) => {
+                Seen::Leaf(Fingerprint::of(leaf), observation.chain.len() - 1)
+            }
+            (None, Some(true) | None) => Seen::Dark("no certificate was sent".into()),
+        };
+    };
+    let told = failure.explain();
+    Seen::Dark(printable(&format!("{failure}; {}", told.mend)))
+}
+
 /// How a proof ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proved {
@@ -110,10 +178,29 @@ pub struct Proved {
 
 /// Looks until what is wanted was seen `IN_A_ROW` times in a row, or the deadline has passed.
 pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -> bool) -> Proved {
+    look_until(&|| look(proof), wanted, deadline, stop)
+}
+
+/// The same for what a server shows as a client: it calls `IN_A_ROW` times.
+pub fn prove_outbound(
+    proof: &OutboundProof,
+    wanted: Wanted,
+    deadline: Instant,
+    stop: &dyn Fn() -> bool,
+) -> Proved {
+    look_until(&|| look_outbound(proof), wanted, deadline, stop)
+}
+
+fn look_until(
+    look: &dyn Fn() -> Seen,
+    wanted: Wanted,
+    deadline: Instant,
+    stop: &dyn Fn() -> bool,
+) -> Proved {
     let start = Instant::now();
     let mut row = 0;
     loop {
-        let last = look(proof);
+        let last = look();
         row = if wanted.holds(&last) { row + 1 } else { 0 };
         if row == IN_A_ROW {
             return Proved {
@@ -130,5 +217,44 @@ pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -
             };
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::outbound::OutboundError;
+
+    #[test]
+    fn a_call_counts_only_with_a_leaf_whose_key_is_held() {
+        let call = |chain: &[&[u8]], possession, failure| OutboundObservation {
+            chain: chain.iter().map(|der| der.to_vec()).collect(),
+            possession,
+            failure,
+            took: Duration::ZERO,
+        };
+        let leaf = Seen::Leaf(Fingerprint::of(b"leaf"), 1);
+        for (observation, expected) in [
+            (call(&[b"leaf", b"ca"], Some(true), None), Ok(&leaf)),
+            (call(&[b"leaf", b"ca"], None, None), Ok(&leaf)),
+            (call(&[b"leaf"], Some(false), None), Err("does not hold")),
+            (call(&[], None, None), Err("no certificate was sent")),
+            (
+                call(
+                    &[b"leaf"],
+                    Some(true),
+                    Some(OutboundError::NoDialback {
+                        server: SocketAddr::from(([127, 0, 0, 1], 5269)),
+                    }),
+                ),
+                Err("offers no dialback; switch it on"),
+            ),
+        ] {
+            match (seen_outbound(&observation), expected) {
+                (seen @ Seen::Leaf(..), expected) => assert_eq!(Ok(&seen), expected),
+                (Seen::Dark(words), Err(part)) => assert!(words.contains(part), "{words}"),
+                (Seen::Dark(words), Ok(_)) => panic!("{words}"),
+            }
+        }
     }
 }
