@@ -3,7 +3,7 @@
 //! All files go into one pool, and of two certificates for a name the one that is valid longer is served: so the others
 //! are read before. A bad pair is an outage at once and its reload tells nothing; what goes there was proven a pair.
 
-use super::on_files::OnFiles;
+use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
 use super::{Hands, Offer};
 use crate::assign::destination::Destination;
@@ -12,7 +12,7 @@ use crate::deployment::{Content, FileTarget};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Slug};
 use crate::servers::ejabberd::{EjabberdConfig, read, with_certfile};
-use crate::servers::{Change, Configured, Source};
+use crate::servers::{Configured, Source};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,7 +58,11 @@ impl Ejabberd {
             .flat_map(|one| self.own.files.expand(&one.pattern))
             .map(|path| self.own.files.here(&path))
             .filter(|path| path.is_file())
-            .filter(|path| !destinations.iter().any(|one| one.named == *path || one.path == *path))
+            .filter(|path| {
+                !destinations
+                    .iter()
+                    .any(|one| one.named == *path || one.path == *path)
+            })
             .take(MAX_FILES)
             .collect();
         found.sort();
@@ -119,16 +123,13 @@ impl OnFiles for Ejabberd {
         Some(&self.config.common)
     }
 
-    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
-        let Some(file) = &self.own.settings.file else {
-            return Ok(Vec::new());
-        };
-        let change = with_certfile(&self.config, &self.own.files, file)
-            .map_err(|error| self.own.config_error(error))?;
-        Ok(change
-            .into_iter()
-            .map(|change| self.own.change_here(change))
-            .collect())
+    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
+        match &self.own.settings.file {
+            Some(file) => self
+                .own
+                .needed(with_certfile(&self.config, &self.own.files, file)),
+            None => Ok(Needed::default()),
+        }
     }
 
     fn inspect(
@@ -138,7 +139,12 @@ impl OnFiles for Ejabberd {
         _hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
         let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self.config.common.hosts.iter().map(|host| host.name.clone());
+        let hosts = self
+            .config
+            .common
+            .hosts
+            .iter()
+            .map(|host| host.name.clone());
         let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
         Ok(self
             .others(destinations)
@@ -152,7 +158,12 @@ impl OnFiles for Ejabberd {
         Ok(())
     }
 
-    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+    fn reload(
+        &self,
+        _destinations: &[Destination],
+        _config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError> {
         if let Some(said) = self.own.reload_command(hands) {
             return said.map(drop);
         }

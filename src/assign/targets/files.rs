@@ -1,13 +1,13 @@
 //! Any other server: the destinations that the deployment names, and its reload command.
 
-use super::on_files::OnFiles;
+use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::{Hands, Offer};
 use crate::assign::destination::{Destination, Wish};
 use crate::assign::error::AssignError;
 use crate::deployment::Files;
 use crate::findings::Finding;
 use crate::names::Slug;
-use crate::servers::{Change, Configured};
+use crate::servers::Configured;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl OnFiles for OtherServer {
         None
     }
 
-    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
-        Ok(Vec::new())
+    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
+        Ok(Needed::default())
     }
 
     fn inspect(
@@ -80,7 +80,12 @@ impl OnFiles for OtherServer {
         Ok(())
     }
 
-    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+    fn reload(
+        &self,
+        _destinations: &[Destination],
+        _config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError> {
         match &self.settings.reload {
             Some(words) => hands.run_well(words).map(drop),
             None => Ok(()),

@@ -3,19 +3,29 @@
 //! `embedded` speaks to a control socket. All others read files: [`on_files`] writes them and puts them back, and the
 //! file of each server says which they are, what to look at before, and how it is made to read them again.
 
+pub mod coturn;
+pub mod ejabberd;
 pub mod embedded;
 pub mod files;
 mod hands;
+pub mod haproxy;
+pub mod kamailio;
+pub mod nginx;
 pub mod on_files;
+mod on_server;
+pub mod prosody;
+mod runtime;
 
 pub use hands::{Hands, Said};
 
+use super::destination::Destination;
 use super::error::AssignError;
 use crate::deployment::{Gateway, GatewayKind};
 use crate::findings::Finding;
 use crate::names::Slug;
 use crate::servers::{Change, Configured};
 use crate::x509::Chain;
+use on_files::{FilesTarget, OnFiles};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
@@ -157,21 +167,49 @@ pub fn target(gateway: &Gateway, offer: Offer) -> Result<Box<dyn Target>, Assign
             name,
             embedded.clone(),
         ))),
-        GatewayKind::Prosody(_)
-        | GatewayKind::Ejabberd(_)
-        | GatewayKind::Kamailio(_)
-        | GatewayKind::Haproxy(_)
-        | GatewayKind::Nginx(_)
-        | GatewayKind::Coturn(_) => unimplemented!("{name}"),
+        GatewayKind::Prosody(settings) => {
+            let server = prosody::Prosody::new(name.clone(), settings.clone())?;
+            let files = server.destinations(&offer)?;
+            on_files(name, server, offer, files)
+        }
+        GatewayKind::Ejabberd(settings) => {
+            let server = ejabberd::Ejabberd::new(name.clone(), settings.clone())?;
+            let files = server.destinations()?;
+            on_files(name, server, offer, files)
+        }
+        GatewayKind::Kamailio(settings) => {
+            let server = kamailio::Kamailio::new(name.clone(), settings.clone())?;
+            let files = server.destinations()?;
+            on_files(name, server, offer, files)
+        }
+        GatewayKind::Haproxy(settings) => {
+            let server = haproxy::Haproxy::new(name.clone(), settings.clone())?;
+            let files = server.destinations()?;
+            on_files(name, server, offer, files)
+        }
+        GatewayKind::Nginx(settings) => {
+            let server = nginx::Nginx::new(name.clone(), settings.clone())?;
+            let files = server.destinations()?;
+            on_files(name, server, offer, files)
+        }
+        GatewayKind::Coturn(settings) => {
+            let server = coturn::Coturn::new(name.clone(), settings.clone())?;
+            let files = server.destinations()?;
+            on_files(name, server, offer, files)
+        }
         GatewayKind::Files(settings) => {
             let server = files::OtherServer::new(settings.clone());
-            let destinations = server.destinations(&name)?;
-            Ok(Box::new(on_files::FilesTarget::new(
-                name,
-                server,
-                offer,
-                destinations,
-            )?))
+            let files = server.destinations(&name)?;
+            on_files(name, server, offer, files)
         }
     }
+}
+
+fn on_files<S: OnFiles + 'static>(
+    gateway: Slug,
+    server: S,
+    offer: Offer,
+    files: Vec<Destination>,
+) -> Result<Box<dyn Target>, AssignError> {
+    Ok(Box::new(FilesTarget::new(gateway, server, offer, files)?))
 }

@@ -28,7 +28,7 @@ pub trait OnFiles: std::fmt::Debug {
     fn configured(&self) -> Option<&Configured>;
 
     /// What its configuration needs for the names on offer.
-    fn changes(&self, offer: &Offer) -> Result<Vec<Change>, AssignError>;
+    fn needed(&self, offer: &Offer) -> Result<Needed, AssignError>;
 
     /// The traps of this server that can be seen before anything is touched, `destinations` being what will be written.
     fn inspect(
@@ -42,7 +42,30 @@ pub trait OnFiles: std::fmt::Debug {
     fn check(&self, hands: &Hands<'_>) -> Result<(), AssignError>;
 
     /// Makes the server read the files that lie there now.
-    fn reload(&self, destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError>;
+    fn reload(
+        &self,
+        destinations: &[Destination],
+        config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError>;
+}
+
+/// Whether the configuration was changed along with the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigWritten {
+    /// It was.
+    Yes,
+    /// It is as it was.
+    No,
+}
+
+/// What a server's configuration needs.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// The changes that would do.
+    pub changes: Vec<Change>,
+    /// What cannot be decided here.
+    pub findings: Vec<Finding>,
 }
 
 /// One server with its files.
@@ -52,7 +75,7 @@ pub struct FilesTarget<S> {
     server: S,
     offer: Offer,
     destinations: Vec<Destination>,
-    changes: Vec<Change>,
+    needed: Needed,
 }
 
 impl<S: OnFiles> FilesTarget<S> {
@@ -63,13 +86,13 @@ impl<S: OnFiles> FilesTarget<S> {
         offer: Offer,
         destinations: Vec<Destination>,
     ) -> Result<Self, AssignError> {
-        let changes = server.changes(&offer)?;
+        let needed = server.needed(&offer)?;
         Ok(Self {
             gateway,
             server,
             offer,
             destinations,
-            changes,
+            needed,
         })
     }
 
@@ -77,8 +100,16 @@ impl<S: OnFiles> FilesTarget<S> {
         Hands::of(&self.gateway, job, self.server.timeout())
     }
 
+    fn config_written(&self) -> ConfigWritten {
+        if self.writes_config() {
+            ConfigWritten::Yes
+        } else {
+            ConfigWritten::No
+        }
+    }
+
     fn writes_config(&self) -> bool {
-        self.offer.config == WriteConfig::Write && !self.changes.is_empty()
+        self.offer.config == WriteConfig::Write && !self.needed.changes.is_empty()
     }
 
     /// A destination that is neither what we last wrote nor what is to be written was changed by somebody else.
@@ -154,6 +185,7 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             .collect();
         if self.writes_config() {
             let changed = self
+                .needed
                 .changes
                 .iter()
                 .map(|change| format!("change {} for {}", change.file.display(), change.why));
@@ -168,12 +200,16 @@ impl<S: OnFiles> Target for FilesTarget<S> {
     }
 
     fn changes(&self) -> &[Change] {
-        &self.changes
+        &self.needed.changes
     }
 
     fn destinations(&self) -> Vec<&Path> {
         let files = self.destinations.iter().map(|one| one.path.as_path());
-        let configs = self.changes.iter().map(|change| change.file.as_path());
+        let configs = self
+            .needed
+            .changes
+            .iter()
+            .map(|change| change.file.as_path());
         files
             .chain(configs.filter(|_| self.writes_config()))
             .collect()
@@ -189,7 +225,7 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             .filter_map(|destination| self.changed_by_others(destination))
             .collect();
         if !self.writes_config() {
-            let missing = self.changes.iter().map(|change| {
+            let missing = self.needed.changes.iter().map(|change| {
                 Finding::new(
                     Code::GatewayConfigNeeded,
                     format!("gateway \"{}\", {}", self.gateway, change.file.display()),
@@ -200,6 +236,7 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             });
             findings.extend(missing);
         }
+        findings.extend(self.needed.findings.iter().cloned());
         let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
         findings.extend(
             self.server
@@ -228,7 +265,7 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             keeper.keep(&destination.path)?;
         }
         if self.writes_config() {
-            for change in &self.changes {
+            for change in &self.needed.changes {
                 keeper.keep(&change.file)?;
             }
         }
@@ -236,13 +273,14 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             destination.write(bytes.as_bytes())?;
         }
         if self.writes_config() {
-            for change in &self.changes {
+            for change in &self.needed.changes {
                 write_config(&self.gateway, change)?;
             }
         }
         let hands = self.hands(job);
         self.server.check(&hands)?;
-        self.server.reload(&self.destinations, &hands)
+        self.server
+            .reload(&self.destinations, self.config_written(), &hands)
     }
 
     fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError> {
@@ -253,7 +291,9 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             }
         }
         // What could be put back is loaded, whatever else went wrong.
-        let reloaded = self.server.reload(&self.destinations, &self.hands(job));
+        let reloaded =
+            self.server
+                .reload(&self.destinations, self.config_written(), &self.hands(job));
         match failure {
             Some(error) => Err(error),
             None => reloaded,

@@ -1,11 +1,12 @@
 //! What the drivers of the real servers share: the table of the deployment, the server's own files, its control program.
 
 use super::hands::{Hands, Said};
+use super::on_files::Needed;
 use crate::assign::config_files::ConfigFiles;
 use crate::assign::destination::{Destination, Wish};
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
-use crate::explain::printable;
+use crate::explain::{listed, printable};
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::names::matching::{Service, covers};
@@ -14,7 +15,7 @@ use crate::servers::{Change, ConfigError};
 use crate::store::MAX_PEM_BYTES;
 use crate::store::atomic::read_limited;
 use crate::x509::{Certificate, container};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// What is fixed about a kind of server.
@@ -114,11 +115,43 @@ impl OnServer {
             .collect()
     }
 
-    /// A change with its file where it lies for us.
-    pub fn change_here(&self, change: Change) -> Change {
-        Change {
-            file: self.files.here(&change.file),
-            ..change
+    /// What a configuration needs, with its files where they lie for us.
+    pub fn needed(
+        &self,
+        change: Result<Option<Change>, ConfigError>,
+    ) -> Result<Needed, AssignError> {
+        match change {
+            Ok(change) => Ok(Needed {
+                changes: change
+                    .into_iter()
+                    .map(|change| Change {
+                        file: self.files.here(&change.file),
+                        ..change
+                    })
+                    .collect(),
+                findings: Vec::new(),
+            }),
+            Err(ConfigError::Undecided { what, candidates }) => {
+                let places: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+                let finding = self.finding(
+                    Code::GatewayFileNotUsed,
+                    self.config().display(),
+                    "the server's configuration does not lead to the files for every name",
+                    printable(&what),
+                    match places.as_slice() {
+                        [] => "name the files in the server's configuration".to_owned(),
+                        places => format!(
+                            "change the right one of {} by hand",
+                            printable(&listed(places, 4))
+                        ),
+                    },
+                );
+                Ok(Needed {
+                    changes: Vec::new(),
+                    findings: vec![finding],
+                })
+            }
+            Err(error) => Err(self.config_error(error)),
         }
     }
 
@@ -131,7 +164,11 @@ impl OnServer {
         why: impl Into<String>,
         mend: impl Into<String>,
     ) -> Finding {
-        let place = format!("gateway \"{}\", {}", self.gateway, printable(&place.to_string()));
+        let place = format!(
+            "gateway \"{}\", {}",
+            self.gateway,
+            printable(&place.to_string())
+        );
         Finding::new(code, place, what, why, mend)
     }
 
@@ -166,8 +203,6 @@ impl OnServer {
 /// Another file that a server reads along with ours.
 #[derive(Debug)]
 pub struct Neighbour {
-    /// Where.
-    pub path: PathBuf,
     /// Its certificates, in their order.
     pub certificates: Vec<Certificate>,
     /// What is broken in it: the first block that cannot be read.
@@ -199,7 +234,6 @@ impl Neighbour {
             })
             .unwrap_or_default();
         Some(Self {
-            path: path.to_owned(),
             certificates,
             broken,
         })

@@ -4,7 +4,7 @@
 //! Its reload tells nothing, and a broken file of any host breaks it for all: so every file that it would index is read
 //! before, and one that would stand beside ours for the same name is a rival, since which of two is served is arbitrary.
 
-use super::on_files::OnFiles;
+use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
 use super::{Hands, Offer};
 use crate::assign::destination::Destination;
@@ -13,10 +13,10 @@ use crate::deployment::{Content, FileTarget};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Slug};
+use crate::servers::Configured;
 use crate::servers::prosody::{
     FirstLine, INDEX_DEEP, ProsodyConfig, Shell, first_line_fits, indexed, key_beside, read,
 };
-use crate::servers::{Change, Configured};
 use crate::store::MAX_PEM_BYTES;
 use crate::store::atomic::{is_temporary, read_limited};
 use std::fs;
@@ -86,13 +86,15 @@ impl Prosody {
                 .filter(|one| one.host.as_deref() == wanted)
                 .find_map(|one| Some((one.certificate.clone()?, one.key.clone()?)))
         };
-        named(Some(host.as_str())).or_else(|| named(None)).unwrap_or_else(|| {
-            let folder = self.folder();
-            (
-                folder.join(format!("{host}.crt")),
-                folder.join(format!("{host}.key")),
-            )
-        })
+        named(Some(host.as_str()))
+            .or_else(|| named(None))
+            .unwrap_or_else(|| {
+                let folder = self.folder();
+                (
+                    folder.join(format!("{host}.crt")),
+                    folder.join(format!("{host}.key")),
+                )
+            })
     }
 
     fn folder(&self) -> &Path {
@@ -120,7 +122,9 @@ impl Prosody {
                     }
                 } else if indexed(&name)
                     && key_beside(&path).is_file()
-                    && !destinations.iter().any(|one| one.named == path || one.path == path)
+                    && !destinations
+                        .iter()
+                        .any(|one| one.named == path || one.path == path)
                     && found.len() < MAX_FILES
                 {
                     found.push(path);
@@ -191,9 +195,9 @@ impl OnFiles for Prosody {
         Some(&self.config.common)
     }
 
-    fn changes(&self, _offer: &Offer) -> Result<Vec<Change>, AssignError> {
+    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
         // A host finds the files of its name by itself.
-        Ok(Vec::new())
+        Ok(Needed::default())
     }
 
     fn inspect(
@@ -203,7 +207,12 @@ impl OnFiles for Prosody {
         _hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
         let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self.config.common.hosts.iter().map(|host| host.name.clone());
+        let hosts = self
+            .config
+            .common
+            .hosts
+            .iter()
+            .map(|host| host.name.clone());
         let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
         let mut findings: Vec<Finding> = self
             .indexed_files(destinations)
@@ -215,7 +224,9 @@ impl OnFiles for Prosody {
             here(one) == here(other)
                 || matches!((here(one).canonicalize(), here(other).canonicalize()), (Ok(a), Ok(b)) if a == b)
         };
-        let by_name = wanted.iter().any(|host| self.files_of(host).0.starts_with(self.folder()));
+        let by_name = wanted
+            .iter()
+            .any(|host| self.files_of(host).0.starts_with(self.folder()));
         if by_name && !same(self.folder(), &self.config.certificates_folder) {
             findings.push(self.own.finding(
                 Code::GatewayFileNotUsed,
@@ -256,7 +267,12 @@ impl OnFiles for Prosody {
         Ok(())
     }
 
-    fn reload(&self, _destinations: &[Destination], hands: &Hands<'_>) -> Result<(), AssignError> {
+    fn reload(
+        &self,
+        _destinations: &[Destination],
+        _config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError> {
         if let Some(said) = self.own.reload_command(hands) {
             return said.map(drop);
         }

@@ -1,0 +1,270 @@
+//! HAProxy: one combined file; through the runtime API (`set ssl cert`, `commit ssl cert`), or its configuration checked
+//! and reloaded.
+//!
+//! The runtime API changes memory alone, so the file is written first. It tells nothing but text, and an open
+//! transaction of another writer is replaced in silence: the folder of the file is locked meanwhile.
+
+use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_server::{Kind, OnServer};
+use super::runtime::Runtime;
+use super::{Hands, Offer};
+use crate::assign::destination::Destination;
+use crate::assign::error::AssignError;
+use crate::deployment::{Content, FileTarget};
+use crate::findings::{Code, Finding};
+use crate::names::Slug;
+use crate::servers::haproxy::{Bind, HaproxyConfig, Level, Opening, SocketAt, read, with_file};
+use crate::servers::{Configured, Listening};
+use crate::store::MAX_PEM_BYTES;
+use crate::store::atomic::{read_limited, read_secret};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const KIND: Kind = Kind {
+    word: "haproxy",
+    config: "/etc/haproxy/haproxy.cfg",
+    control: "haproxy",
+    owner: None,
+    mode: 0o600,
+};
+
+/// What reloads it where the table has neither socket, pid file nor command.
+const SYSTEM_RELOAD: [&str; 3] = ["systemctl", "reload", "haproxy"];
+
+/// Most bytes of a pid file.
+const MAX_PID_BYTES: u64 = 64;
+
+/// A gateway of kind `haproxy`.
+#[derive(Debug)]
+pub struct Haproxy {
+    own: OnServer,
+    config: HaproxyConfig,
+    /// The configuration with the listeners of our file alone.
+    ours: Configured,
+}
+
+impl Haproxy {
+    /// For a gateway of the deployment; reads the server's configuration.
+    pub fn new(gateway: Slug, settings: FileTarget) -> Result<Self, AssignError> {
+        let own = OnServer::new(gateway, settings, KIND);
+        let config = read(own.config(), &own.files).map_err(|error| own.config_error(error))?;
+        let ours = Configured {
+            listeners: listeners_of(&config, own.settings.file.as_deref()),
+            ..config.common.clone()
+        };
+        Ok(Self { own, config, ours })
+    }
+
+    /// The combined file.
+    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
+        let file = self.own.settings.file.iter();
+        file.map(|file| self.own.destination(file, Content::Combined))
+            .collect()
+    }
+
+    /// The file as the runtime API knows it: by the very string of the configuration.
+    fn known_as(&self) -> Option<&str> {
+        let file = self.own.settings.file.as_deref()?;
+        self.config
+            .names
+            .iter()
+            .find(|one| one.file == file)
+            .map(|one| one.name.as_str())
+    }
+
+    fn runtime<'a>(&'a self, hands: &'a Hands<'_>) -> Option<Runtime<'a>> {
+        // A command of the table's own takes its place.
+        let path = self.own.settings.socket.as_deref()?;
+        self.own
+            .settings
+            .reload
+            .is_none()
+            .then(|| Runtime::new(&self.own, path, hands))
+    }
+
+    fn check_words(&self) -> Vec<String> {
+        let config = self.own.config().display().to_string();
+        self.own.control(&[], &["-c", "-q", "-f", &config])
+    }
+
+    /// Reads the pid of the master process and has it load everything again.
+    fn signal(&self, file: &Path) -> Result<(), AssignError> {
+        let unfit = |why: String| {
+            self.own.unfit(
+                file,
+                "the pid file leads to no HAProxy",
+                why,
+                "start the server as a master (`-W`), or name its pid file as `pid-file`"
+                    .to_owned(),
+            )
+        };
+        let text = read_limited(file, MAX_PID_BYTES).map_err(|error| unfit(error.to_string()))?;
+        let number = String::from_utf8_lossy(&text);
+        let pid = number
+            .trim()
+            .parse()
+            .ok()
+            .filter(|pid| *pid > 1)
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| unfit("it holds no process number".to_owned()))?;
+        let name = read_limited(
+            Path::new(&format!("/proc/{}/comm", pid.as_raw_nonzero())),
+            MAX_PID_BYTES,
+        )
+        .map_err(|_| unfit(format!("there is no process {}", pid.as_raw_nonzero())))?;
+        if String::from_utf8_lossy(&name).trim() != KIND.word {
+            return Err(unfit("that process is another program".to_owned()));
+        }
+        kill_process(pid, Signal::USR2).map_err(|error| unfit(error.to_string()))
+    }
+
+    /// Checks the whole configuration and loads it again.
+    fn reload_all(&self, hands: &Hands<'_>) -> Result<(), AssignError> {
+        match (&self.own.settings.reload, &self.own.settings.pid_file) {
+            (Some(words), _) => hands.run_well(words).map(drop),
+            (None, Some(file)) => self.signal(file),
+            (None, None) => hands.run_well(&SYSTEM_RELOAD).map(drop),
+        }
+    }
+}
+
+/// The listeners of the binds that use a file; all, where none does yet.
+fn listeners_of(config: &HaproxyConfig, file: Option<&Path>) -> Vec<Listening> {
+    let uses = |bind: &&Bind| {
+        config.common.certificates.iter().any(|one| {
+            let here = one.place == bind.place || bind.lists.contains(&one.place.file);
+            here && Some(one.certificate.as_path()) == file
+        }) || file.is_some_and(|file| {
+            let folder = file.parent().map(PathBuf::from);
+            folder.is_some_and(|folder| bind.folders.contains(&folder))
+        })
+    };
+    let binds: Vec<&Bind> = config.binds.iter().filter(uses).collect();
+    let known = !binds.is_empty();
+    let ours: Vec<SocketAddr> = binds
+        .iter()
+        // A handshake that does not begin with the PROXY protocol is turned away there.
+        .filter(|bind| bind.opening == Opening::Tls)
+        .flat_map(|bind| bind.addresses.iter().copied())
+        .collect();
+    config
+        .common
+        .listeners
+        .iter()
+        .filter(|one| !known || ours.contains(&one.address))
+        .cloned()
+        .collect()
+}
+
+impl OnFiles for Haproxy {
+    fn kind(&self) -> &'static str {
+        KIND.word
+    }
+
+    fn timeout(&self) -> Duration {
+        self.own.settings.timeout
+    }
+
+    fn reload_words(&self) -> String {
+        self.own.reload_words(
+            || match (&self.own.settings.socket, &self.own.settings.pid_file) {
+                (Some(socket), _) => {
+                    format!("set and commit on {}", socket.display())
+                }
+                (None, Some(file)) => {
+                    format!("haproxy -c · SIGUSR2 to the process of {}", file.display())
+                }
+                (None, None) => format!("haproxy -c · {}", SYSTEM_RELOAD.join(" ")),
+            },
+        )
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        Some(&self.ours)
+    }
+
+    fn needed(&self, offer: &Offer) -> Result<Needed, AssignError> {
+        let Some(file) = &self.own.settings.file else {
+            return Ok(Needed::default());
+        };
+        let names = super::kamailio::dns_names(
+            offer
+                .chain
+                .leaf
+                .facts()
+                .names
+                .as_deref()
+                .unwrap_or_default(),
+        );
+        self.own
+            .needed(with_file(&self.config, &self.own.files, file, &names))
+    }
+
+    fn inspect(
+        &self,
+        _offer: &Offer,
+        _destinations: &[Destination],
+        hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        let Some(runtime) = self.runtime(hands) else {
+            if self.own.settings.reload.is_none() {
+                hands.run_well(&self.check_words())?;
+            }
+            return Ok(Vec::new());
+        };
+        let socket = self.own.settings.socket.as_deref();
+        let written = self.config.sockets.iter().find(|one| match &one.at {
+            SocketAt::File(path) => socket == Some(self.own.files.here(path).as_path()),
+            SocketAt::Address(_) => false,
+        });
+        if let Some(low) = written.filter(|one| one.level < Level::Admin) {
+            return Err(self.own.unfit(
+                &low.place.file,
+                "the admin socket may not change certificates",
+                format!("{} has no `level admin`", low.place),
+                "add `level admin` to that `stats socket`, and reload HAProxy".to_owned(),
+            ));
+        }
+        let Some(name) = self.known_as() else {
+            // `needed` says what the configuration lacks.
+            return Ok(Vec::new());
+        };
+        if runtime.knows(name)? {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.own.finding(
+            Code::GatewayFileNotUsed,
+            name,
+            "the running HAProxy does not know the file, though its configuration has it",
+            "it was not there when HAProxy read its configuration last",
+            "leave `socket` out for this assignment, so that HAProxy is reloaded; or reload it with any certificate there",
+        )])
+    }
+
+    fn check(&self, hands: &Hands<'_>) -> Result<(), AssignError> {
+        match self.own.settings.reload {
+            Some(_) => Ok(()),
+            None => hands.run_well(&self.check_words()).map(drop),
+        }
+    }
+
+    fn reload(
+        &self,
+        destinations: &[Destination],
+        config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError> {
+        let by_memory = config == ConfigWritten::No;
+        let (Some(runtime), Some(name), true) = (self.runtime(hands), self.known_as(), by_memory)
+        else {
+            return self.reload_all(hands);
+        };
+        for destination in destinations {
+            let bytes = read_secret(&destination.path, MAX_PEM_BYTES)?;
+            runtime.replace(name, &String::from_utf8_lossy(&bytes))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Kamailio: a pair of files that profiles of `tls.cfg` name; `kamcmd tls.reload`, whose answer is text.
+//!
+//! Its reload is all or nothing and keeps the old profiles on an error. It is asked once and never in a loop: each
+//! reload keeps some shared memory. The proof asks one listener after the other, as 5.6.3 of Debian 12 dies under many
+//! handshakes at once.
+
+use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_server::{Kind, OnServer};
+use super::{Hands, Offer};
+use crate::assign::destination::Destination;
+use crate::assign::error::AssignError;
+use crate::deployment::FileTarget;
+use crate::findings::{Code, Finding};
+use crate::names::{Domain, Presented, Slug};
+use crate::servers::Configured;
+use crate::servers::kamailio::{KamailioConfig, read, with_profiles};
+use std::path::Path;
+use std::time::Duration;
+
+const KIND: Kind = Kind {
+    word: "kamailio",
+    config: "/etc/kamailio/tls.cfg",
+    control: "kamcmd",
+    owner: Some("kamailio:kamailio"),
+    mode: 0o640,
+};
+
+/// Its answer to a reload that was taken.
+const TAKEN: &str = "Ok. TLS configuration reloaded.";
+
+/// Less free shared memory than this is told, in bytes: one reload keeps about 200 KB for each profile.
+const LITTLE_MEMORY: u64 = 4 * 1024 * 1024;
+
+/// A gateway of kind `kamailio`.
+#[derive(Debug)]
+pub struct Kamailio {
+    own: OnServer,
+    config: KamailioConfig,
+}
+
+impl Kamailio {
+    /// For a gateway of the deployment; reads the server's configuration.
+    pub fn new(gateway: Slug, settings: FileTarget) -> Result<Self, AssignError> {
+        let own = OnServer::new(gateway, settings, KIND);
+        let config = read(own.config(), &own.files).map_err(|error| own.config_error(error))?;
+        Ok(Self { own, config })
+    }
+
+    /// Certificate and key.
+    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
+        self.own.pair()
+    }
+
+    fn files(&self) -> Option<(&Path, &Path)> {
+        Some((
+            self.own.settings.cert_file.as_deref()?,
+            self.own.settings.key_file.as_deref()?,
+        ))
+    }
+
+    /// `kamcmd -s unix:… WORDS`; the socket is the table's, else the configuration's.
+    fn rpc(&self, words: &[&str]) -> Vec<String> {
+        let socket = match &self.own.settings.socket {
+            Some(path) => Some(format!("unix:{}", path.display())),
+            None => self
+                .config
+                .rpc_sockets
+                .first()
+                .map(|socket| socket.address.clone()),
+        };
+        let mut own = self.own.control(&[], &[]);
+        if let Some(socket) = socket {
+            own.extend(["-s".to_owned(), socket]);
+        }
+        own.extend(words.iter().map(|word| (*word).to_owned()));
+        own
+    }
+}
+
+/// The number behind `free:` of `core.shmmem`, in bytes.
+fn free_memory(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let value = line.trim().strip_prefix("free:")?;
+        value.trim().parse().ok()
+    })
+}
+
+/// The domains that a certificate's DNS names stand for.
+pub(super) fn dns_names(names: &[Presented]) -> Vec<Domain> {
+    names
+        .iter()
+        .filter_map(|name| match name {
+            Presented::Dns(text) => Domain::parse(text).ok(),
+            Presented::Srv(_)
+            | Presented::Xmpp(_)
+            | Presented::Uri(_)
+            | Presented::Ip(_)
+            | Presented::Email(_)
+            | Presented::Other(_)
+            | Presented::Malformed(_) => None,
+        })
+        .collect()
+}
+
+impl OnFiles for Kamailio {
+    fn kind(&self) -> &'static str {
+        KIND.word
+    }
+
+    fn timeout(&self) -> Duration {
+        self.own.settings.timeout
+    }
+
+    fn reload_words(&self) -> String {
+        self.own.reload_words(|| "kamcmd tls.reload".to_owned())
+    }
+
+    fn configured(&self) -> Option<&Configured> {
+        Some(&self.config.common)
+    }
+
+    fn needed(&self, offer: &Offer) -> Result<Needed, AssignError> {
+        let Some((certificate, key)) = self.files() else {
+            return Ok(Needed::default());
+        };
+        let names = dns_names(
+            offer
+                .chain
+                .leaf
+                .facts()
+                .names
+                .as_deref()
+                .unwrap_or_default(),
+        );
+        let mut needed = self.own.needed(with_profiles(
+            &self.config,
+            &self.own.files,
+            certificate,
+            key,
+            &names,
+        ))?;
+        if self.config.client_uses(certificate, key).is_empty() {
+            needed.findings.push(self.own.finding(
+                Code::GatewayRemark,
+                self.own.config().display(),
+                "no client profile uses these files",
+                "what Kamailio shows where it connects to others does not change with an assignment",
+                "name the pair in [client:default] as well, if partners ask for a certificate",
+            ));
+        }
+        Ok(needed)
+    }
+
+    fn inspect(
+        &self,
+        _offer: &Offer,
+        _destinations: &[Destination],
+        hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        if self.own.settings.reload.is_some() {
+            return Ok(Vec::new());
+        }
+        let command = self.rpc(&["core.shmmem"]);
+        let said = hands.run_well(&command)?;
+        let low = free_memory(&said.text).filter(|free| *free < LITTLE_MEMORY);
+        Ok(low
+            .map(|free| {
+                self.own.finding(
+                    Code::GatewayMemoryLow,
+                    command.join(" "),
+                    format!("Kamailio has {} KB of shared memory left", free / 1024),
+                    "each reload of its profiles keeps some and never gives it back",
+                    "plan a restart, or start it with more (`-m`)",
+                )
+            })
+            .into_iter()
+            .collect())
+    }
+
+    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        // `kamailio -c` does not read the profiles; `tls.reload` does, and keeps the old ones on an error.
+        Ok(())
+    }
+
+    fn reload(
+        &self,
+        _destinations: &[Destination],
+        _config: ConfigWritten,
+        hands: &Hands<'_>,
+    ) -> Result<(), AssignError> {
+        if let Some(said) = self.own.reload_command(hands) {
+            return said.map(drop);
+        }
+        let said = hands.run_well(&self.rpc(&["tls.reload"]))?;
+        if said.text.contains(TAKEN) {
+            Ok(())
+        } else {
+            Err(hands.refused(&said))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_memory_is_read_from_kamailios_answer() {
+        let text = "{\n\ttotal: 67108864\n\tfree: 61913440\n\tused: 2911400\n}\n";
+        assert_eq!(free_memory(text), Some(61_913_440));
+        assert_eq!(free_memory("error: 500 - no"), None);
+    }
+}
