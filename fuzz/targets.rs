@@ -13,6 +13,7 @@ use edgecert::import::fetch;
 use edgecert::names::{Domain, Identifier, Slug};
 use edgecert::request::batch::{Batch, BatchError, Key, MAX_VALUES};
 use edgecert::request::{IssuerProfile, ProfileError};
+use edgecert::servers::{ConfigError, Configured, PathKind, Source, ejabberd, prosody};
 use edgecert::store::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord,
 };
@@ -21,14 +22,14 @@ use edgecert::wire::{control, sip, xmpp};
 use edgecert::x509::{
     Certificate, Crl, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use time::macros::datetime;
 
 /// A target: its name, which is that of its folder below `fixtures/fuzz`, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -49,6 +50,8 @@ pub const TARGETS: [Target; 20] = [
     ("answers", answers),
     ("edit", edit),
     ("http_answer", http_answer),
+    ("prosody_config", prosody_config),
+    ("ejabberd_config", ejabberd_config),
 ];
 
 /// The passphrase of the encrypted keys among the seeds.
@@ -800,4 +803,80 @@ fn assert_explanation(told: &Explanation) {
 fn assert_harmless(text: &str) {
     let harmful = |c: char| is_harmful(c) && c != '\n';
     assert!(!text.chars().any(harmful), "{text:?}");
+}
+
+/// One file, whatever it is asked for under: an include leads back to it.
+struct OneFile(String);
+
+impl Source for OneFile {
+    fn read(&self, _: &Path) -> Result<String, ConfigError> {
+        Ok(self.0.clone())
+    }
+
+    fn look(&self, _: &Path) -> Option<PathKind> {
+        Some(PathKind::File)
+    }
+
+    fn expand(&self, pattern: &Path) -> Vec<PathBuf> {
+        vec![pattern.to_path_buf()]
+    }
+}
+
+/// Prosody's configuration: places lie in the text, remarks steer no terminal.
+pub fn prosody_config(bytes: &[u8]) {
+    prosody::first_line_fits(bytes);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let main = Path::new("/etc/prosody/prosody.cfg.lua");
+    match prosody::read(main, &OneFile(text.clone())) {
+        Ok(config) => assert_configured(&config.common, &text),
+        Err(error) => assert_explained(&error),
+    }
+}
+
+/// ejabberd's configuration: as Prosody's; and what is added to `certfiles` is read again, the rest as it was.
+pub fn ejabberd_config(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let main = Path::new("/etc/ejabberd/ejabberd.yml");
+    let file = Path::new("/etc/ejabberd/certs/new.pem");
+    let source = OneFile(text.clone());
+    let config = match ejabberd::read(main, &source) {
+        Ok(config) => config,
+        Err(error) => return assert_explained(&error),
+    };
+    assert_configured(&config.common, &text);
+    match ejabberd::with_certfile(&config, &source, file) {
+        Ok(Some(change)) => {
+            let again =
+                ejabberd::read(main, &OneFile(change.after)).expect("our own change is read");
+            assert_eq!(again.certfiles.len(), config.certfiles.len() + 1);
+            assert_eq!(again.common.hosts.len(), config.common.hosts.len());
+        }
+        Ok(None) => assert!(
+            config
+                .certfiles
+                .iter()
+                .any(|certfile| ejabberd::covers(&certfile.pattern, file))
+        ),
+        Err(error) => assert_explained(&error),
+    }
+}
+
+fn assert_configured(common: &Configured, text: &str) {
+    let lines = 1 + text
+        .bytes()
+        .filter(|byte| matches!(byte, b'\r' | b'\n'))
+        .count();
+    for remark in &common.remarks {
+        assert!((1..=lines).contains(&remark.place.line), "{remark:?}");
+        assert_harmless(&remark.what);
+    }
+    for host in &common.hosts {
+        assert!((1..=lines).contains(&host.place.line), "{host:?}");
+    }
+    assert!(
+        common
+            .listeners
+            .iter()
+            .all(|listening| listening.address.port() != 0)
+    );
 }

@@ -274,6 +274,8 @@ claims! {
     answers_of_any_bytes_are_written_as_they_are_read: answers,
     deployment_of_any_bytes_is_edited_or_refused: edit,
     answer_of_any_bytes_is_whole_or_refused: http_answer,
+    prosody_of_any_bytes_is_read_or_refused: prosody_config,
+    ejabberd_of_any_bytes_is_read_and_changed_or_refused: ejabberd_config,
 }
 
 #[test]

@@ -113,6 +113,12 @@ fn says_one_more(
     let Ok(new) = read_from(main, &config.folder, &over) else {
         return false;
     };
+    let Ok(before) = source.read(written) else {
+        return false;
+    };
+    if !is_one_more(&before, after, written, file) {
+        return false;
+    }
     let patterns = |config: &EjabberdConfig| {
         let mut patterns: Vec<PathBuf> = config
             .certfiles
@@ -155,6 +161,26 @@ fn says_one_more(
         && remarks(&new) == remarks(config)
         && starttls(&new) == starttls(config)
         && new.common.files == config.common.files
+}
+
+/// Whether the words of a file are those of before, and in one place the path, perhaps with its `certfiles`.
+fn is_one_more(before: &str, after: &str, written: &Path, file: &Path) -> bool {
+    let (Ok(before), Ok(after)) = (
+        Document::read(before, written),
+        Document::read(after, written),
+    ) else {
+        return false;
+    };
+    let (before, after) = (before.words(), after.words());
+    let front = before
+        .iter()
+        .zip(&after)
+        .take_while(|(old, new)| old == new)
+        .count();
+    let new = after.len().saturating_sub(before.len());
+    (new == 1 || new == 2)
+        && after[front..front + new].contains(&file.to_str().unwrap_or_default())
+        && after[front + new..] == before[front..]
 }
 
 /// A source with one text changed.
@@ -238,32 +264,58 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// With one more element in a list.
-    fn added(&self, document: &Document, list: &Node, key: &Node, word: &str) -> Option<String> {
+    /// With one more element in a list, in every way that may be right.
+    fn added(&self, document: &Document, list: &Node, key: &Node, word: &str) -> Vec<String> {
+        let mut texts = Vec::new();
         match &list.content {
             Content::List(elements) => {
-                let at = self.offset(list.start)?;
-                match (self.body[at..].chars().next()?, elements.last()) {
-                    ('[', None) => Some(self.with(at + 1, word)),
-                    ('[', Some(last)) => {
-                        let last = self.offset(document.node(*last).end)?;
-                        Some(self.with(last, &format!(", {word}")))
+                let Some(at) = self.offset(list.start) else {
+                    return texts;
+                };
+                let first = elements
+                    .first()
+                    .and_then(|id| self.offset(document.node(*id).start));
+                let last = elements
+                    .last()
+                    .and_then(|id| self.offset(document.node(*id).end));
+                if self.body[at..].starts_with('[') {
+                    match (first, last) {
+                        (Some(first), Some(last)) => {
+                            texts.push(self.with(last, &format!(", {word}")));
+                            // The end of a word in quotes may be told behind the comment that follows it.
+                            texts.push(self.with(first, &format!("{word}, ")));
+                        }
+                        _ => texts.push(self.with(at + 1, word)),
                     }
-                    ('-', Some(last)) => {
-                        let indent = &self.body[self.line(list.start.line)..at];
-                        let blank = indent.chars().all(|c| c == ' ');
-                        let below = self.line(below(document, *last));
-                        blank.then(|| self.with_line(below, &format!("{indent}- {word}")))
-                    }
-                    _ => None,
+                } else if let (Some(last), Some(indent)) = (elements.last(), self.indent(list, at))
+                {
+                    let below = self.line(below(document, *last));
+                    texts.push(self.with_line(below, &format!("{indent}- {word}")));
                 }
             }
-            Content::Scalar(text, _) if text.is_empty() => {
+            Content::Scalar(text) if text.is_empty() => {
                 let indent = " ".repeat(key.start.column + 2);
-                Some(self.with_line(self.line(key.start.line + 1), &format!("{indent}- {word}")))
+                let below = self.line(key.start.line + 1);
+                texts.push(self.with_line(below, &format!("{indent}- {word}")));
             }
-            Content::Scalar(..) | Content::Map(_) => None,
+            Content::Scalar(_) | Content::Map(_) => {}
         }
+        texts
+    }
+
+    /// What stands before the dash of a list's first element. A list that is not indented below its key is told to
+    /// begin behind that dash.
+    fn indent(&self, list: &Node, at: usize) -> Option<&str> {
+        let before = &self.body[self.line(list.start.line)..at];
+        let behind = &self.body[at..];
+        let at_dash =
+            behind.starts_with("- ") || behind.starts_with("-\n") || behind.starts_with("-\r");
+        let indent = if at_dash {
+            before
+        } else {
+            before.trim_end().strip_suffix('-')?
+        };
+        indent.chars().all(|c| c == ' ').then_some(indent)
     }
 
     /// With a list of its own: behind `hosts`, else before the first option, else at the end.
@@ -299,7 +351,7 @@ fn below(document: &Document, id: Id) -> usize {
     let last = match &node.content {
         Content::List(elements) => elements.last().copied(),
         Content::Map(entries) => entries.last().map(|(_, value)| *value),
-        Content::Scalar(..) => None,
+        Content::Scalar(_) => None,
     };
     let inner = last.map_or(0, |last| below(document, last));
     // What ends at the beginning of a line ended with the one before.

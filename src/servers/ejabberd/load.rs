@@ -242,8 +242,8 @@ impl Loaded {
         let meant = self.meant(at);
         match &self.node(meant).content {
             Content::List(_) => self.raw_list(meant),
-            Content::Scalar(text, _) if !text.is_empty() => vec![meant],
-            Content::Scalar(..) | Content::Map(_) => Vec::new(),
+            Content::Scalar(text) if !text.is_empty() => vec![meant],
+            Content::Scalar(_) | Content::Map(_) => Vec::new(),
         }
     }
 

@@ -63,10 +63,10 @@ fn a_distributions_configuration_is_read_without_a_remark() {
         [
             "7:example.test",
             "8:second.test",
-            "66:upload.example.test (component)",
-            "67:conference.example.test (component)",
-            "66:upload.second.test (component)",
-            "67:conference.second.test (component)",
+            "70:upload.example.test (component)",
+            "71:conference.example.test (component)",
+            "70:upload.second.test (component)",
+            "71:conference.second.test (component)",
         ]
     );
     assert_eq!(patterns(&config), ["/etc/ejabberd/ejabberd.pem"]);
@@ -76,7 +76,7 @@ fn a_distributions_configuration_is_read_without_a_remark() {
             .s2s_use_starttls
             .as_ref()
             .map(|written| (written.text.as_str(), written.place.line)),
-        Some(("required", 51))
+        Some(("required", 53))
     );
     assert_eq!(remarks(&config), [""; 0]);
 }
@@ -330,6 +330,14 @@ fn a_file_is_added_where_the_list_stands() {
             "certfiles: [\n  /ü.pem, # c\n]\n",
             "certfiles: [\n  /ü.pem, \"/n.pem\", # c\n]\n",
         ),
+        (
+            "certfiles: ['/a.pem' # c, d\n ]\n",
+            "certfiles: [\"/n.pem\", '/a.pem' # c, d\n ]\n",
+        ),
+        (
+            "certfiles:\n- '/a.pem'  # c\n-  /b.pem  # d\n",
+            "certfiles:\n- '/a.pem'  # c\n-  /b.pem  # d\n- \"/n.pem\"\n",
+        ),
         ("certfiles: []\n", "certfiles: [\"/n.pem\"]\n"),
         ("certfiles:\nx: 1\n", "certfiles:\n  - \"/n.pem\"\nx: 1\n"),
         ("certfiles: # none\n", "certfiles: # none\n  - \"/n.pem\"\n"),
@@ -420,6 +428,8 @@ fn what_cannot_be_added_is_refused() {
         ("certfiles: /a.pem", "/n.pem"),
         // Text that was no UTF-8 would be written back as something else.
         ("# \u{fffd}\ncertfiles: []", "/n.pem"),
+        // A second document would begin, and what is in brackets be lost.
+        ("{ hosts: [a.example] }", "/n.pem"),
         // The same list twice: one more element would be two.
         (
             "x: &l [/a.pem]\ncertfiles: *l\ndomain_certfile: *l",

