@@ -9,12 +9,14 @@
 mod servers;
 mod world;
 
+use edgecert::deployment::Deployment;
 use edgecert::x509::KeyType;
 use rustix::process::Signal;
+use servers::deployed::CERTIFICATE;
 use servers::held::Held;
-use servers::load::{Load, Pace};
+use servers::load::Load;
 use servers::pki::Generation;
-use servers::{Lab, Server, coturn, ejabberd, haproxy, kamailio, nginx, prosody};
+use servers::{Lab, Prove, Server, Shows, coturn, ejabberd, haproxy, kamailio, nginx, prosody};
 use std::time::Duration;
 
 /// For a server to show the next certificate everywhere, and for a round of handshakes.
@@ -26,10 +28,11 @@ const ROUNDS: usize = 5;
 /// changes both ways. Sessions from before must live on.
 #[track_caller]
 fn takes_the_next(lab: &Lab, server: &Server, command: impl Fn(&Generation)) {
+    stands_in_a_deployment(lab, server);
     let mut held = Held::on_all(&lab.trust, server);
     let mut known = vec![server.first.leaf, lab.second.leaf];
     let next = [KeyType::Rsa2048, KeyType::Ec256].map(|key| lab.generation(key));
-    let load = Load::start(&lab.trust, server.listeners(), Pace::for_server(server));
+    let load = Load::start(&lab.trust, server);
     load.goes_on(ROUNDS, WITHIN);
     for new in &next {
         known.push(new.leaf);
@@ -43,6 +46,48 @@ fn takes_the_next(lab: &Lab, server: &Server, command: impl Fn(&Generation)) {
     held.into_iter().for_each(Held::ends_well);
     assert_eq!(outcome.failures(), Vec::<String>::new(), "{}", server.log());
     assert_eq!(outcome.strangers(&known), 0);
+}
+
+/// What is said of a server in `edgecert.toml` is understood.
+#[track_caller]
+fn stands_in_a_deployment(lab: &Lab, server: &Server) {
+    for prove in [Prove::Listed, Prove::Found] {
+        let _ = std::fs::remove_file(lab.world.path("edgecert.toml"));
+        lab.deployment(&[server.gateway("server", CERTIFICATE, prove)]);
+        let text = lab.world.read("edgecert.toml");
+        let read = Deployment::parse(&text, &lab.world.path("edgecert.toml"))
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(read.gateways.len(), 1);
+        assert_eq!(read.gateways[0].kind.word(), server.kind());
+        let changed = server.listeners().iter();
+        let changed = changed.filter(|one| one.shows == Shows::Changed).count();
+        let listed = read.gateways[0].prove.len();
+        assert!(listed == changed || (prove == Prove::Found && listed == 0));
+    }
+}
+
+#[test]
+fn a_certificate_that_edgecert_asked_for_is_one_that_the_servers_can_show() {
+    let lab = Lab::new();
+    let server = nginx::start(&lab, KeyType::Ec256, nginx::Names::Variable);
+    lab.deployment(&[server.gateway("front", CERTIFICATE, Prove::Listed)]);
+    let leaf = lab.imported(&["--key-type", "ec256"]);
+    let files = lab.world.files("edgecert.state");
+    let one = |name: &str| {
+        let mut found = files.iter().filter(|(path, _)| path.ends_with(name));
+        let (_, bytes) = found.next().unwrap_or_else(|| panic!("no {name}"));
+        String::from_utf8(bytes.clone()).unwrap()
+    };
+    let next = Generation {
+        leaf,
+        fullchain: one("fullchain.pem"),
+        key: one("privkey.pem"),
+    };
+    server.place(&next);
+    for listener in server.listeners() {
+        let seen = lab.trust.handshake(listener);
+        assert_eq!(seen, Ok(listener.wanted(&next, &lab.second)), "{listener}");
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// For each read and write: a server that is busy answers late, one that is dead never does.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
+/// For the peer's own end of a connection.
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+
 /// The `from` of our streams; RFC 2606 keeps it from being anybody's.
 pub const FROM: &str = "peer.invalid";
 
@@ -23,6 +26,15 @@ pub struct Trust {
     plain: Arc<ClientConfig>,
     xmpp_client: Arc<ClientConfig>,
     xmpp_server: Arc<ClientConfig>,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bye {
+    /// With a word to the peer.
+    Said,
+    /// The peer has ended it as well.
+    Awaited,
 }
 
 /// A connection whose handshake is over and whose peer was verified.
@@ -59,11 +71,10 @@ impl Trust {
 
     /// One full handshake and a polite end; the leaf that was shown.
     pub fn handshake(&self, listener: &Listener) -> Result<Fingerprint, String> {
-        let mut connection = self.connect(listener)?;
-        connection.tls.conn.send_close_notify();
-        // The peer may have closed already, which is no fault of the handshake.
-        let _ = connection.tls.flush();
-        Ok(connection.leaf)
+        let connection = self.connect(listener)?;
+        let leaf = connection.leaf;
+        connection.bye(Bye::Said);
+        Ok(leaf)
     }
 
     /// Connects, asks for TLS where the protocol wants it, and completes the handshake.
@@ -100,6 +111,18 @@ impl Trust {
             leaf: Fingerprint::of(leaf),
             tls: StreamOwned::new(session, tcp),
         })
+    }
+}
+
+impl Connection {
+    /// Ends the connection. The peer may have done so already, which is no fault of the handshake.
+    pub fn bye(mut self, bye: Bye) {
+        self.tls.conn.send_close_notify();
+        let _ = self.tls.flush();
+        if bye == Bye::Awaited {
+            let _ = self.tls.sock.set_read_timeout(Some(CLOSES_WITHIN));
+            let _ = std::io::copy(&mut self.tls.sock, &mut std::io::sink());
+        }
     }
 }
 

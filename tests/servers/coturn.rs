@@ -50,6 +50,7 @@ pub fn start(lab: &Lab, key: KeyType) -> Server {
         listeners: [DOMAIN, SIP_HOST]
             .map(|name| Listener::new(Protocol::Tls, ports[1], name))
             .into(),
+        gate: None,
         log,
     };
     lab.serving(made, process, first)

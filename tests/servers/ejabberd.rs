@@ -113,6 +113,7 @@ modules:
         files,
         owner: account,
         listeners: listeners.into(),
+        gate: None,
         log: folder.join("ejabberd.log"),
     };
     lab.serving(made, process, first)

@@ -84,6 +84,7 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
             Listener::new(Protocol::Tls, ports[0], SECOND),
             Listener::new(Protocol::Tls, ports[1], SIP_HOST),
         ],
+        gate: None,
         log,
     };
     lab.serving(made, process, first)

@@ -1,37 +1,33 @@
 //! Full handshakes without a pause on all listeners of a server, each with what came of it.
 
-use super::client::Trust;
+use super::client::{Bye, Trust};
 use super::{Listener, POLL, Server};
 use edgecert::x509::Fingerprint;
+use rustix::fs::FlockOperation;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How many clients, and how long each rests between two handshakes.
-#[derive(Debug, Clone, Copy)]
+/// Between two handshakes behind a gate, for who waits before it.
+const OTHERS_TURN: Duration = Duration::from_millis(2);
+
+/// How many clients there are, and what they wait for.
+#[derive(Debug, Clone)]
 pub struct Pace {
     pub threads: usize,
-    pub pause: Duration,
+    /// A file that is locked for each handshake.
+    pub gate: Option<PathBuf>,
 }
 
 impl Pace {
-    /// Two clients that never rest.
-    pub const TIGHT: Pace = Pace {
-        threads: 2,
-        pause: Duration::ZERO,
-    };
-    /// One client that rests: Kamailio 5.6.3 with OpenSSL 3 dies under more, without any change.
-    pub const GENTLE: Pace = Pace {
-        threads: 1,
-        pause: Duration::from_millis(20),
-    };
-
-    /// What a kind of server bears.
+    /// Two clients that never rest; behind a gate where the server's control program stands behind it too.
     pub fn for_server(server: &Server) -> Self {
-        match server.kind() {
-            "kamailio" => Self::GENTLE,
-            _ => Self::TIGHT,
+        Self {
+            threads: if server.gate().is_some() { 1 } else { 2 },
+            gate: server.gate().map(Path::to_path_buf),
         }
     }
 }
@@ -63,29 +59,29 @@ pub struct Outcome {
 }
 
 impl Load {
-    pub fn start(trust: &Trust, listeners: &[Listener], pace: Pace) -> Self {
+    /// On all listeners of a server, at the pace that it bears.
+    pub fn start(trust: &Trust, server: &Server) -> Self {
+        Self::on(trust, server.listeners(), &Pace::for_server(server))
+    }
+
+    pub fn on(trust: &Trust, listeners: &[Listener], pace: &Pace) -> Self {
         let attempts = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..pace.threads)
             .map(|number| {
                 let (trust, listeners) = (trust.clone(), listeners.to_vec());
                 let (attempts, stop) = (Arc::clone(&attempts), Arc::clone(&stop));
+                let gate = pace.gate.as_deref().map(|path| File::open(path).unwrap());
+                // Each begins elsewhere, so that they do not go side by side.
+                let first = number * listeners.len() / pace.threads;
                 std::thread::spawn(move || {
-                    // Each begins elsewhere, so that they do not go side by side.
-                    let first = number * listeners.len() / pace.threads;
-                    let mut turn = first;
-                    while !stop.load(Ordering::Relaxed) {
+                    for turn in first.. {
+                        if stop.load(Ordering::Relaxed) {
+                            break;
+                        }
                         let listener = turn % listeners.len();
-                        let begun = Instant::now();
-                        let seen = trust.handshake(&listeners[listener]);
-                        attempts.lock().unwrap().push(Attempt {
-                            listener,
-                            begun,
-                            ended: Instant::now(),
-                            seen,
-                        });
-                        turn += 1;
-                        std::thread::sleep(pace.pause);
+                        let attempt = attempt(&trust, &listeners, listener, gate.as_ref());
+                        attempts.lock().unwrap().push(attempt);
                     }
                 })
             })
@@ -161,6 +157,35 @@ impl Load {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+    }
+}
+
+/// One handshake; with a gate, from end to end of the connection behind it.
+fn attempt(trust: &Trust, listeners: &[Listener], listener: usize, gate: Option<&File>) -> Attempt {
+    let lock = |operation| gate.map(|file| rustix::fs::flock(file, operation).unwrap());
+    lock(FlockOperation::LockExclusive);
+    let begun = Instant::now();
+    let (seen, ended) = match trust.connect(&listeners[listener]) {
+        Ok(connection) => {
+            let (leaf, ended) = (connection.leaf, Instant::now());
+            connection.bye(if gate.is_some() {
+                Bye::Awaited
+            } else {
+                Bye::Said
+            });
+            (Ok(leaf), ended)
+        }
+        Err(why) => (Err(why), Instant::now()),
+    };
+    lock(FlockOperation::Unlock);
+    if gate.is_some() {
+        std::thread::sleep(OTHERS_TURN);
+    }
+    Attempt {
+        listener,
+        begun,
+        ended,
+        seen,
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod coturn;
+pub mod deployed;
 pub mod ejabberd;
 pub mod haproxy;
 pub mod held;
@@ -194,6 +195,8 @@ pub struct Made {
     pub keys: String,
     pub owner: Account,
     pub listeners: Vec<Listener>,
+    /// A file that the control program locks while it runs, where handshakes beside it would be the end of the server.
+    pub gate: Option<PathBuf>,
     pub log: PathBuf,
 }
 
@@ -220,6 +223,10 @@ impl Server {
 
     pub fn listeners(&self) -> &[Listener] {
         &self.made.listeners
+    }
+
+    pub fn gate(&self) -> Option<&Path> {
+        self.made.gate.as_deref()
     }
 
     /// Runs its control program.

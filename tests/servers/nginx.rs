@@ -117,6 +117,7 @@ stream {{
             ],
             Names::Variable => vec![Listener::new(Protocol::Tls, address, DOMAIN), second],
         },
+        gate: None,
         log,
     };
     lab.serving(made, process, first)

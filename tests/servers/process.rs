@@ -118,7 +118,7 @@ impl Process {
     pub fn start(user: Option<&Account>, command: &Command, log: &Path) -> Self {
         use std::os::unix::process::CommandExt;
         let mut whole = self::command(&program("setpriv", "util-linux"));
-        whole.args(["--pdeathsig", "KILL"]);
+        whole.args(["--pdeathsig", "TERM"]);
         if let Some((id, group)) = user.and_then(|user| user.ids) {
             whole.args(["--reuid", &id.to_string(), "--regid", &group.to_string()]);
             whole.arg("--init-groups");

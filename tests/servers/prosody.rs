@@ -99,6 +99,7 @@ Component "{COMPONENT}" "muc"
         files,
         owner: account,
         listeners: listeners.into(),
+        gate: None,
         log,
     };
     lab.serving(made, process, first)

@@ -1,0 +1,46 @@
+//! The deployment that a server stands in: `edgecert.toml` for the names of the servers, and generations that are
+//! requested, signed by the lab's CA and imported as an administrator does it.
+
+use super::pki::leaf_of;
+use super::{COMPONENT, DOMAIN, Lab, SIP_HOST};
+use edgecert::x509::Fingerprint;
+
+/// The certificate that is changed, in `edgecert.toml`.
+pub const CERTIFICATE: &str = "external-edge";
+
+impl Lab {
+    /// Writes `edgecert.toml` with the gateways' texts (see `Server::gateway`).
+    #[track_caller]
+    pub fn deployment(&self, gateways: &[String]) {
+        let begun = [
+            "init",
+            "--fqdn",
+            SIP_HOST,
+            "--sip-domain",
+            DOMAIN,
+            "--xmpp-domain",
+            DOMAIN,
+            "--xmpp-domain",
+            COMPONENT,
+        ];
+        self.world.run(&begun).ended(0);
+        let roots = format!("roots = [{:?}]", self.pki.ca.root());
+        let text = self.world.read("edgecert.toml");
+        let text = text.replacen("roots = [\"system\"]", &roots, 1);
+        self.world.write("edgecert.toml", text + &gateways.concat());
+    }
+
+    /// Requests, signs and imports a generation; `more` goes to `request`. Its leaf.
+    #[track_caller]
+    pub fn imported(&self, more: &[&str]) -> Fingerprint {
+        let mut request = vec!["request", CERTIFICATE, "--new-key", "--json"];
+        request.extend(more);
+        let made = self.world.run(&request).ended(0).json();
+        let id = made["result"]["id"].as_str().unwrap();
+        let csr = format!("edgecert.state/requests/{CERTIFICATE}/{id}/csr.pem");
+        let reply = self.pki.ca.reply(&self.world.path(&csr));
+        self.world.write("reply.pem", &reply);
+        self.world.run(&["import", "reply.pem"]).ended(0);
+        Fingerprint::of(leaf_of(reply.as_bytes()).der())
+    }
+}
