@@ -33,13 +33,16 @@ fn takes_the_next(lab: &Lab, server: &Server, command: impl Fn(&Generation)) {
     let mut known = vec![server.first.leaf, lab.second.leaf];
     let next = [KeyType::Rsa2048, KeyType::Ec256].map(|key| lab.generation(key));
     let load = Load::start(&lab.trust, server);
-    load.goes_on(ROUNDS, WITHIN);
+    let seen = |outcome: Result<(), String>| {
+        outcome.unwrap_or_else(|why| panic!("{why}\n{}", server.log()));
+    };
+    seen(load.goes_on(ROUNDS, WITHIN));
     for new in &next {
         known.push(new.leaf);
         server.place(new);
         command(new);
         held.iter_mut().for_each(Held::still_alive);
-        load.shows(|one| one.wanted(new, &lab.second), ROUNDS, WITHIN);
+        seen(load.shows(|one| one.wanted(new, &lab.second), ROUNDS, WITHIN));
         held.iter_mut().for_each(Held::still_alive);
     }
     let outcome = load.stop();
@@ -143,7 +146,7 @@ fn haproxy_takes_the_next_certificate_by_its_admin_socket() {
 fn haproxy_without_a_socket_takes_the_next_certificate_by_sigusr2() {
     let lab = Lab::new();
     let server = haproxy::start(&lab, KeyType::Ec256, haproxy::Admin::Missing);
-    takes_the_next(&lab, &server, |_| server.process.signal(Signal::USR2));
+    takes_the_next(&lab, &server, |_| haproxy::reload(&server));
 }
 
 #[test]

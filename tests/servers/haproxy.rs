@@ -8,12 +8,16 @@ use crate::world::ports::free_addresses;
 use edgecert::lab::traffic::echo_backend;
 use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const PACKAGE: &str = "haproxy";
+
+/// For new workers to be ready.
+const RELOADS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Whether there is a runtime API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +91,26 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
         gate: None,
         log,
     };
-    lab.serving(made, process, first)
+    let server = lab.serving(made, process, first);
+    // A worker serves before its master listens to signals.
+    server.wait_until(RELOADS_WITHIN, || loaded(&server, 1));
+    server
+}
+
+/// Whether the master says that so many generations of workers are ready.
+fn loaded(server: &Server, wanted: usize) -> Result<(), String> {
+    let count = server.log().matches("Loading success.").count();
+    (count >= wanted).then_some(()).ok_or(format!(
+        "{count} of {wanted} generations of workers were loaded"
+    ))
+}
+
+/// Has the master start workers anew, and waits until it says so: a signal within a reload may be lost.
+#[track_caller]
+pub fn reload(server: &Server) {
+    let before = server.log().matches("Loading success.").count();
+    server.process.signal(Signal::USR2);
+    server.wait_until(RELOADS_WITHIN, || loaded(server, before + 1));
 }
 
 /// Where its admin socket is.

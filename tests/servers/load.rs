@@ -95,49 +95,50 @@ impl Load {
     }
 
     /// Waits until every listener was tried so many times more.
-    #[track_caller]
-    pub fn goes_on(&self, times: usize, within: Duration) {
+    pub fn goes_on(&self, times: usize, within: Duration) -> Result<(), String> {
         let before = self.attempts.lock().unwrap().len();
         self.wait("handshakes", within, |attempts, listener| {
             let since = attempts[before..].iter();
             since.filter(|one| one.listener == listener).count() >= times
-        });
+        })
     }
 
     /// Waits until the last handshakes on each listener show the wanted leaf, so many in a row.
-    #[track_caller]
     pub fn shows(
         &self,
         wanted: impl Fn(&Listener) -> Fingerprint,
         in_a_row: usize,
         within: Duration,
-    ) {
+    ) -> Result<(), String> {
         self.wait("the wanted leaf", within, |attempts, listener| {
             let wanted = wanted(&self.listeners[listener]);
             let last = attempts.iter().rev();
             let mut last = last.filter(|one| one.listener == listener);
             (0..in_a_row).all(|_| last.next().is_some_and(|one| one.seen == Ok(wanted)))
-        });
+        })
     }
 
-    #[track_caller]
-    fn wait(&self, what: &str, within: Duration, done: impl Fn(&[Attempt], usize) -> bool) {
+    fn wait(
+        &self,
+        what: &str,
+        within: Duration,
+        done: impl Fn(&[Attempt], usize) -> bool,
+    ) -> Result<(), String> {
         let deadline = Instant::now() + within;
         loop {
-            let missing = {
+            {
                 let attempts = self.attempts.lock().unwrap();
-                (0..self.listeners.len()).find(|listener| !done(&attempts, *listener))
-            };
-            let Some(missing) = missing else {
-                return;
-            };
-            if Instant::now() > deadline {
-                let attempts = self.attempts.lock().unwrap();
-                let last = attempts.iter().rev().find(|one| one.listener == missing);
-                panic!(
-                    "{what} not seen on {} within {within:?}; last: {last:?}",
-                    self.listeners[missing]
-                );
+                let Some(missing) = (0..self.listeners.len()).find(|one| !done(&attempts, *one))
+                else {
+                    return Ok(());
+                };
+                if Instant::now() > deadline {
+                    let last = attempts.iter().rev().find(|one| one.listener == missing);
+                    return Err(format!(
+                        "{what} not seen on {} within {within:?}; last: {last:?}",
+                        self.listeners[missing]
+                    ));
+                }
             }
             std::thread::sleep(POLL);
         }
