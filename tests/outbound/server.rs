@@ -3,7 +3,7 @@
 use super::ports::free_addresses;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ impl Server {
             .args(["-noinput", "-mnesia", "dir"])
             .arg(format!("{:?}", root.join("spool")))
             .args(["-s", "ejabberd"])
-            .env("ERL_LIBS", "/usr/lib/x86_64-linux-gnu")
+            .env("ERL_LIBS", erlang_libraries())
             .env("EJABBERD_CONFIG_PATH", &config)
             .env("EJABBERD_LOG_PATH", root.join("log"))
             .env("ERL_CRASH_DUMP", root.join("crash"))
@@ -179,6 +179,22 @@ fn put_prosody(root: &Path, pair: &Pair) {
         std::fs::write(&fresh, text).unwrap();
         std::fs::rename(fresh, path).unwrap();
     }
+}
+
+/// Where Debian has ejabberd: `/usr/lib`, below the machine's triplet.
+fn erlang_libraries() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    folders
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| {
+            std::fs::read_dir(path).is_ok_and(|inside| {
+                inside
+                    .flatten()
+                    .any(|entry| entry.file_name().to_string_lossy().starts_with("ejabberd-"))
+            })
+        })
+        .expect("ejabberd is installed")
 }
 
 /// An address of 127.0.0.0/8 that is nobody else's, at the port that servers call an IP address on.

@@ -15,6 +15,7 @@ pub struct DialbackStream {
     stream: ClientStream,
     key: Vec<u8>,
     asked: bool,
+    ended: Option<XmppError>,
 }
 
 /// What the driver does next.
@@ -51,14 +52,25 @@ impl DialbackStream {
             key: format!("<db:result from='{escaped_from}' to='{escaped_to}'>{key}</db:result>")
                 .into_bytes(),
             asked: false,
+            ended: None,
         }
     }
 
     /// Feeds what was read (empty at first) and says what is next. What is not about dialback is passed over.
     ///
     /// # Errors
-    /// Any [`XmppError`]; all that a peer says together is bounded by [`super::MAX_BYTES`].
+    /// Any [`XmppError`]; the same one again when fed after it. All that a peer says together is bounded by
+    /// [`super::MAX_BYTES`].
     pub fn feed(&mut self, bytes: &[u8]) -> Result<DialbackStep, XmppError> {
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        let step = self.advance(bytes);
+        self.ended = step.as_ref().err().cloned();
+        step
+    }
+
+    fn advance(&mut self, bytes: &[u8]) -> Result<DialbackStep, XmppError> {
         if !self.asked {
             return Ok(match self.stream.feed(bytes)? {
                 ClientStep::Send(bytes) => DialbackStep::Send(bytes),
@@ -216,7 +228,13 @@ mod tests {
                 XmppError::NotXmpp("a comment (restricted XML)".into()),
             ),
         ] {
-            assert_eq!(asked().feed(text.as_bytes()), Err(expected), "{text}");
+            let mut stream = asked();
+            assert_eq!(
+                stream.feed(text.as_bytes()),
+                Err(expected.clone()),
+                "{text}"
+            );
+            assert_eq!(stream.feed(b" "), Err(expected), "{text}");
         }
         let mut stream = asked();
         let long = format!("<iq>{}</iq>", "x".repeat(MAX_BYTES));
