@@ -13,7 +13,9 @@ use edgecert::import::fetch;
 use edgecert::names::{Domain, Identifier, Slug};
 use edgecert::request::batch::{Batch, BatchError, Key, MAX_VALUES};
 use edgecert::request::{IssuerProfile, ProfileError};
-use edgecert::servers::{ConfigError, Configured, PathKind, Source, ejabberd, prosody};
+use edgecert::servers::{
+    Change, ConfigError, Configured, PathKind, Source, ejabberd, haproxy, kamailio, nginx, prosody,
+};
 use edgecert::store::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord,
 };
@@ -29,7 +31,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 25] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -52,6 +54,9 @@ pub const TARGETS: [Target; 22] = [
     ("http_answer", http_answer),
     ("prosody_config", prosody_config),
     ("ejabberd_config", ejabberd_config),
+    ("kamailio_config", kamailio_config),
+    ("haproxy_config", haproxy_config),
+    ("nginx_config", nginx_config),
 ];
 
 /// The passphrase of the encrypted keys among the seeds.
@@ -555,6 +560,150 @@ pub fn http_answer(bytes: &[u8]) {
     }
     if let Ok(answer) = fetch::http::read_answer(&heard, true) {
         assert!(answer.is_some(), "at the end there is an answer or none");
+    }
+}
+
+/// Two files of a server: what stands before a line `%%`, and what stands after it.
+struct Pair {
+    main: (PathBuf, String),
+    other: (PathBuf, String),
+}
+
+impl Pair {
+    fn new(bytes: &[u8], main: &str, other: &str) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (first, second) = text.split_once("%%").unwrap_or((&text, ""));
+        let second = second.strip_prefix('\r').unwrap_or(second);
+        let second = second.strip_prefix('\n').unwrap_or(second);
+        Self {
+            main: (main.into(), first.to_owned()),
+            other: (other.into(), second.to_owned()),
+        }
+    }
+
+    /// The files with a change made, which is of what was read.
+    fn changed(&self, change: &Change) -> Self {
+        let mut files = [self.main.clone(), self.other.clone()];
+        let file = files
+            .iter_mut()
+            .find(|(path, _)| *path == change.file)
+            .expect("a change is of a file that was read");
+        assert_eq!(file.1, change.before);
+        file.1.clone_from(&change.after);
+        assert_ne!(change.before, change.after);
+        let [main, other] = files;
+        Self { main, other }
+    }
+}
+
+impl Source for Pair {
+    fn read(&self, path: &Path) -> Result<String, ConfigError> {
+        [&self.main, &self.other]
+            .into_iter()
+            .find(|(own, _)| own == path)
+            .map(|(_, text)| text.clone())
+            .ok_or_else(|| ConfigError::Unreadable {
+                path: path.to_path_buf(),
+                why: "it is not there".to_owned(),
+            })
+    }
+
+    fn look(&self, path: &Path) -> Option<PathKind> {
+        self.read(path).ok().map(|_| PathKind::File)
+    }
+
+    fn expand(&self, _: &Path) -> Vec<PathBuf> {
+        vec![self.other.0.clone()]
+    }
+}
+
+/// What was read says where every part of it stands, in files that were read.
+fn assert_placed(common: &Configured) {
+    let places = common
+        .listeners
+        .iter()
+        .filter_map(|listener| listener.place.as_ref())
+        .chain(common.certificates.iter().map(|used| &used.place))
+        .chain(common.remarks.iter().map(|remark| &remark.place));
+    for place in places {
+        assert!(common.files.contains(&place.file) && place.line > 0);
+    }
+}
+
+/// Reads two files and makes a change: what comes of it is read, and wants no other.
+fn assert_changes<T>(
+    files: &Pair,
+    read: fn(&Path, &dyn Source) -> Result<T, ConfigError>,
+    common: fn(&T) -> &Configured,
+    change: impl Fn(&T, &Pair) -> Result<Option<Change>, ConfigError>,
+) {
+    match read(&files.main.0, files) {
+        Ok(config) => {
+            assert_placed(common(&config));
+            match change(&config, files) {
+                Ok(Some(wanted)) => {
+                    let files = files.changed(&wanted);
+                    let config = read(&files.main.0, &files).expect("what is changed is read");
+                    assert_eq!(change(&config, &files), Ok(None));
+                }
+                Ok(None) => {}
+                Err(error) => assert_explained(&error),
+            }
+        }
+        Err(error) => assert_explained(&error),
+    }
+}
+
+fn wanted_names() -> [Domain; 2] {
+    ["sip.fabrikam.test", "contoso.test"].map(|name| Domain::parse(name).expect("a domain"))
+}
+
+/// Kamailio's two files, from either side.
+pub fn kamailio_config(bytes: &[u8]) {
+    let (script, profiles) = ("/etc/kamailio/kamailio.cfg", "/etc/kamailio/tls.cfg");
+    let mut files = Pair::new(bytes, script, profiles);
+    let (certificate, key) = (Path::new("/c \\\"#.pem"), Path::new("/k.pem"));
+    for _ in 0..2 {
+        assert_changes(
+            &files,
+            kamailio::read,
+            |config| &config.common,
+            |config, files| {
+                kamailio::with_profiles(config, files, certificate, key, &wanted_names())
+            },
+        );
+        std::mem::swap(&mut files.main, &mut files.other);
+    }
+}
+
+/// HAProxy's configuration with a `crt-list`.
+pub fn haproxy_config(bytes: &[u8]) {
+    let files = Pair::new(bytes, "/etc/haproxy/haproxy.cfg", "/etc/haproxy/list");
+    for file in ["/n.pem", "/it's # \\ \".pem"] {
+        assert_changes(
+            &files,
+            haproxy::read,
+            |config| &config.common,
+            |config, files| haproxy::with_file(config, files, Path::new(file), &wanted_names()),
+        );
+    }
+}
+
+/// nginx's configuration with a file that it includes.
+pub fn nginx_config(bytes: &[u8]) {
+    let files = Pair::new(bytes, "/etc/nginx/nginx.conf", "/etc/nginx/sites/x");
+    let own = [
+        ("/c \\\"#.pem", "/k.pem"),
+        ("/etc/nginx/edge.pem", "/etc/nginx/edge.key"),
+    ];
+    for (certificate, key) in own.map(|(certificate, key)| (Path::new(certificate), Path::new(key)))
+    {
+        assert_changes(
+            &files,
+            nginx::read,
+            |config| &config.common,
+            |config, files| nginx::with_pair(config, files, certificate, key, &wanted_names()),
+        );
     }
 }
 

@@ -276,6 +276,9 @@ claims! {
     answer_of_any_bytes_is_whole_or_refused: http_answer,
     prosody_of_any_bytes_is_read_or_refused: prosody_config,
     ejabberd_of_any_bytes_is_read_and_changed_or_refused: ejabberd_config,
+    kamailio_of_any_bytes_is_read_and_changed_or_refused: kamailio_config,
+    haproxy_of_any_bytes_is_read_and_changed_or_refused: haproxy_config,
+    nginx_of_any_bytes_is_read_and_changed_or_refused: nginx_config,
 }
 
 #[test]

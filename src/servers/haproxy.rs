@@ -4,6 +4,7 @@
 //! is used but those that begin with a dot or end in `.key`, `.ocsp`, `.sctl` or `.issuer`; a `crt-list` has comments
 //! at the very start of a line only. Which name is shown which file follows from the certificates and is not here.
 
+mod address;
 mod change;
 mod files;
 mod lists;
@@ -14,7 +15,9 @@ pub use change::with_file;
 use super::text::{Reading, folder_of, top_of};
 use super::{ConfigError, Configured, Listening, PathKind, Place, Remark, Side, Source};
 use crate::names::Protocol;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use address::addresses;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use words::{Word, split};
 
@@ -204,6 +207,7 @@ pub fn read(main: &Path, source: &dyn Source) -> Result<HaproxyConfig, ConfigErr
         crt_base: None,
         counts_from: None,
         skipping: Vec::new(),
+        named: BTreeSet::new(),
     };
     for file in files {
         let text = reader.reading.take(&file, 0, &top_of(&file))?;
@@ -229,6 +233,8 @@ struct Reader<'a> {
     counts_from: Option<PathBuf>,
     /// For each open `.if`: what is done with its lines.
     skipping: Vec<Condition>,
+    /// What stands in the names already.
+    named: BTreeSet<(String, PathBuf)>,
 }
 
 /// A `.if` and what it has come to.
@@ -466,47 +472,6 @@ impl Reader<'_> {
             self.certificate(&name, Side::Client, None, place);
         }
     }
-}
-
-/// The addresses of a `bind`, and what cannot be told of the others.
-fn addresses(text: &str) -> (Vec<SocketAddr>, Vec<String>) {
-    let (mut found, mut unknown) = (Vec::new(), Vec::new());
-    for one in text.split(',') {
-        let rest = match one.split_once('@') {
-            Some(("ipv4" | "ipv6" | "tcp" | "tcp4" | "tcp6", rest)) => rest,
-            Some(_) => {
-                unknown.push(format!("`{one}` is not read"));
-                continue;
-            }
-            None if one.starts_with('/') => {
-                unknown.push(format!("`{one}` is a socket file: not read"));
-                continue;
-            }
-            None => one,
-        };
-        let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
-        let Ok(port) = port.parse::<u16>() else {
-            unknown.push(if port.contains('-') {
-                format!("`{one}` is a range of ports: not read")
-            } else {
-                format!("`{one}` has no port that can be told")
-            });
-            continue;
-        };
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
-        let ip = match bare {
-            "" | "*" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            bare => bare.parse().ok(),
-        };
-        match ip {
-            Some(ip) => found.push(SocketAddr::new(ip, port)),
-            None => unknown.push(format!("`{host}` is no address: where it is is not known")),
-        }
-    }
-    (found, unknown)
 }
 
 #[cfg(test)]

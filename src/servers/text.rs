@@ -5,6 +5,9 @@ use super::{
 };
 use std::path::{Path, PathBuf};
 
+/// Most bytes of all files together: 16 of the largest.
+const MAX_BYTES_IN_ALL: u64 = 16 * MAX_CONFIG_BYTES;
+
 /// A configuration that is being read: which files it is made of so far.
 pub(super) struct Reading<'a> {
     source: &'a dyn Source,
@@ -12,6 +15,7 @@ pub(super) struct Reading<'a> {
     pub(super) files: Vec<PathBuf>,
     /// How many times a file was read: one that is included a thousand times is a thousand files.
     taken: usize,
+    bytes: u64,
 }
 
 impl<'a> Reading<'a> {
@@ -20,6 +24,7 @@ impl<'a> Reading<'a> {
             source,
             files: Vec::new(),
             taken: 0,
+            bytes: 0,
         }
     }
 
@@ -41,6 +46,12 @@ impl<'a> Reading<'a> {
         }
         self.taken += 1;
         let text = read_limited(self.source, path)?;
+        self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX);
+        if self.bytes > MAX_BYTES_IN_ALL {
+            return Err(ConfigError::TooMany {
+                place: include.clone(),
+            });
+        }
         if !self.files.iter().any(|file| file == path) {
             self.files.push(path.to_path_buf());
         }

@@ -91,12 +91,7 @@ impl Reader<'_> {
             Some(PathKind::File) => beside,
             Some(PathKind::Folder) | None => file.clone(),
         };
-        let known = self
-            .config
-            .names
-            .iter()
-            .any(|named| named.name == name && named.file == file);
-        if !known {
+        if self.named.insert((name.to_owned(), file.clone())) {
             self.config.names.push(NamedFile {
                 file: file.clone(),
                 name: name.to_owned(),

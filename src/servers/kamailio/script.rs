@@ -12,6 +12,12 @@ const DEFINED: [&str; 2] = ["KAMAILIO", "KAMAILIO_5"];
 /// Most bytes that a value becomes by substitution.
 const MAX_VALUE_BYTES: usize = 64 * 1024;
 
+/// Most tokens of one statement; one that is longer is a bracket that does not close.
+const MAX_STATEMENT: usize = 4_096;
+
+/// Most substitutions.
+const MAX_SUBSTITUTIONS: usize = 256;
+
 /// What the script says.
 #[derive(Default)]
 pub(super) struct Script {
@@ -104,6 +110,9 @@ impl Reader {
                 lexer.next_directive()
             };
             let Some(token) = token else { break };
+            if statement.len() >= MAX_STATEMENT {
+                statement.clear();
+            }
             let new_line = statement.last().is_some_and(|last| last.line < token.line);
             if new_line && is_whole(&statement) {
                 self.statement(&std::mem::take(&mut statement), path);
@@ -216,6 +225,13 @@ impl Reader {
             self.remark(
                 place,
                 "a substitution by a pattern: not worked out".to_owned(),
+            );
+            return;
+        }
+        if self.substitutions.len() >= MAX_SUBSTITUTIONS {
+            self.remark(
+                place,
+                "too many substitutions: this one is not read".to_owned(),
             );
             return;
         }
