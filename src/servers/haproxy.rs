@@ -192,9 +192,14 @@ const WITH_VALUE: [&str; 47] = [
     "cc",
 ];
 
+fn is_file(option: &str) -> bool {
+    option == "crt" || option == "crt-list"
+}
+
 /// Reads `haproxy.cfg`, or of a folder every `*.cfg` in order.
 ///
-/// Errors: `Unreadable`, `TooLarge` and `TooMany` of it and of the `crt-list` files.
+/// Errors: `Unreadable`, `TooLarge` and `TooMany` of it and of the `crt-list` files; `Malformed` for a `bind` that ends
+/// where a value is due.
 pub fn read(main: &Path, source: &dyn Source) -> Result<HaproxyConfig, ConfigError> {
     let files = match source.look(main) {
         Some(PathKind::Folder) => source.expand(&main.join("*.cfg")),
@@ -417,9 +422,14 @@ impl Reader<'_> {
                 "ssl" => tls = true,
                 "strict-sni" => bind.unknown_name = UnknownName::Refused,
                 "accept-proxy" => bind.opening = Opening::ProxyProtocol,
-                "crt" | "crt-list" => files.extend(rest.next().map(|value| (word, value))),
-                other if WITH_VALUE.contains(&other) => {
-                    rest.next();
+                option if is_file(option) || WITH_VALUE.contains(&option) => {
+                    let value = rest.next().ok_or_else(|| ConfigError::Malformed {
+                        place: place.clone(),
+                        what: format!("`{option}` without a value"),
+                    })?;
+                    if is_file(option) {
+                        files.push((word, value));
+                    }
                 }
                 _ => {}
             }

@@ -127,18 +127,31 @@ fn on_bind(
                 .map(str::len)
                 .sum();
         })
-        .map(|line| line.trim_end_matches(['\n', '\r']));
-    let end = line
-        .map(split)
-        .filter(|words| words.first().is_some_and(|word| word.text == "bind"))
-        .and_then(|words| words.last().map(|word| word.to));
+        .map(|line| line.trim_end_matches(['\n', '\r']))
+        .unwrap_or_default();
+    let words = split(line);
+    let end = words
+        .first()
+        .filter(|word| word.text == "bind")
+        .and_then(|_| words.last())
+        .map(|word| word.to);
     let Some(end) = end else {
         return Err(ConfigError::Malformed {
             place: bind.place.clone(),
             what: "the `bind` that was here is gone: the file has changed".to_owned(),
         });
     };
-    let edit = Edit::insert(start + end, format!(" crt {}", quoted(&written)));
+    let added = format!(" crt {}", quoted(&written));
+    let whole = edited(line, vec![Edit::insert(end, added.clone())]);
+    let mut wanted: Vec<String> = words.into_iter().map(|word| word.text).collect();
+    wanted.extend(["crt".to_owned(), written]);
+    if !split(&whole).into_iter().map(|word| word.text).eq(wanted) {
+        return Err(ConfigError::Malformed {
+            place: bind.place.clone(),
+            what: "a quote that does not end, or a `\\` at the end".to_owned(),
+        });
+    }
+    let edit = Edit::insert(start + end, added);
     let after = edited(&before, vec![edit]);
     Ok(change(&bind.place.file, before, after, why))
 }

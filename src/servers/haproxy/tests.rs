@@ -282,6 +282,22 @@ fn of_several_places_none_is_chosen() {
 }
 
 #[test]
+fn a_line_that_does_not_end_well_is_refused() {
+    for line in [" bind :443 ssl crt \"/a.pem", " bind :443 ssl x\\"] {
+        let error = changed(&small(&format!("frontend f\n{line}\n")), "/n.pem").unwrap_err();
+        assert!(
+            matches!(&error, ConfigError::Malformed { place, .. } if place.line == 2),
+            "{line}: {error:?}"
+        );
+    }
+    for line in [" bind :443 ssl crt", " bind :443 ssl alpn"] {
+        let given = small(&format!("frontend f\n{line}\n"));
+        let error = read(Path::new("/h.cfg"), &given).unwrap_err();
+        assert!(error.to_string().contains("without a value"), "{error}");
+    }
+}
+
+#[test]
 fn conditions_that_are_plain_are_followed() {
     let text = "frontend f\n.if 0\n bind :1 ssl\n.elif true\n bind :2 ssl\n.else\n bind :3 ssl\n.endif\n.if 1\n bind :4 ssl\n.else\n bind :5 ssl\n.endif\n";
     let config = read(Path::new("/h.cfg"), &small(text)).unwrap();
