@@ -287,11 +287,7 @@ impl Reader<'_> {
             }
             ["chroot", folder, ..] => self.config.chroot = Some(PathBuf::from(folder)),
             ["default-path", kind, rest @ ..] => self.default_path(kind, rest, place),
-            ["stats", "socket", at, rest @ ..] => {
-                if !self.variables(&words, place) {
-                    self.socket(at, rest, place);
-                }
-            }
+            ["stats", "socket", at, rest @ ..] => self.socket(at, rest, &words, place),
             ["bind", address, ..] if self.is_frontend() => {
                 self.bind(address, &words[2..], place)?;
             }
@@ -375,7 +371,10 @@ impl Reader<'_> {
         };
     }
 
-    fn socket(&mut self, at: &str, rest: &[&str], place: &Place) {
+    fn socket(&mut self, at: &str, rest: &[&str], words: &[Word], place: &Place) {
+        if self.variables(words, place) {
+            return;
+        }
         let at = match at.split_once('@') {
             Some(("unix", path)) => SocketAt::File(PathBuf::from(path)),
             Some(("ipv4" | "ipv6", address)) => match addresses(address).0.first() {

@@ -77,7 +77,7 @@ impl<'a> Lexer<'a> {
         self.at = end;
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         let rest = self.rest();
         self.advance(rest.find('\n').unwrap_or(rest.len()));
     }
@@ -102,7 +102,7 @@ impl<'a> Lexer<'a> {
             } else if let Some(directive) = self.directive() {
                 return Some(self.token(Kind::Directive(directive), line, from));
             } else if c == '#' || rest.starts_with("//") {
-                self.to_line_end();
+                self.skip_line();
             } else if rest.starts_with("/*") {
                 self.advance(rest.find("*/").map_or(rest.len(), |end| end + 2));
             } else if c == '"' || c == '\'' {
@@ -132,7 +132,7 @@ impl<'a> Lexer<'a> {
             if let Some(directive) = self.directive() {
                 return Some(self.token(Kind::Directive(directive), line, from));
             }
-            self.to_line_end();
+            self.skip_line();
             self.advance(1);
         }
     }
