@@ -8,7 +8,8 @@ mod ports;
 #[path = "outbound/server.rs"]
 mod server;
 
-use edgecert::assign::prove::{OutboundProof, Seen, Wanted, look_outbound, prove_outbound};
+use edgecert::assign::Proof;
+use edgecert::assign::prove::{Seen, Wanted, look, prove};
 use edgecert::deployment::Outbound;
 use edgecert::names::{Domain, Protocol};
 use edgecert::probe::KeyKind;
@@ -17,16 +18,16 @@ use server::{HOST, Server, own_address, pair};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-fn proof(address: SocketAddr, protocol: Protocol) -> OutboundProof {
+fn proof(address: SocketAddr, protocol: Protocol) -> Proof {
     let listen = own_address();
-    OutboundProof {
+    Proof {
         protocol,
         address,
-        name: Domain::parse(HOST).unwrap(),
-        outbound: Outbound {
+        name: Some(Domain::parse(HOST).unwrap()),
+        outbound: Some(Outbound {
             domain: listen.ip().to_string(),
             listen,
-        },
+        }),
         key_kind: KeyKind::Ecdsa,
     }
 }
@@ -39,14 +40,9 @@ fn assert_proved(server: &Server, leaf: &[u8]) {
         (server.direct, Protocol::XmppsServer),
     ] {
         let proof = proof(address, protocol);
-        assert_eq!(
-            look_outbound(&proof),
-            Seen::Leaf(leaf, 0),
-            "{}",
-            server.log()
-        );
+        assert_eq!(look(&proof), Seen::Leaf(leaf, 0), "{}", server.log());
         let deadline = Instant::now() + Duration::from_secs(30);
-        let proved = prove_outbound(&proof, Wanted::Leaf(leaf), deadline, &|| false);
+        let proved = prove(&proof, Wanted::Leaf(leaf), deadline, &|| false);
         assert!(proved.holds, "{proved:?}\n{}", server.log());
     }
 }
@@ -69,7 +65,7 @@ fn prosody_shows_its_certificate_as_a_client_and_the_new_one_after_a_reload() {
     let wanted = Wanted::Leaf(Fingerprint::of(&new.der));
     let deadline = Instant::now() + Duration::from_secs(30);
     let proof = proof(server.starttls, Protocol::XmppServer);
-    let proved = prove_outbound(&proof, wanted, deadline, &|| false);
+    let proved = prove(&proof, wanted, deadline, &|| false);
     assert!(proved.holds, "{proved:?}\n{}", server.log());
 }
 
@@ -77,7 +73,7 @@ fn prosody_shows_its_certificate_as_a_client_and_the_new_one_after_a_reload() {
 fn prosody_that_trusts_no_stranger_needs_the_partner_among_its_insecure_domains() {
     let pair = pair();
     let server = Server::prosody(&pair, "s2s_secure_auth = true");
-    let seen = look_outbound(&proof(server.starttls, Protocol::XmppServer));
+    let seen = look(&proof(server.starttls, Protocol::XmppServer));
     assert_dark(
         &seen,
         &["not-authorized", "s2s_insecure_domains = { \"127."],
@@ -90,10 +86,12 @@ fn prosody_that_trusts_no_stranger_needs_the_partner_among_its_insecure_domains(
     );
     let server = Server::prosody(&pair, &extra);
     let mut proof = proof(server.starttls, Protocol::XmppServer);
-    proof.outbound.domain = listen.ip().to_string();
-    proof.outbound.listen = listen;
+    proof.outbound = Some(Outbound {
+        domain: listen.ip().to_string(),
+        listen,
+    });
     assert_eq!(
-        look_outbound(&proof),
+        look(&proof),
         Seen::Leaf(Fingerprint::of(&pair.der), 0),
         "{}",
         server.log()
@@ -107,17 +105,15 @@ fn ejabberd_shows_its_certificate_as_a_client() {
     assert_proved(&server, &pair.der);
     // It calls, and finds nobody there: its own words are told.
     let mut proof = proof(server.starttls, Protocol::XmppServer);
-    proof.outbound.domain = own_address().ip().to_string();
-    assert_dark(
-        &look_outbound(&proof),
-        &["remote-server-not-found", "5269"],
-        &server,
-    );
+    if let Some(outbound) = &mut proof.outbound {
+        outbound.domain = own_address().ip().to_string();
+    }
+    assert_dark(&look(&proof), &["remote-server-not-found", "5269"], &server);
 }
 
 #[test]
 fn ejabberd_without_dialback_is_told_as_such() {
     let server = Server::ejabberd(&pair(), "modules: {}");
-    let seen = look_outbound(&proof(server.starttls, Protocol::XmppServer));
+    let seen = look(&proof(server.starttls, Protocol::XmppServer));
     assert_dark(&seen, &["offers no dialback", "mod_s2s_dialback"], &server);
 }

@@ -90,6 +90,41 @@ fn s01_prosody_by_its_shell() {
     hot_assign(&lab, &server, Prove::Found);
 }
 
+/// An address of loopback that nothing else uses, on the port that servers call.
+fn own_address() -> std::net::SocketAddr {
+    let byte = |shift: u32| (std::process::id() >> shift) as u8;
+    format!("127.{}.{}.9:5269", byte(8) | 1, byte(0))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn s09_prosody_shows_the_new_certificate_where_it_calls_others() {
+    let lab = Lab::new();
+    let server = prosody::start(&lab, KeyType::Ec256, prosody::Shell::Loaded);
+    let listen = own_address();
+    let outbound = format!(
+        "outbound = {{ domain = \"{}\", listen = \"{listen}\" }}\n",
+        listen.ip()
+    );
+    lab.deployment(&[server.gateway("server", CERTIFICATE, Prove::Found) + &outbound]);
+    for key in ["ec256", "rsa2048"] {
+        let leaf = lab.imported(&["--key-type", key]);
+        let done = run(&lab, &["assign"], 0);
+        let listeners = done["result"]["standings"][0]["listeners"]
+            .as_array()
+            .unwrap();
+        let calls: Vec<&Value> = listeners
+            .iter()
+            .filter(|one| one["calls"].is_string())
+            .collect();
+        assert_eq!(calls.len(), 2, "a domain and a component: {done}");
+        for call in calls {
+            assert_eq!(call["sha256"], leaf.to_string(), "{}", server.log());
+        }
+    }
+}
+
 #[test]
 fn s02_prosody_without_its_shell() {
     let lab = Lab::new();

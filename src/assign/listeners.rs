@@ -70,7 +70,7 @@ pub(super) fn proofs(
     }
     let listeners = on_every_address(&listeners, gateway, sockets);
     let key_kind = KeyKind::from(&asked.chain.leaf.facts().public_key);
-    let proofs = asked
+    let mut proofs: Vec<Proof> = asked
         .deployment
         .handshakes(certificate, &names, &listeners)
         .into_iter()
@@ -79,9 +79,41 @@ pub(super) fn proofs(
             address: handshake.address,
             name: handshake.name,
             key_kind,
+            outbound: None,
         })
         .collect();
+    proofs.extend(calls(gateway, &proofs));
     Found { proofs, findings }
+}
+
+/// A call for each name that the server answers for between servers, by the first listener that has the name.
+fn calls(gateway: &Gateway, proofs: &[Proof]) -> Vec<Proof> {
+    let outbound = match &gateway.kind {
+        GatewayKind::Prosody(settings) | GatewayKind::Ejabberd(settings) => &settings.outbound,
+        GatewayKind::Embedded(_)
+        | GatewayKind::Kamailio(_)
+        | GatewayKind::Haproxy(_)
+        | GatewayKind::Nginx(_)
+        | GatewayKind::Coturn(_)
+        | GatewayKind::Files(_) => &None,
+    };
+    let Some(outbound) = outbound else {
+        return Vec::new();
+    };
+    let mut calls: Vec<Proof> = Vec::new();
+    for proof in proofs {
+        let between_servers = match proof.protocol {
+            Protocol::XmppServer | Protocol::XmppsServer => proof.name.is_some(),
+            Protocol::Xmpp | Protocol::XmppsClient | Protocol::Sips | Protocol::Tls => false,
+        };
+        if between_servers && !calls.iter().any(|call| call.name == proof.name) {
+            calls.push(Proof {
+                outbound: Some(outbound.clone()),
+                ..proof.clone()
+            });
+        }
+    }
+    calls
 }
 
 /// A configuration, read for one certificate.

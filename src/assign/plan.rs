@@ -5,7 +5,7 @@ use super::error::AssignError;
 use super::listeners::proofs;
 use super::sockets::{Socket, sockets};
 use super::targets::{Offer, Stop, Target, WriteConfig, target};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Outbound};
 use crate::findings::Finding;
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::KeyKind;
@@ -29,19 +29,25 @@ pub struct Proof {
     pub name: Option<Domain>,
     /// The signature types to offer: those of the new key.
     pub key_kind: KeyKind,
+    /// What the server shows where it calls others is asked: it is made to call us, as this partner.
+    pub outbound: Option<Outbound>,
 }
 
 impl Proof {
     /// Whether both knock at the same listener.
     pub fn same_listener(&self, other: &Proof) -> bool {
-        (self.protocol, self.address) == (other.protocol, other.address)
+        (self.protocol, self.address, &self.outbound)
+            == (other.protocol, other.address, &other.outbound)
     }
 }
 
-/// `xmpp-server 127.0.0.1:5269 contoso.com`.
+/// `xmpp-server 127.0.0.1:5269 contoso.com`, `xmpp-server 127.0.0.1:5269 calls prove.contoso.com as contoso.com`.
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.protocol.word(), self.address)?;
+        if let Some(outbound) = &self.outbound {
+            write!(f, " calls {} as", outbound.domain)?;
+        }
         self.name
             .as_ref()
             .map_or(Ok(()), |name| write!(f, " {name}"))

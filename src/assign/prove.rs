@@ -7,12 +7,10 @@
 use super::plan::Proof;
 use crate::deployment::Outbound;
 use crate::explain::{Explain, printable};
-use crate::names::{Domain, Protocol};
+use crate::names::Domain;
 use crate::probe::outbound::{OutboundCall, OutboundObservation, observe_blocking};
 use crate::probe::{Depth, KeyKind, Limits, Observation, Target, probe_blocking};
 use crate::x509::Fingerprint;
-use std::fmt;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Handshakes in a row that must show the wanted leaf.
@@ -78,6 +76,9 @@ pub fn look_with(proof: &Proof, key_kind: KeyKind) -> Seen {
 
 /// One look at a listener.
 pub fn look(proof: &Proof) -> Seen {
+    if let Some(outbound) = &proof.outbound {
+        return look_outbound(proof, outbound);
+    }
     let Ok(from) = Domain::parse(PROVER) else {
         return Seen::Dark("no name to ask with".into());
     };
@@ -108,42 +109,19 @@ fn seen(observation: &Observation) -> Seen {
     }
 }
 
-/// A call that must show the new leaf: what an XMPP server presents as a TLS client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboundProof {
-    /// What the server's own listener speaks: `xmpp-server` or `xmpps-server`.
-    pub protocol: Protocol,
-    /// That listener.
-    pub address: SocketAddr,
-    /// The domain that the server calls as.
-    pub name: Domain,
-    /// Whom it calls, and where that is us.
-    pub outbound: Outbound,
-    /// The signature types to ask for: those of the new key.
-    pub key_kind: KeyKind,
-}
-
-/// `call of contoso.com to prove.contoso.com at 192.0.2.10:5269`.
-impl fmt::Display for OutboundProof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "call of {} to {} at {}",
-            self.name, self.outbound.domain, self.outbound.listen
-        )
-    }
-}
-
-/// One look at what the server shows as a client. Blocks, for at most `CALL_LIMITS`; two looks with one `listen` must
-/// not overlap.
-pub fn look_outbound(proof: &OutboundProof) -> Seen {
+/// One look at what a server shows as a client: `proof` is one of its own listeners, and it calls `outbound.domain`.
+/// Blocks, for at most `CALL_LIMITS`; two looks with one `listen` must not overlap.
+fn look_outbound(proof: &Proof, outbound: &Outbound) -> Seen {
+    let Some(host) = &proof.name else {
+        return Seen::Dark("no name for the server to call as".into());
+    };
     seen_outbound(&observe_blocking(
         &OutboundCall {
             server: proof.address,
             protocol: proof.protocol,
-            host: proof.name.clone(),
-            partner: proof.outbound.domain.clone(),
-            listen: proof.outbound.listen,
+            host: host.clone(),
+            partner: outbound.domain.clone(),
+            listen: outbound.listen,
             key_kind: proof.key_kind,
         },
         CALL_LIMITS,
@@ -178,29 +156,10 @@ pub struct Proved {
 
 /// Looks until what is wanted was seen `IN_A_ROW` times in a row, or the deadline has passed.
 pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -> bool) -> Proved {
-    look_until(&|| look(proof), wanted, deadline, stop)
-}
-
-/// The same for what a server shows as a client: it calls `IN_A_ROW` times.
-pub fn prove_outbound(
-    proof: &OutboundProof,
-    wanted: Wanted,
-    deadline: Instant,
-    stop: &dyn Fn() -> bool,
-) -> Proved {
-    look_until(&|| look_outbound(proof), wanted, deadline, stop)
-}
-
-fn look_until(
-    look: &dyn Fn() -> Seen,
-    wanted: Wanted,
-    deadline: Instant,
-    stop: &dyn Fn() -> bool,
-) -> Proved {
     let start = Instant::now();
     let mut row = 0;
     loop {
-        let last = look();
+        let last = look(proof);
         row = if wanted.holds(&last) { row + 1 } else { 0 };
         if row == IN_A_ROW {
             return Proved {

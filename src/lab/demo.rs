@@ -426,6 +426,7 @@ impl Ports {
             address,
             name: Domain::parse(name).ok(),
             key_kind: KeyKind::Any,
+            outbound: None,
         })
         .collect()
     }

@@ -223,11 +223,13 @@ fn listener_line(gateway: &Slug, listener: &[(Proof, Proved)], restoring: bool) 
     } else {
         format!("{} ms", took.as_millis())
     };
+    let (word, address) = match &first.outbound {
+        Some(outbound) => ("calls", format!("{} as", outbound.domain)),
+        None => (first.protocol.word(), first.address.to_string()),
+    };
     format!(
-        "  {:<10} {mark} {:<12} {}  {} · {end}",
+        "  {:<10} {mark} {word:<12} {address}  {} · {end}",
         gateway.as_str(),
-        first.protocol.word(),
-        first.address,
         names.join(" "),
     )
 }
@@ -303,6 +305,7 @@ fn proof_json(proof: &Proof) -> Value {
         "protocol": proof.protocol.word(),
         "address": proof.address.to_string(),
         "name": proof.name.as_ref().map(ToString::to_string),
+        "calls": proof.outbound.as_ref().map(|outbound| outbound.domain.as_str()),
     })
 }
 
