@@ -67,6 +67,7 @@ fn generation_of(request: Option<&str>) -> GenerationRecord {
         created: NOW,
         source: Source::Import,
         request: request.map(Into::into),
+        sealed_as: None,
         leaf: CertificateSummary {
             subject: "CN=edge.contoso.com".into(),
             issuer: "CN=Test".into(),

@@ -457,6 +457,7 @@ mod tests {
             created: datetime!(2026-01-01 0:00 UTC),
             source: crate::store::Source::Import,
             request: None,
+            sealed_as: None,
             leaf: leaf(),
             chain_sha256: Vec::new(),
             issuer_profile: None,

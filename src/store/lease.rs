@@ -15,7 +15,6 @@ use super::lock::{self, Lock};
 use super::numbers;
 use super::records::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord, RequestState,
-    Source,
 };
 use super::tidy::{self, Tidied};
 use super::transaction::live_target;
@@ -244,12 +243,8 @@ impl Lease {
                 (META, &text),
             ],
             |lease| {
-                let action = match record.source {
-                    Source::Import => "import",
-                    Source::Adopt => "adopt",
-                };
                 let detail = tidy::generation_detail(&record);
-                lease.journal(action, Some(&certificate), detail)
+                lease.journal(record.source.action(), Some(&certificate), detail)
             },
         )?;
         // It is done and journalled; what cannot be marked now is marked by the next lease.

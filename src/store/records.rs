@@ -187,6 +187,27 @@ pub enum Source {
     Import,
     /// An existing pair, taken as it is.
     Adopt,
+    /// A sealed bundle of another machine.
+    Sealed,
+}
+
+impl Source {
+    /// Its word, in JSON as well.
+    pub fn word(self) -> &'static str {
+        match self {
+            Source::Import => "import",
+            Source::Adopt => "adopt",
+            Source::Sealed => "sealed",
+        }
+    }
+
+    /// The verb of the journal.
+    pub(crate) fn action(self) -> &'static str {
+        match self {
+            Source::Import | Source::Sealed => "import",
+            Source::Adopt => "adopt",
+        }
+    }
 }
 
 /// A finding that was accepted knowingly.
@@ -213,6 +234,9 @@ pub struct GenerationRecord {
     /// The request it answers.
     #[serde(default)]
     pub request: Option<String>,
+    /// Which generation it is on the machine that sealed it: `external-edge/4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_as: Option<String>,
     /// The leaf.
     pub leaf: CertificateSummary,
     /// `sha256:…` of each intermediate, nearest to the leaf first.

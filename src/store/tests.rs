@@ -38,6 +38,7 @@ fn generation_record(request: Option<&str>) -> GenerationRecord {
         created: NOW,
         source: Source::Import,
         request: request.map(Into::into),
+        sealed_as: None,
         leaf: CertificateSummary {
             subject: "CN=edge.contoso.com".into(),
             issuer: "CN=Test".into(),

@@ -326,12 +326,8 @@ impl Sweep<'_> {
                 if !told.contains(&(name.clone(), format!("generation {number}")))
                     && let Ok(record) = store.generation(&certificate, number)
                 {
-                    let action = match record.source {
-                        Source::Import => "import",
-                        Source::Adopt => "adopt",
-                    };
                     self.owed(
-                        action,
+                        record.source.action(),
                         &certificate,
                         &number.to_string(),
                         generation_detail(&record),
@@ -409,6 +405,9 @@ pub(super) fn generation_detail(record: &GenerationRecord) -> Map<String, Value>
     ]);
     if let Some(request) = &record.request {
         facts.insert("request".to_owned(), request.clone().into());
+    }
+    if let Some(sealed_as) = &record.sealed_as {
+        facts.insert("sealed_as".to_owned(), sealed_as.clone().into());
     }
     if !accepted.is_empty() {
         facts.insert("accepted".to_owned(), accepted.into());

@@ -100,8 +100,7 @@ fn gather(value: &Tlv<'_>, tag: u8, levels: usize, bytes: &mut Vec<u8>) -> Optio
     Some(())
 }
 
-/// One DER value of a tag around contents, for tests to build files of.
-#[cfg(test)]
+/// One DER value of a tag around contents.
 pub(crate) fn wrap(tag: u8, contents: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let length: usize = contents.iter().map(|part| part.len()).sum();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 6));

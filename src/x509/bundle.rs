@@ -61,17 +61,15 @@ impl Bundle {
     }
 }
 
+/// A self-signed leaf of a new key, for tests of what is made of a bundle.
 #[cfg(test)]
-mod tests {
+pub(crate) mod fresh {
     use super::*;
     use crate::x509::issue::{IssueSpec, Issuer, issue};
     use crate::x509::{KeyType, Subject};
     use time::macros::datetime;
 
-    #[test]
-    fn only_what_belongs_together_makes_a_bundle() {
-        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let other = PrivateKey::generate(KeyType::Ec256).unwrap();
+    pub(crate) fn chain_of(key: &PrivateKey) -> Chain {
         let spec = IssueSpec {
             serial: vec![1],
             subject: Subject::default(),
@@ -85,12 +83,37 @@ mod tests {
         };
         let issuer = Issuer {
             certificate: None,
-            key: &key,
+            key,
         };
-        let chain = Chain {
+        Chain {
             leaf: issue(&spec, key.spki_der(), &issuer).unwrap(),
             intermediates: vec![],
+        }
+    }
+
+    /// Two certificates and a key; the second is an intermediate by its place alone.
+    pub(crate) fn bundle(key_type: KeyType) -> Bundle {
+        let key = PrivateKey::generate(key_type).unwrap();
+        let above = PrivateKey::generate(KeyType::Ed25519).unwrap();
+        let chain = Chain {
+            intermediates: vec![chain_of(&above).leaf],
+            ..chain_of(&key)
         };
+        Bundle::new(chain, key).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fresh::chain_of;
+    use super::*;
+    use crate::x509::KeyType;
+
+    #[test]
+    fn only_what_belongs_together_makes_a_bundle() {
+        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
+        let other = PrivateKey::generate(KeyType::Ec256).unwrap();
+        let chain = chain_of(&key);
         let mismatch = Bundle::new(chain.clone(), other).unwrap_err();
         assert_eq!(mismatch.leaf, key.spki_sha256());
         assert!(mismatch.explain().why.contains(&mismatch.key.to_string()));

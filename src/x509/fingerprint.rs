@@ -43,6 +43,16 @@ impl Fingerprint {
     }
 }
 
+/// SHA-1 of a certificate's DER, 40 upper-case hex digits: what Windows calls its thumbprint and selects it by. It
+/// proves nothing.
+pub fn thumbprint(der: &[u8]) -> String {
+    let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+    sum.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect()
+}
+
 /// `sha256:` and 64 lower-case hex digits.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,6 +84,14 @@ mod tests {
             Some(abc)
         );
         assert_eq!(abc.short(), "sha256:ba7816bf…");
+    }
+
+    #[test]
+    fn a_thumbprint_is_that_of_windows() {
+        assert_eq!(
+            thumbprint(b"abc"),
+            "A9993E364706816ABA3E25717850C26C9CD0D89D"
+        );
     }
 
     #[test]

@@ -364,22 +364,49 @@ pub(crate) fn encrypt(
     pkcs8: &[u8],
     passphrase: &Passphrase,
 ) -> Result<Zeroizing<Vec<u8>>, X509Error> {
-    let failed = |reason: String| X509Error::UnsupportedEncryption { reason };
-    let mut salt = [0; 16];
-    let mut iv = [0; 16];
-    rand::fill(&mut salt)
-        .and_then(|()| rand::fill(&mut iv))
-        .map_err(|_| X509Error::GenerationFailed {
-            reason: "no random bytes".to_owned(),
-        })?;
-    let parameters =
-        pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(WRITTEN_ITERATIONS, &salt, iv)
-            .map_err(|cause| failed(cause.to_string()))?;
+    let parameters = fresh_parameters(WRITTEN_ITERATIONS)?;
     let info = PrivateKeyInfoRef::from_der(pkcs8).map_err(unreadable)?;
     let sealed = info
         .encrypt_with_params(parameters, passphrase.reveal().as_bytes())
-        .map_err(|cause| failed(cause.to_string()))?;
+        .map_err(not_encrypted)?;
     Ok(Zeroizing::new(sealed.as_bytes().to_vec()))
+}
+
+/// Any bytes under the same scheme, with so many iterations: AlgorithmIdentifier (DER) and what is encrypted.
+pub(crate) fn encrypt_bytes(
+    plain: &[u8],
+    passphrase: &Passphrase,
+    iterations: u32,
+) -> Result<(Vec<u8>, Vec<u8>), X509Error> {
+    let parameters = fresh_parameters(iterations)?;
+    let bytes = parameters
+        .encrypt(passphrase.reveal().as_bytes(), plain)
+        .map_err(not_encrypted)?;
+    let scheme = pkcs8::pkcs5::EncryptionScheme::from(parameters)
+        .to_der()
+        .map_err(not_encrypted)?;
+    Ok((scheme, bytes))
+}
+
+fn fresh_parameters(iterations: u32) -> Result<pbes2::Parameters, X509Error> {
+    let (salt, iv) = (random::<16>()?, random::<16>()?);
+    pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, &salt, iv)
+        .map_err(not_encrypted)
+}
+
+/// So many random bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], X509Error> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| X509Error::GenerationFailed {
+        reason: "no random bytes".to_owned(),
+    })?;
+    Ok(bytes)
+}
+
+fn not_encrypted(cause: impl std::fmt::Display) -> X509Error {
+    X509Error::UnsupportedEncryption {
+        reason: cause.to_string(),
+    }
 }
 
 /// The error for a PEM block with RFC 1421 encryption headers; none when it has none.

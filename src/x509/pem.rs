@@ -100,6 +100,15 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     text
 }
 
+/// base64 in one line, with padding (RFC 4648 §4).
+pub fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        push_group(&mut text, group);
+    }
+    text
+}
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 fn push_group(text: &mut String, group: &[u8]) {

@@ -291,13 +291,6 @@ fn role(known: &Known<'_>, number: u32) -> &'static str {
     }
 }
 
-fn source_word(source: Source) -> &'static str {
-    match source {
-        Source::Import => "import",
-        Source::Adopt => "adopt",
-    }
-}
-
 fn brief_json(known: &Known<'_>, record: &GenerationRecord) -> Value {
     json!({
         "number": record.number,
@@ -469,6 +462,13 @@ fn taken_in(record: &GenerationRecord, now: OffsetDateTime) -> String {
     let how = match (&record.request, record.source) {
         (Some(request), _) => format!(", answers request {}", printable(request)),
         (None, Source::Adopt) => ", adopted as it was".into(),
+        (None, Source::Sealed) => {
+            let there = record.sealed_as.as_deref().map(printable);
+            format!(
+                ", from a sealed bundle of {}",
+                there.unwrap_or_else(|| "another machine".into())
+            )
+        }
         (None, Source::Import) => String::new(),
     };
     let profile = record
