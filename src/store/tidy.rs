@@ -10,7 +10,7 @@ use super::layout::{ARCHIVE, GONE, HIGHEST, KEY, REMOVAL, REQUEST, REQUESTS, TRA
 use super::lease::{Lease, WRITTEN, detail};
 use super::lock::Holder;
 use super::next_key::next_key_detail;
-use super::records::{GenerationRecord, RequestRecord, RequestState, Source};
+use super::records::{GenerationRecord, RequestRecord, RequestState};
 use super::{Store, StoreError, journal, list, write_record};
 use crate::explain::printable;
 use crate::names::Slug;

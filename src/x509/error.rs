@@ -44,6 +44,8 @@ pub enum ForeignForm {
     Crl,
     /// A public key alone.
     PublicKey,
+    /// A bundle that `export --format sealed` wrote.
+    SealedBundle,
 }
 
 impl ForeignForm {
@@ -54,6 +56,7 @@ impl ForeignForm {
             ForeignForm::PublicKeyPkcs12 => "PKCS#12 for the owner of another key",
             ForeignForm::Crl => "a certificate revocation list",
             ForeignForm::PublicKey => "a public key",
+            ForeignForm::SealedBundle => "a sealed bundle",
         }
     }
 }
@@ -343,6 +346,7 @@ impl Explain for X509Error {
                     ForeignForm::PublicKeyPkcs12 => "ask its sender for a file under a passphrase: openssl and Windows write no other",
                     ForeignForm::Crl => "give the certificate, not the list of revoked ones",
                     ForeignForm::PublicKey => "give the certificate or the private key that belongs to it",
+                    ForeignForm::SealedBundle => "take it in, alone: `edgecert import FILE --passphrase-file PASS`",
                 }
                 .to_owned(),
             },

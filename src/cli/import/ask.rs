@@ -5,7 +5,7 @@ use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::explain::{Explanation, printable};
 use crate::import::ReplyFile;
-use crate::x509::{Passphrase, container};
+use crate::x509::{Passphrase, container, sealed};
 
 /// How often a wrong passphrase is asked for again.
 const TRIES: usize = 3;
@@ -45,6 +45,9 @@ pub(super) fn passphrase_for(
 
 /// Whether nothing in a file waits for a (or another) passphrase.
 pub fn opens(file: &[u8], passphrase: Option<&Passphrase>) -> bool {
+    if sealed::is_sealed(file) {
+        return !sealed::open(file, passphrase).is_err_and(|error| error.is_closed());
+    }
     match container::read(file, passphrase) {
         Ok(contents) => !contents
             .problems

@@ -7,6 +7,7 @@ mod ask;
 mod complete;
 mod judge;
 mod once;
+mod sealed;
 mod seen;
 mod sources;
 pub mod take;
@@ -20,7 +21,7 @@ use super::output::{Failure, Outcome};
 use super::request::flags;
 use super::{Context, passphrase};
 use crate::deployment::{PassphraseSource, RootsSource};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, printable};
 use crate::findings::Code;
 use crate::import::ReplyFile;
 use crate::store::{StoreError, atomic};
@@ -43,9 +44,10 @@ Examples:
   edgecert import fullchain.pem privkey.pem --adopt --cert external-edge
   edgecert import edge.pfx --passphrase-file pass.txt --adopt   PKCS#12 with key and chain
   edgecert import leaf.cer --fetch-intermediates                asks the CA for what is missing
+  edgecert import external-edge-4.sealed --passphrase-file pass.txt   the same generation as on another machine
   edgecert import reply.p7b --accept names.missing --reason \"fabrikam.com follows next week\"")]
 pub struct ImportArgs {
-    /// What the CA sent, in any form and order: PEM, DER, PKCS#7, PKCS#12; a folder is all files in it, - is standard input
+    /// What the CA sent, in any form and order: PEM, DER, PKCS#7, PKCS#12; a sealed bundle, alone; a folder is all files in it, - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Import it under this certificate [default: that of the request it answers]
@@ -57,7 +59,7 @@ pub struct ImportArgs {
     /// The private key that was requested with
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The passphrase of PKCS#12 files and encrypted keys: the first line of a file that only its owner can read
+    /// The passphrase of PKCS#12 files, sealed bundles and encrypted keys: the first line of a file that only its owner can read
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Take an existing certificate and its key as they are
@@ -88,7 +90,7 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .map(|text| flags::certificate("--cert", text))
         .transpose()?;
     let deployment = context.find_deployment()?;
-    let accept = accept::pairs(&args.accept, &args.reason)?;
+    let mut accept = accept::pairs(&args.accept, &args.reason)?;
     let mut files = read_all(&args.files)?;
     let key = match (args.request, args.key, args.adopt) {
         (Some(folder), _, _) => KeyGiven::Folder(folder),
@@ -111,6 +113,18 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         Some(given) => Some(given),
         None => ask::passphrase_for(context, &files)?,
     };
+    let key = match sealed::unseal(&mut files, key, given.as_ref())? {
+        Ok(pair) => {
+            context.say(&format!(
+                "{}: a sealed bundle of {}, opened",
+                printable(&pair.place),
+                pair.name()
+            ));
+            sealed::accept_again(&mut accept, &pair.record.accepted);
+            KeyGiven::Sealed(Box::new(pair))
+        }
+        Err(key) => key,
+    };
     let intake = Intake {
         files: &files,
         passphrase: given.as_ref(),
@@ -125,7 +139,9 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         dry_run: args.dry_run,
         command: "edgecert import",
     };
-    let taken = take::take_in(context, deployment.as_ref(), &intake)?;
+    let mut taken = take::take_in(context, deployment.as_ref(), &intake)?;
+    // What was accepted there and is no error here needs no word: nobody gave it.
+    taken.not_needed.retain(|code| args.accept.contains(code));
     Ok(tell::outcome(context, taken, deployment.is_some()))
 }
 

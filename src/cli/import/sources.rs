@@ -101,12 +101,20 @@ pub(super) fn brought_key(
         KeyGiven::Folder(folder) => folder.join(key_name),
         KeyGiven::File(path) => path.clone(),
         KeyGiven::Ledger | KeyGiven::Beside => return Ok(None),
+        KeyGiven::Sealed(pair) => {
+            let key = PrivateKey::read(pair.key.0.as_bytes(), None)
+                .map_err(|error| Failure::from_error(FailureKind::Refused, &error))?;
+            return Ok(Some((pair.place.clone(), key)));
+        }
     };
     let place = path.display().to_string();
     let bytes = atomic::read_secret(&path, PrivateKey::MAX_BYTES as u64).map_err(|error| {
         match intake.key {
             KeyGiven::Folder(_) => not_made_with_out(&error),
-            KeyGiven::File(_) | KeyGiven::Ledger | KeyGiven::Beside => unreadable(&error),
+            KeyGiven::File(_)
+            | KeyGiven::Ledger
+            | KeyGiven::Beside
+            | KeyGiven::Sealed(_) => unreadable(&error),
         }
     })?;
     let key = PrivateKey::read(&bytes, secret).map_err(|error| {

@@ -11,6 +11,7 @@ use super::sources::{
     previous_chain, read_record,
 };
 use super::tell;
+use crate::assign::targets::SecretKey;
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation;
@@ -29,7 +30,7 @@ use crate::x509::{Chain, Fingerprint, Passphrase};
 use std::path::PathBuf;
 
 /// Where the key comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum KeyGiven {
     /// From the request in the ledger that the leaf answers.
     Ledger,
@@ -39,6 +40,28 @@ pub enum KeyGiven {
     File(PathBuf),
     /// It stands in the files beside the leaf: `--adopt`.
     Beside,
+    /// It came with the chain in a sealed bundle.
+    Sealed(Box<SealedPair>),
+}
+
+/// A key out of a sealed bundle, and what is said of its generation.
+#[derive(Debug, Clone)]
+pub struct SealedPair {
+    /// The file.
+    pub place: String,
+    /// The generation as it is on the machine that sealed it.
+    pub record: GenerationRecord,
+    /// That certificate.
+    pub certificate: Slug,
+    /// PKCS#8, PEM.
+    pub key: SecretKey,
+}
+
+impl SealedPair {
+    /// Its name there: `external-edge/4`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.certificate, self.record.number)
+    }
 }
 
 /// Whether the network may be asked for intermediates.
@@ -100,6 +123,8 @@ pub struct Taken {
     pub answers: Option<Asked>,
     /// How it came in.
     pub source: Source,
+    /// The generation that was sealed, by its name there.
+    pub sealed_as: Option<String>,
     /// Granted against asked, and the verdict.
     pub report: Report,
     /// What was let through.
@@ -171,6 +196,7 @@ pub fn take_in_under(
 
     let opens = intake.passphrase.or(secret.as_ref());
     let key = brought_key(intake, opens)?;
+    let sealed_as = sealed_of(intake).map(SealedPair::name);
     let anchors = trust.map(TrustSet::anchors).unwrap_or_default();
     let wanted: Vec<Fingerprint> = match &key {
         Some((_, key)) => vec![key.spki_sha256()],
@@ -183,9 +209,10 @@ pub fn take_in_under(
     let source = match (key, &intake.key) {
         (Some((place, key)), _) => KeySource::Brought(place, key),
         (None, KeyGiven::Beside) => KeySource::Files,
-        (None, KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_)) => {
-            KeySource::Ledger(&mut load)
-        }
+        (
+            None,
+            KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_) | KeyGiven::Sealed(_),
+        ) => KeySource::Ledger(&mut load),
     };
     let passage = Passage {
         files: &completed.files,
@@ -219,6 +246,7 @@ pub fn take_in_under(
             chain: imported.bundle.chain().clone(),
             answers: imported.answers,
             source: source_kind,
+            sealed_as,
             report: Report::default(),
             accepted: known.accepted.clone(),
             not_judged: Vec::new(),
@@ -266,6 +294,7 @@ pub fn take_in_under(
         chain,
         answers,
         source: source_kind,
+        sealed_as,
         report,
         accepted,
         not_needed,
@@ -276,7 +305,7 @@ pub fn take_in_under(
     if intake.dry_run {
         return Ok(taken);
     }
-    let record = scene.record(context, &taken, summary, chain_sha256);
+    let record = scene.record(context, &taken, sealed_of(intake), summary, chain_sha256);
     let key_pem = bundle
         .bundle()
         .key()
@@ -363,6 +392,11 @@ impl Scene<'_> {
                 };
                 Ok((name, Source::Adopt))
             }
+            KeyGiven::Sealed(pair) => {
+                let there = &pair.certificate;
+                let name = intake.certificate.unwrap_or(there);
+                Ok((name.clone(), Source::Sealed))
+            }
             KeyGiven::Ledger | KeyGiven::File(_) => {
                 let keys: Vec<Fingerprint> = self.asked.iter().map(|one| one.spki_sha256).collect();
                 let secret = self.secret_before(context, intake)?;
@@ -375,7 +409,7 @@ impl Scene<'_> {
                     (Some(name), _) => name.clone(),
                     (None, Some(asked)) => asked.certificate.clone(),
                     // The passage will say that it answers nothing; the name does not matter then.
-                    (None, None) if intake.key == KeyGiven::Ledger => {
+                    (None, None) if matches!(intake.key, KeyGiven::Ledger) => {
                         wanted::default_certificate()?
                     }
                     (None, None) => fallback(self.deployment)?,
@@ -409,6 +443,7 @@ impl Scene<'_> {
         &self,
         context: &Context,
         taken: &Taken,
+        sealed: Option<&SealedPair>,
         leaf: CertificateSummary,
         chain_sha256: Vec<String>,
     ) -> GenerationRecord {
@@ -433,18 +468,28 @@ impl Scene<'_> {
             created: context.now,
             source: taken.source,
             request: request.map(|record| record.id.clone()),
+            sealed_as: taken.sealed_as.clone(),
             leaf,
             chain_sha256,
             issuer_profile: request
                 .map(|record| record.issuer_profile.clone())
+                .or_else(|| sealed.and_then(|pair| pair.record.issuer_profile.clone()))
                 .or_else(of_deployment),
             accepted: taken.accepted.clone(),
-            exportable: request.map_or_else(
-                || own.is_none_or(|own| own.key.exportable),
-                |record| record.exportable,
-            ),
+            exportable: sealed.is_none_or(|pair| pair.record.exportable)
+                && request.map_or_else(
+                    || own.is_none_or(|own| own.key.exportable),
+                    |record| record.exportable,
+                ),
             compromised: false,
         }
+    }
+}
+
+fn sealed_of<'a>(intake: &'a Intake<'_>) -> Option<&'a SealedPair> {
+    match &intake.key {
+        KeyGiven::Sealed(pair) => Some(pair),
+        KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_) | KeyGiven::Beside => None,
     }
 }
 

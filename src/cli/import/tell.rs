@@ -232,7 +232,7 @@ pub fn outcome(context: &Context, taken: Taken, assignable: bool) -> Outcome {
     let (name, number) = (&taken.certificate, taken.number);
     let ok = style("ok").green().bold();
     let verb = match taken.source {
-        Source::Import => "imported",
+        Source::Import | Source::Sealed => "imported",
         Source::Adopt => "adopted",
     };
     let assign = match begins(&taken) {
@@ -281,10 +281,8 @@ pub fn result_json(taken: &Taken, now: OffsetDateTime) -> Value {
     json!({
         "certificate": taken.certificate.as_str(),
         "generation": taken.number,
-        "source": match taken.source {
-            Source::Import => "import",
-            Source::Adopt => "adopt",
-        },
+        "source": taken.source.word(),
+        "sealed_as": taken.sealed_as,
         "request": taken.answers.as_ref().map(|asked| &asked.request),
         "leaf": certificate_json(&taken.chain.leaf, now),
         "chain": taken.chain.intermediates.iter().map(|one| certificate_json(one, now)).collect::<Vec<_>>(),

@@ -216,7 +216,7 @@ impl<'a> Detail<'a> {
             "number": record.number,
             "role": self.role,
             "created": render::rfc3339(record.created),
-            "source": source_word(record.source),
+            "source": record.source.word(),
             "request": record.request,
             "issuer_profile": record.issuer_profile,
             "accepted": record
@@ -296,7 +296,7 @@ fn brief_json(known: &Known<'_>, record: &GenerationRecord) -> Value {
         "number": record.number,
         "role": role(known, record.number),
         "created": render::rfc3339(record.created),
-        "source": source_word(record.source),
+        "source": record.source.word(),
         "not_before": render::rfc3339(record.leaf.not_before),
         "not_after": render::rfc3339(record.leaf.not_after),
         "sha256": record.leaf.sha256,

@@ -14,7 +14,7 @@ use super::pem::{self, PemBlock};
 use super::pkcs7::{self, Content};
 use super::pkcs12::{self, Held};
 use super::sniff::{self, Form};
-use super::{Certificate, Csr, Passphrase, PrivateKey, X509Error, ber, key_format, tlv, utf16};
+use super::{Certificate, Csr, Passphrase, PrivateKey, X509Error, ber, key_format, sealed, tlv, utf16};
 use crate::explain::printable;
 
 /// How a file was packed.
@@ -253,6 +253,9 @@ impl Reader<'_> {
                 let (_, forms) = self.take_file(&inner, place, level + 1)?;
                 return Ok((Packing::Base64, forms));
             }
+        }
+        if sealed::is_sealed(bytes) {
+            return Err(foreign(ForeignForm::SealedBundle));
         }
         let found = if bytes.is_empty() {
             EMPTY
