@@ -413,7 +413,10 @@ fn is_something_else(error: &X509Error) -> bool {
             matches!(after, Expected::Key | Expected::Request)
         }
         X509Error::ForeignForm { form, .. } => {
-            matches!(form, ForeignForm::Crl | ForeignForm::PublicKey)
+            matches!(
+                form,
+                ForeignForm::Crl | ForeignForm::PublicKey | ForeignForm::SealedBundle
+            )
         }
         X509Error::ArchivePassphraseMissing
         | X509Error::ArchiveWrongPassphrase

@@ -3,7 +3,7 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, doctor, gateway, import, init, lab, list, log, manual, plan, prune, remove,
+    assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune, remove,
     renew, request, verify, wizard,
 };
 use clap::Subcommand;
@@ -61,6 +61,8 @@ Examples:
     NeedsRenewal(renew::NeedsRenewalArgs),
     /// Make the next request from what the last one asked; with a `submit` program, the whole renewal
     Renew(renew::RenewArgs),
+    /// Hand a generation out: for Windows and Lync, HAProxy, Kubernetes, lego, or sealed for another edge
+    Export(export::ExportArgs),
     /// Remove old generations
     Prune(prune::PruneArgs),
     /// Remove a whole lineage: its generations, keys and requests
@@ -105,6 +107,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("show", Family::Showing),
     ("needs-renewal", Family::Condition),
     ("renew", Family::Acting),
+    ("export", Family::Acting),
     ("prune", Family::Acting),
     ("remove", Family::Acting),
     ("gateway", Family::Acting),
@@ -138,6 +141,7 @@ impl Command {
             Command::Show(_) => "show",
             Command::NeedsRenewal(_) => "needs-renewal",
             Command::Renew(_) => "renew",
+            Command::Export(_) => "export",
             Command::Prune(_) => "prune",
             Command::Remove(_) => "remove",
             Command::Gateway(gateway::GatewayCommand::Run(_)) => "gateway run",
@@ -223,6 +227,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Show(args) => list::show(args, context),
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),
         Command::Renew(args) => renew::run(args, context),
+        Command::Export(args) => export::run(args, context),
         Command::Prune(args) => prune::run(args, context),
         Command::Remove(args) => remove::run(args, context),
         Command::Gateway(command) => gateway::run(command, context),

@@ -228,6 +228,15 @@ fn words(entry: &JournalEntry) -> String {
             format!("answers {request}")
         });
     }
+    if let Some(format) = text(detail, "format") {
+        parts.push(format!("as {format}"));
+    }
+    if let Some(place) = text(detail, "place") {
+        parts.push(format!("to {place}"));
+    }
+    if let Some(there) = text(detail, "sealed_as") {
+        parts.push(format!("from a sealed bundle of {there}"));
+    }
     if let Some(key_type) = text(detail, "key_type") {
         parts.push(key_type);
     }
@@ -338,6 +347,11 @@ mod tests {
                 "request",
                 json!({"request": "2026-11-20-1", "key_type": "ec256", "names_total": 6}),
                 "2026-11-20-1 ec256 6 names",
+            ),
+            (
+                "export",
+                json!({"generation": 4, "format": "pfx", "place": "/srv/edge-4.pfx", "sha256": "x"}),
+                "generation 4 as pfx to /srv/edge-4.pfx",
             ),
             (
                 "import",

@@ -81,6 +81,10 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/needs-renewal.json"),
     ),
     ("renew", include_str!("../../templates/schemas/renew.json")),
+    (
+        "export",
+        include_str!("../../templates/schemas/export.json"),
+    ),
     ("prune", include_str!("../../templates/schemas/prune.json")),
     (
         "remove",

@@ -12,6 +12,7 @@ mod deployment_file;
 mod doctor;
 mod exit;
 mod expectation;
+mod export;
 mod gateway;
 mod import;
 mod init;
@@ -28,6 +29,7 @@ mod remove;
 mod render;
 mod renew;
 mod request;
+mod stored;
 mod verify;
 mod wizard;
 

@@ -5,12 +5,13 @@ use crate::assign::apply::{Leaf, Way};
 use crate::assign::targets::{Material, SecretKey};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
+use crate::cli::stored::{self, Stored};
 use crate::cli::{passphrase, render};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::Explanation;
 use crate::probe::KeyKind;
 use crate::store::{GenerationRecord, Store};
-use crate::x509::{Bundle, Chain, PrivateKey, container};
+use crate::x509::Bundle;
 use time::OffsetDateTime;
 
 /// A generation read back from the state.
@@ -46,52 +47,11 @@ pub(super) fn load(
     certificate: &Certificate,
     number: u32,
 ) -> Result<Loaded, Failure> {
-    let record = store
-        .generation(&certificate.name, number)
-        .map_err(|error| failed(&error))?;
-    let files = store
-        .generation_files(&certificate.name, number)
-        .map_err(|error| failed(&error))?;
     let secret = passphrase::read(certificate.key.passphrase.as_ref(), &deployment.base)?;
-    let contents = container::read(&files.fullchain, None).map_err(|error| failed(&error))?;
-    let mut certificates = contents
-        .certificates
-        .into_iter()
-        .map(|(_, certificate)| certificate);
-    let Some(leaf) = certificates.next() else {
-        return Err(Failure::new(
-            FailureKind::Failed,
-            Explanation {
-                code: "store.corrupt",
-                what: format!("{}/{number} holds no certificate", certificate.name),
-                place: store.folder().display().to_string(),
-                why: "fullchain.pem has no certificate in it".into(),
-                mend: "restore the state folder from a copy, or import the reply again".into(),
-            },
-        ));
-    };
-    let chain = Chain {
-        leaf,
-        intermediates: certificates.collect(),
-    };
-    let key = PrivateKey::read(&files.key, secret.as_ref()).map_err(|error| failed(&error))?;
-    let key_pem = key.to_pem(None).map_err(|error| failed(&error))?;
-    let fullchain_pem = chain.fullchain_pem();
-    let bundle = Bundle::new(chain, key).map_err(|mismatch| {
-        Failure::new(
-            FailureKind::Failed,
-            Explanation {
-                code: "store.corrupt",
-                what: format!(
-                    "key and certificate of {}/{number} do not belong together",
-                    certificate.name
-                ),
-                place: store.folder().display().to_string(),
-                why: mismatch.to_string(),
-                mend: "restore the state folder from a copy, or import the reply again".into(),
-            },
-        )
-    })?;
+    let Stored { record, bundle } =
+        stored::read(store, &certificate.name, number, secret.as_ref())?;
+    let fullchain_pem = bundle.chain().fullchain_pem();
+    let key_pem = bundle.key().to_pem(None).map_err(|error| failed(&error))?;
     Ok(Loaded {
         material: Material {
             certificate: certificate.name.clone(),

@@ -26,8 +26,13 @@ static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output. A closed pipe is nobody's fault: the reader has seen enough. Any other failure is
 /// remembered, and the run then does not end well: see [`output_lost`].
 pub fn write_out(text: &str) {
+    write_bytes(text.as_bytes());
+}
+
+/// The same, of what is no text.
+pub fn write_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    note_lost(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    note_lost(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
 /// Remembers a failure to write to standard output.
