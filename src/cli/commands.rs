@@ -3,8 +3,8 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune, remove,
-    renew, request, verify, wizard,
+    assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
+    remove, renew, request, verify, wizard,
 };
 use clap::Subcommand;
 

@@ -282,7 +282,11 @@ mod tests {
             assert!(!file.windows(clear.len()).any(|window| window == clear));
         }
         let again = seal(b"facts", &bundle, &secret()).unwrap();
-        assert_ne!(file[HEADER_LEN..], again[HEADER_LEN..], "salt and nonce are new");
+        assert_ne!(
+            file[HEADER_LEN..],
+            again[HEADER_LEN..],
+            "salt and nonce are new"
+        );
     }
 
     #[test]
@@ -307,8 +311,14 @@ mod tests {
             );
         }
         let wrong = Passphrase::new("battery staple".into());
-        assert_eq!(open(&file, Some(&wrong)).unwrap_err(), SealedError::NotOpened);
-        assert_eq!(open(&file, None).unwrap_err(), SealedError::PassphraseMissing);
+        assert_eq!(
+            open(&file, Some(&wrong)).unwrap_err(),
+            SealedError::NotOpened
+        );
+        assert_eq!(
+            open(&file, None).unwrap_err(),
+            SealedError::PassphraseMissing
+        );
     }
 
     #[test]
@@ -326,7 +336,10 @@ mod tests {
         assert!(matches!(with(4, u32::MAX), SealedError::Truncated { .. }));
         assert!(matches!(with(4, 3), SealedError::Damaged { .. }));
         let large = [&file[..], &vec![0; MAX_BYTES]].concat();
-        assert!(matches!(open(&large, None), Err(SealedError::TooLarge { .. })));
+        assert!(matches!(
+            open(&large, None),
+            Err(SealedError::TooLarge { .. })
+        ));
         let bundle = fresh::bundle(KeyType::Ec256);
         let refused = seal(&vec![b'x'; MAX_BYTES], &bundle, &secret()).unwrap_err();
         assert!(matches!(refused, SealedError::TooLarge { .. }));

@@ -110,7 +110,13 @@ impl Piece {
 /// The files of a form, the one with the key first.
 pub(super) fn pieces(format: Format, wanted: &Wanted<'_>) -> Result<Vec<Piece>, Failure> {
     let chain = wanted.bundle.chain();
-    let plain_key = || wanted.bundle.key().to_pem(None).map_err(|error| failed(&error));
+    let plain_key = || {
+        wanted
+            .bundle
+            .key()
+            .to_pem(None)
+            .map_err(|error| failed(&error))
+    };
     Ok(match format {
         Format::Pem => {
             let key = wanted.bundle.key().to_pem(wanted.passphrase);
@@ -133,7 +139,11 @@ pub(super) fn pieces(format: Format, wanted: &Wanted<'_>) -> Result<Vec<Piece>, 
                 passphrase_of(wanted)?,
                 wanted.protection,
             );
-            vec![Piece::new("", bytes.map_err(|error| failed(&error))?, Holds::Pfx)]
+            vec![Piece::new(
+                "",
+                bytes.map_err(|error| failed(&error))?,
+                Holds::Pfx,
+            )]
         }
         Format::Haproxy => {
             let mut text = Zeroizing::new(chain.fullchain_pem().into_bytes());
@@ -252,9 +262,7 @@ fn main_domain(leaf: &Certificate) -> Option<String> {
         .flatten()
         .filter_map(|name| {
             if let Presented::Dns(text) = name {
-                let parsed = DnsId::parse(text).ok()?;
-                let star = if parsed.is_wildcard() { "*." } else { "" };
-                Some(format!("{star}{}", parsed.domain().as_str()))
+                DnsId::parse(text).ok().map(|parsed| parsed.to_string())
             } else {
                 None
             }
@@ -301,7 +309,16 @@ mod tests {
         for name in ["edge", "edge-tls", "1", "a.b-c.d", &"a".repeat(253)] {
             assert_eq!(secret_name(name).unwrap(), name);
         }
-        for name in ["", "Edge", "-a", "a-", "a..b", "a_b", "a\"b", &"a".repeat(254)] {
+        for name in [
+            "",
+            "Edge",
+            "-a",
+            "a-",
+            "a..b",
+            "a_b",
+            "a\"b",
+            &"a".repeat(254),
+        ] {
             assert!(secret_name(name).is_err(), "{name}");
         }
     }

@@ -105,13 +105,27 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Outcome, Failure> {
     let changed = ready.writes();
     if changed {
         let mut lease = context.lease(&store, deployment.as_ref(), COMMAND)?;
-        hand_out(&mut lease, &name, &record, args.format, &destination, &ready)?;
+        hand_out(
+            &mut lease,
+            &name,
+            &record,
+            args.format,
+            &destination,
+            &ready,
+        )?;
     }
     let commands = args
         .audience
         .map(|audience| windows::commands(audience, &destination, &stored, own))
         .unwrap_or_default();
-    Ok(tell::outcome(context, &args, &wanted, &ready, &destination, &commands))
+    Ok(tell::outcome(
+        context,
+        &args,
+        &wanted,
+        &ready,
+        &destination,
+        &commands,
+    ))
 }
 
 impl ExportArgs {

@@ -117,7 +117,10 @@ fn is_same(piece: &Piece, there: &[u8], wanted: &Wanted<'_>) -> bool {
                 .notes
                 .iter()
                 .any(|(_, note)| matches!(note, Note::EmptyPassphrase | Note::NoMac));
-            let called = found.bags.first().and_then(|bag| bag.friendly_name.as_ref());
+            let called = found
+                .bags
+                .first()
+                .and_then(|bag| bag.friendly_name.as_ref());
             found.packing == Packing::Pkcs12
                 && certificates.eq(wanted.bundle.chain().certificates())
                 && matches!(found.keys.as_slice(), [(_, key)] if is_key(key))
@@ -163,7 +166,13 @@ pub(super) fn write(
         }),
         Destination::StandardOutput | Destination::Folder(_) => {
             let files: Vec<(&str, &[u8], Placement)> = missing
-                .map(|piece| (piece.name.as_str(), piece.bytes.as_slice(), placement(piece)))
+                .map(|piece| {
+                    (
+                        piece.name.as_str(),
+                        piece.bytes.as_slice(),
+                        placement(piece),
+                    )
+                })
                 .collect();
             atomic::write_together(folder, &files)
         }
@@ -195,10 +204,7 @@ mod tests {
             Destination::File(folder.path().join("edge-4.sealed"))
         );
         let new = folder.path().join("new");
-        assert_eq!(
-            of(Some(&new), Format::K8s),
-            Destination::File(new.clone())
-        );
+        assert_eq!(of(Some(&new), Format::K8s), Destination::File(new.clone()));
         assert_eq!(of(None, Format::Pem), Destination::Folder("edge-4".into()));
         assert_eq!(of(Some(&new), Format::Lego), Destination::Folder(new));
         let out = Some(Path::new("-"));

@@ -1,9 +1,9 @@
 //! What was handed out, and where it lies: for people, and for scripts.
 
+use super::ExportArgs;
 use super::forms::{Format, Holds, Piece, Wanted};
 use super::place::{Destination, Ready};
 use super::windows;
-use super::ExportArgs;
 use crate::cli::Context;
 use crate::cli::output::Outcome;
 use crate::cli::render::{self, json::certificate_json};

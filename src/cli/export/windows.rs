@@ -41,10 +41,8 @@ impl Audience {
 pub(super) fn insist_on_key(audience: Audience, stored: &Stored) -> Result<(), Failure> {
     let kind = stored.bundle.key().kind();
     let why = match (audience, &kind) {
-        (_, PublicKeyKind::Rsa { .. }) | (
-            Audience::Windows | Audience::Windows2016,
-            PublicKeyKind::Ec { .. },
-        ) => return Ok(()),
+        (_, PublicKeyKind::Rsa { .. })
+        | (Audience::Windows | Audience::Windows2016, PublicKeyKind::Ec { .. }) => return Ok(()),
         (Audience::Lync, _) => {
             format!("Lync and Skype for Business take RSA keys alone, and it is {kind}")
         }

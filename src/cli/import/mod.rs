@@ -44,7 +44,7 @@ Examples:
   edgecert import fullchain.pem privkey.pem --adopt --cert external-edge
   edgecert import edge.pfx --passphrase-file pass.txt --adopt   PKCS#12 with key and chain
   edgecert import leaf.cer --fetch-intermediates                asks the CA for what is missing
-  edgecert import external-edge-4.sealed --passphrase-file pass.txt   the same generation as on another machine
+  edgecert import edge-4.sealed --passphrase-file pass.txt      a generation of another machine
   edgecert import reply.p7b --accept names.missing --reason \"fabrikam.com follows next week\"")]
 pub struct ImportArgs {
     /// What the CA sent, in any form and order: PEM, DER, PKCS#7, PKCS#12; a sealed bundle, alone; a folder is all files in it, - is standard input

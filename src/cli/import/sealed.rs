@@ -74,8 +74,8 @@ fn facts(opened: &sealed::Unsealed) -> Result<(GenerationRecord, Slug), String> 
         .map_err(|error| format!("what it says of its generation: {error}"))?;
     let certificate = Slug::parse(&record.certificate)
         .map_err(|_| "the name of its certificate is none".to_owned())?;
-    let chain = container::read(&opened.fullchain, None)
-        .map_err(|error| format!("its chain: {error}"))?;
+    let chain =
+        container::read(&opened.fullchain, None).map_err(|error| format!("its chain: {error}"))?;
     let leaf = chain.certificates.first().map(|(_, leaf)| leaf);
     if leaf.is_none_or(|leaf| leaf.facts().sha256.to_string() != record.leaf.sha256) {
         return Err("its leaf is not the one that it speaks of".to_owned());
@@ -123,7 +123,12 @@ mod tests {
             reason: "here".into(),
         };
         let mut accept = vec![here];
-        let there = ["names.missing", "validity.expired", "key.mismatch", "no.such"];
+        let there = [
+            "names.missing",
+            "validity.expired",
+            "key.mismatch",
+            "no.such",
+        ];
         let there = there.map(|code| Accepted {
             code: code.into(),
             reason: "there".into(),

@@ -111,10 +111,9 @@ pub(super) fn brought_key(
     let bytes = atomic::read_secret(&path, PrivateKey::MAX_BYTES as u64).map_err(|error| {
         match intake.key {
             KeyGiven::Folder(_) => not_made_with_out(&error),
-            KeyGiven::File(_)
-            | KeyGiven::Ledger
-            | KeyGiven::Beside
-            | KeyGiven::Sealed(_) => unreadable(&error),
+            KeyGiven::File(_) | KeyGiven::Ledger | KeyGiven::Beside | KeyGiven::Sealed(_) => {
+                unreadable(&error)
+            }
         }
     })?;
     let key = PrivateKey::read(&bytes, secret).map_err(|error| {

@@ -14,7 +14,9 @@ use super::pem::{self, PemBlock};
 use super::pkcs7::{self, Content};
 use super::pkcs12::{self, Held};
 use super::sniff::{self, Form};
-use super::{Certificate, Csr, Passphrase, PrivateKey, X509Error, ber, key_format, sealed, tlv, utf16};
+use super::{
+    Certificate, Csr, Passphrase, PrivateKey, X509Error, ber, key_format, sealed, tlv, utf16,
+};
 use crate::explain::printable;
 
 /// How a file was packed.

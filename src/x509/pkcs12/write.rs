@@ -6,9 +6,7 @@
 use super::IMPLICIT_0;
 use super::derive::{Purpose, derive, secret_of};
 use crate::x509::key_format::{self, random};
-use crate::x509::tlv::{
-    CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET,
-};
+use crate::x509::tlv::{CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
 use crate::x509::{Bundle, Certificate, Passphrase, X509Error, ber, oid};
 use aws_lc_rs::{digest, hmac};
 use cbc::cipher::block_padding::Pkcs7;
@@ -72,10 +70,7 @@ pub fn write(
 
     let (scheme, bytes) = seal(&key, passphrase, protection)?;
     let shrouded = ber::wrap(SEQUENCE, &[&scheme, &ber::wrap(OCTET_STRING, &[&bytes])]);
-    let keys = ber::wrap(
-        SEQUENCE,
-        &[&bag(&oid::SHROUDED_KEY_BAG, &shrouded, &pair)],
-    );
+    let keys = ber::wrap(SEQUENCE, &[&bag(&oid::SHROUDED_KEY_BAG, &shrouded, &pair)]);
     let keys = content(&oid::PKCS7_DATA, &ber::wrap(OCTET_STRING, &[&keys]));
 
     let safes = ber::wrap(SEQUENCE, &[&certificates, &keys]);
@@ -101,10 +96,11 @@ fn seal(
                 derive(hash, purpose, &secret, &salt, ROUNDS.into(), length)
             };
             let (key, vector) = (made(Purpose::Cipher, 24), made(Purpose::InitialVector, 8));
-            let cipher = cbc::Encryptor::<des::TdesEde3>::new_from_slices(&key, &vector)
-                .map_err(|cause| X509Error::UnsupportedEncryption {
+            let cipher = cbc::Encryptor::<des::TdesEde3>::new_from_slices(&key, &vector).map_err(
+                |cause| X509Error::UnsupportedEncryption {
                     reason: cause.to_string(),
-                })?;
+                },
+            )?;
             let parameters = ber::wrap(
                 SEQUENCE,
                 &[&ber::wrap(OCTET_STRING, &[&salt]), &integer(ROUNDS)],
@@ -141,11 +137,7 @@ fn mac(
     );
     Ok(ber::wrap(
         SEQUENCE,
-        &[
-            &info,
-            &ber::wrap(OCTET_STRING, &[&salt]),
-            &integer(ROUNDS),
-        ],
+        &[&info, &ber::wrap(OCTET_STRING, &[&salt]), &integer(ROUNDS)],
     ))
 }
 
