@@ -23,6 +23,7 @@ use edgecert::verify::{Expectation, judge};
 use edgecert::wire::{control, sip, xmpp};
 use edgecert::x509::{
     Certificate, Crl, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
+    sealed as bundle,
 };
 use std::path::{Path, PathBuf};
 use time::macros::datetime;
@@ -31,7 +32,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 26] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 25] = [
     ("container", container),
     ("pkcs7", pkcs7),
     ("pkcs12", pkcs12),
+    ("sealed", sealed),
     ("key", key),
     ("xmpp_stream", xmpp_stream),
     ("sip_head", sip_head),
@@ -151,6 +153,45 @@ pub fn pkcs12(bytes: &[u8]) {
     if !bytes.windows(3).any(long_number) {
         assert_contents(bytes, Some(&Passphrase::new(PASSPHRASE.to_owned())));
     }
+}
+
+/// A sealed bundle under the passphrase of the seeds, and what stands in one. Iterations of 2^16 and more are left to the
+/// tests of the bounds: millions of them are within, and would be all that is done.
+pub fn sealed(bytes: &[u8]) {
+    if !bundle::is_sealed(bytes) {
+        match bundle::unpack(bytes) {
+            Ok(found) => assert_unsealed(&found, bytes),
+            Err(error) => assert_explained(&error),
+        }
+        return;
+    }
+    if matches!(bytes.get(18..20), Some([0, 0])) {
+        for passphrase in [None, Some(Passphrase::new(PASSPHRASE.to_owned()))] {
+            match bundle::open(bytes, passphrase.as_ref()) {
+                Ok(found) => {
+                    assert!(passphrase.is_some() && bytes.len() <= bundle::MAX_BYTES);
+                    assert_unsealed(&found, bytes);
+                }
+                Err(error) => {
+                    // without a passphrase nothing is said of the content
+                    assert!(passphrase.is_some() || error != bundle::SealedError::NotOpened);
+                    assert_explained(&error);
+                }
+            }
+        }
+    }
+}
+
+fn assert_unsealed(found: &bundle::Unsealed, bytes: &[u8]) {
+    assert!(found.facts.len() + found.fullchain.len() < bytes.len());
+    let shown = format!("{found:?}");
+    let pem = found
+        .key
+        .to_pem(None)
+        .expect("a key that was read can be written");
+    assert!(!pem.lines().any(|row| row.len() > 40 && shown.contains(row)));
+    records(&found.facts);
+    assert_contents(&found.fullchain, None);
 }
 
 fn assert_contents(bytes: &[u8], passphrase: Option<&Passphrase>) {

@@ -182,6 +182,19 @@ fn seeds_reach_the_good_ends() {
             "{name}"
         );
     }
+    let record = seed("records/generation.json");
+    for found in [
+        x509::sealed::open(&seed("sealed/bundle.sealed"), Some(&passphrase)),
+        x509::sealed::unpack(&seed("sealed/unpacked")),
+    ] {
+        let found = found.unwrap();
+        let leaf = x509::container::read(&found.fullchain, None).unwrap();
+        assert_eq!(
+            leaf.certificates[0].1.facts().spki_sha256,
+            found.key.spki_sha256()
+        );
+        assert_eq!(found.facts, record);
+    }
     for name in [
         "sec1",
         "sec1-p384",
@@ -261,6 +274,7 @@ claims! {
     file_of_any_bytes_is_sorted_or_refused: container,
     pkcs7_of_any_bytes_is_walked_or_refused: pkcs7,
     pkcs12_of_any_bytes_is_opened_or_refused: pkcs12,
+    sealed_bundle_of_any_bytes_is_opened_or_refused: sealed,
     key_of_any_bytes_is_read_or_refused: key,
     stream_of_any_bytes_ends_well_or_is_refused: xmpp_stream,
     sip_head_of_any_bytes_is_read_or_refused: sip_head,
@@ -283,13 +297,14 @@ claims! {
 
 #[test]
 fn every_container_cut_at_every_byte_is_read_or_refused() {
-    const CONTAINERS: [&str; 7] = [
+    const CONTAINERS: [&str; 8] = [
         "pem",
         "certificate",
         "csr",
         "container",
         "pkcs7",
         "pkcs12",
+        "sealed",
         "crl",
     ];
     for (name, target) in TARGETS {

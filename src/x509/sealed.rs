@@ -130,6 +130,11 @@ pub fn open(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Unsealed, S
             &mut plain,
         )
         .map_err(|_| SealedError::NotOpened)?;
+    unpack(opened)
+}
+
+/// What was sealed, once it is decrypted: public for those who try it with any bytes.
+pub fn unpack(opened: &[u8]) -> Result<Unsealed, SealedError> {
     let (facts, rest) = part(opened, "what is said of it")?;
     let (fullchain, rest) = part(rest, "its chain")?;
     let (key, rest) = part(rest, "its key")?;

@@ -35,13 +35,12 @@ const COMMAND: &str = "edgecert export";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  edgecert export --format pem                     cert, chain, fullchain and key in external-edge-4/
-  edgecert export --format pfx --for lync --passphrase-file pass.txt
-                                                   and the commands to run on the Edge Server
+  edgecert export --format pem                   external-edge-4/ with cert, chain, fullchain, key
+  edgecert export --format pfx --for lync --passphrase-file pass.txt    with the commands to run
   edgecert export --format haproxy --out /etc/haproxy/certs/edge.pem
   edgecert export --format k8s --name edge-tls --out - | kubectl apply -f -
   edgecert export external-edge/4 --format sealed --passphrase-file pass.txt
-                                                   then, on the next edge: edgecert import external-edge-4.sealed
+      on the next edge: edgecert import external-edge-4.sealed --passphrase-file pass.txt
 
 A file that is there is never overwritten; one with the same content is left as it is. Every export is journalled.")]
 pub struct ExportArgs {

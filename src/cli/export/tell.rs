@@ -55,19 +55,22 @@ fn told(
         leaf.display_name(),
         render::date(leaf.facts().not_after)
     );
-    for (piece, is_missing) in &ready.pieces {
-        let path = destination.path_of(piece).unwrap_or_default();
+    let paths: Vec<String> = ready
+        .pieces
+        .iter()
+        .filter_map(|(piece, _)| destination.path_of(piece))
+        .map(|path| printable(&path.display().to_string()))
+        .collect();
+    let widest = paths.iter().map(|path| path.chars().count()).max();
+    let widest = widest.unwrap_or_default();
+    for ((piece, is_missing), path) in ready.pieces.iter().zip(&paths) {
         let there = match is_missing {
             true => "",
             false => " · there already",
         };
         text.push_str(&render::hanging(
             "  ",
-            &format!(
-                "{}  {}{there}",
-                printable(&path.display().to_string()),
-                holds(piece, wanted)
-            ),
+            &format!("{path:<widest$}  {}{there}", holds(piece, wanted)),
         ));
     }
     let ok = style("ok").green().bold();

@@ -117,8 +117,8 @@ pub(super) fn heading(audience: Audience) -> &'static str {
             "on the Windows server, as an administrator (it asks for the passphrase):"
         }
         Audience::Lync => {
-            "on the Edge Server, in the Lync Server Management Shell as an administrator (certutil, or where that is not \
-             allowed the cmdlet after it; the XMPP gateway presents the Access Edge certificate):"
+            "on the Edge Server, in the Lync Server Management Shell, as an administrator; the second line is for where \
+             certutil may not be used, and the XMPP gateway presents the Access Edge certificate:"
         }
     }
 }
