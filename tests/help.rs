@@ -135,7 +135,7 @@ fn wrong_usage_ends_as_the_family_of_the_command_promises() {
         (&["remove"], 64),
         (&["prune", "--keep", "many"], 64),
         (&["export"], 64),
-        (&["export", "--format", "json"], 64),
+        (&["export", "--format", "p12"], 64),
         (&["plan", "--no-such-flag"], 64),
         (&["list", "surplus"], 64),
         (&["show", "a/b/c"], 64),

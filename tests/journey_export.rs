@@ -415,6 +415,52 @@ fn lego_finds_its_files_under_its_own_names() {
 }
 
 #[test]
+fn a_key_that_is_encrypted_at_rest_leaves_as_it_was_asked_for() {
+    let edge = Edge::new();
+    let next = next_to(&edge);
+    let text = next.read("edgecert.toml").replacen(
+        "[certificate.external-edge]\n",
+        "[certificate.external-edge]\nkey = { passphrase = { file = \"rest.txt\" } }\n",
+        1,
+    );
+    next.write("edgecert.toml", text);
+    secret(&next, "rest.txt", "of this machine");
+    edge.exported(&["--format", "sealed", "--passphrase-file", "pass.txt"]);
+    copy(&edge, &next, "external-edge-1.sealed");
+    next.run(&UNSEAL).ended(0);
+    let kept = next.read("edgecert.state/archive/external-edge/1/privkey.pem");
+    assert!(
+        kept.contains("ENCRYPTED"),
+        "the passphrase of the bundle is not that of the state"
+    );
+    next.run(&["export", "--format", "pem"]).ended(0);
+    assert_eq!(
+        next.read("external-edge-1/privkey.pem"),
+        edge.world
+            .read("edgecert.state/archive/external-edge/1/privkey.pem")
+    );
+}
+
+#[test]
+fn windows_gets_no_key_that_it_cannot_use() {
+    let world = World::new();
+    openssl(
+        &world,
+        "req -x509 -newkey ed25519 -nodes -keyout key.pem -out leaf.pem -subj /CN=edge.contoso.com -addext subjectAltName=DNS:edge.contoso.com -days 30",
+    );
+    world
+        .run(&["import", "--adopt", "leaf.pem", "key.pem"])
+        .ended(0);
+    secret(&world, "pass.txt", PASSPHRASE);
+    let arguments = ["export", "--format", "pfx", "--passphrase-file", "pass.txt"];
+    world
+        .run(&[&arguments[..], &["--for", "windows-2016"]].concat())
+        .ended(1)
+        .said("Windows takes RSA and EC keys for TLS, and it is Ed25519");
+    world.run(&arguments).ended(0);
+}
+
+#[test]
 fn what_may_not_leave_leaves_in_no_form() {
     let edge = Edge::new();
     let meta = "edgecert.state/archive/external-edge/1/meta.json";
@@ -592,6 +638,10 @@ fn a_sealed_generation_is_the_same_on_the_next_edge() {
     let shown = next.run(&["show", "--json"]).ended(0).json();
     schema::insist(&next, &shown);
     assert_eq!(shown["result"]["generation"]["source"], "sealed");
+    assert_eq!(
+        shown["result"]["generation"]["sealed_as"],
+        "external-edge/1"
+    );
     assert_eq!(shown["result"]["generation"]["issuer_profile"], "public-dv");
     next.run(&["show"])
         .ended(0)

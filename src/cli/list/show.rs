@@ -217,6 +217,7 @@ impl<'a> Detail<'a> {
             "role": self.role,
             "created": render::rfc3339(record.created),
             "source": record.source.word(),
+            "sealed_as": record.sealed_as,
             "request": record.request,
             "issuer_profile": record.issuer_profile,
             "accepted": record
