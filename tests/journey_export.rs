@@ -446,7 +446,7 @@ fn windows_gets_no_key_that_it_cannot_use() {
     let world = World::new();
     openssl(
         &world,
-        "req -x509 -newkey ed25519 -nodes -keyout key.pem -out leaf.pem -subj /CN=edge.contoso.com -addext subjectAltName=DNS:edge.contoso.com -days 30",
+        "req -x509 -newkey ed25519 -nodes -keyout key.pem -out leaf.pem -subj /CN=edge.contoso.com -addext subjectAltName=DNS:edge.contoso.com -addext basicConstraints=critical,CA:FALSE -days 30",
     );
     world
         .run(&["import", "--adopt", "leaf.pem", "key.pem"])
