@@ -1,7 +1,7 @@
 //! A sealed bundle among the files: opened, and laid out as chain and key for the passage that all replies take.
 
 use super::accept;
-use super::take::{KeyGiven, SealedPair};
+use super::take::{Intake, KeyGiven};
 use crate::assign::targets::SecretKey;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
@@ -11,6 +11,26 @@ use crate::names::Slug;
 use crate::store::{Accepted, GenerationRecord};
 use crate::verify::Override;
 use crate::x509::{Passphrase, container, sealed};
+
+/// A key out of a sealed bundle, and what is said of its generation.
+#[derive(Debug, Clone)]
+pub struct SealedPair {
+    /// The file.
+    pub place: String,
+    /// The generation as it is on the machine that sealed it.
+    pub record: GenerationRecord,
+    /// That certificate.
+    pub certificate: Slug,
+    /// PKCS#8, PEM.
+    pub key: SecretKey,
+}
+
+impl SealedPair {
+    /// Its name there: `external-edge/4`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.certificate, self.record.number)
+    }
+}
 
 /// Opens the sealed bundle that the files are, and puts its chain in its place; where they are none, the key as it was
 /// given.
@@ -81,6 +101,14 @@ fn facts(opened: &sealed::Unsealed) -> Result<(GenerationRecord, Slug), String> 
         return Err("its leaf is not the one that it speaks of".to_owned());
     }
     Ok((record, certificate))
+}
+
+/// The sealed pair that an intake brings, if it does.
+pub(super) fn sealed_of<'a>(intake: &'a Intake<'_>) -> Option<&'a SealedPair> {
+    match &intake.key {
+        KeyGiven::Sealed(pair) => Some(pair),
+        KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_) | KeyGiven::Beside => None,
+    }
 }
 
 fn senseless(place: &str, why: String) -> Failure {

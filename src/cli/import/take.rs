@@ -5,13 +5,13 @@
 
 use super::complete::complete;
 use super::judge::{Before, Current, Judged, judge};
+use super::sealed::{SealedPair, sealed_of};
 use super::seen::Seen;
 use super::sources::{
     asked_of, brought_key, given_roots, held_against, load_key, partner_roots, passphrase_of,
     previous_chain, read_record,
 };
 use super::tell;
-use crate::assign::targets::SecretKey;
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation;
@@ -42,26 +42,6 @@ pub enum KeyGiven {
     Beside,
     /// It came with the chain in a sealed bundle.
     Sealed(Box<SealedPair>),
-}
-
-/// A key out of a sealed bundle, and what is said of its generation.
-#[derive(Debug, Clone)]
-pub struct SealedPair {
-    /// The file.
-    pub place: String,
-    /// The generation as it is on the machine that sealed it.
-    pub record: GenerationRecord,
-    /// That certificate.
-    pub certificate: Slug,
-    /// PKCS#8, PEM.
-    pub key: SecretKey,
-}
-
-impl SealedPair {
-    /// Its name there: `external-edge/4`.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.certificate, self.record.number)
-    }
 }
 
 /// Whether the network may be asked for intermediates.
@@ -483,13 +463,6 @@ impl Scene<'_> {
                 ),
             compromised: false,
         }
-    }
-}
-
-fn sealed_of<'a>(intake: &'a Intake<'_>) -> Option<&'a SealedPair> {
-    match &intake.key {
-        KeyGiven::Sealed(pair) => Some(pair),
-        KeyGiven::Ledger | KeyGiven::Folder(_) | KeyGiven::File(_) | KeyGiven::Beside => None,
     }
 }
 
