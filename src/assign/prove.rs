@@ -203,7 +203,7 @@ mod tests {
                     &[b"leaf"],
                     Some(true),
                     Some(OutboundError::NoDialback {
-                        server: SocketAddr::from(([127, 0, 0, 1], 5269)),
+                        server: std::net::SocketAddr::from(([127, 0, 0, 1], 5269)),
                     }),
                 ),
                 Err("offers no dialback; switch it on"),

@@ -71,7 +71,7 @@ fn hide_in_line(line: &str) -> String {
 
 /// What starts here and differs, with its length.
 fn found(text: &str) -> Option<(usize, Option<&'static str>)> {
-    let rules: [(&str, &'static str); 14] = [
+    let rules: [(&str, &'static str); 16] = [
         // `0` a digit, `x` a hexadecimal one, `*` digits, `#` hexadecimal digits, anything else itself.
         ("0000-00-00T00:00:00Z", "[time]"),
         ("0000-00-00 00:00:00Z", "[time]"),
@@ -82,6 +82,8 @@ fn found(text: &str) -> Option<(usize, Option<&'static str>)> {
         ("xx:xx:xx:x#", "[serial]"),
         ("127.0.0.1:*", "127.0.0.1:[port]"),
         ("* days", "[days] days"),
+        ("days_left_min=-*", "days_left_min=-[days]"),
+        ("=-*", "=-[days]"),
         ("* ms", "[ms] ms"),
         ("* MiB", "[space] MiB"),
         ("pid *", "pid [pid]"),

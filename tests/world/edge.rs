@@ -139,6 +139,7 @@ impl Edge {
                 address: *address,
                 name: Some(Domain::parse(name).unwrap()),
                 key_kind: KeyKind::Any,
+                outbound: None,
             })
             .collect()
     }
