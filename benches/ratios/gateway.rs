@@ -217,6 +217,7 @@ fn swaps(world: &World, address: SocketAddr) -> String {
         address,
         name: Some(Domain::parse("edge.contoso.com").unwrap()),
         key_kind: KeyKind::Any,
+        outbound: None,
     };
     let mut gaps = Vec::new();
     for number in 0..SWAPS {

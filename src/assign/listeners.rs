@@ -1,8 +1,10 @@
 //! Where a gateway is proved: the listeners of `prove`, else those of its server's own configuration, each with the
 //! names that are answered for there, on every address of this machine.
 
+use super::error::AssignError;
 use super::plan::{Asked, Proof};
-use super::sockets::{Socket, specific_listeners};
+use super::sockets::{Socket, sockets, specific_listeners};
+use super::targets::{How, server};
 use crate::deployment::{Certificate, Gateway, GatewayKind, Listener};
 use crate::findings::{Code, Finding};
 use crate::names::matching::{Coverage, covers};
@@ -84,6 +86,33 @@ pub(super) fn proofs(
         .collect();
     proofs.extend(calls(gateway, &proofs));
     Found { proofs, findings }
+}
+
+/// The listeners of a gateway that show a certificate with these names: those of `prove`, else those of its server's
+/// configuration, on every address of this machine.
+///
+/// Errors: the configuration cannot be read.
+pub fn listeners(
+    certificate: &Certificate,
+    gateway: &Gateway,
+    presented: &[Presented],
+) -> Result<Vec<Listener>, AssignError> {
+    if !gateway.prove.is_empty() {
+        return Ok(gateway.listeners());
+    }
+    let found = match server(gateway)? {
+        How::Socket(_) => gateway.listeners(),
+        How::Files(server) => match server.configured() {
+            Some(configured) => ReadOut {
+                configured,
+                certificate,
+                presented,
+            }
+            .listeners(),
+            None => Vec::new(),
+        },
+    };
+    Ok(on_every_address(&found, gateway, &sockets()))
 }
 
 /// A call for each name that the server answers for between servers, by the first listener that has the name.
@@ -258,10 +287,10 @@ fn disagreements(
                     ),
                     "peers and users of that name see another certificate, or none",
                     format!(
-                        "add it to [edge] as a {} and request again, if this edge is to serve it",
+                        "add it to the {} of [edge] and request again, if this edge is to serve it",
                         match host.kind {
-                            HostKind::Domain => "xmpp-domain",
-                            HostKind::Component => "component",
+                            HostKind::Domain => "xmpp-domains",
+                            HostKind::Component => "components",
                         }
                     ),
                 )

@@ -19,4 +19,5 @@ pub mod targets;
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::AssignError;
 pub use ledger::StoreLedger;
+pub use listeners::listeners;
 pub use plan::{Asked, AssignPlan, GatewayPlan, Proof, plan_assignment};

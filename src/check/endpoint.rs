@@ -4,7 +4,7 @@
 //! §3, XEP-0368, RFC 3261 §18). SRV records are not looked up yet.
 
 use super::CheckError;
-use crate::deployment::{Deployment, GatewayKind};
+use crate::deployment::{Deployment, Gateway, GatewayKind, Listener};
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::{Depth, KeyKind};
 use crate::x509::{Certificate, Fingerprint};
@@ -191,12 +191,13 @@ pub fn read_list(text: &str) -> Result<Vec<TargetLine>, CheckError> {
 }
 
 /// The listeners of a certificate's gateways, for each of the names that are proved there, and the gateways whose
-/// listeners are not known.
+/// listeners are not known. `listeners_of` finds them, as an assignment does.
 pub fn deployed(
     deployment: &Deployment,
     certificate: &Slug,
     leaf: &Certificate,
     assigned: &Assigned,
+    listeners_of: &dyn Fn(&Gateway) -> Vec<Listener>,
 ) -> (Vec<Endpoint>, Vec<Slug>) {
     let names = leaf.facts().names.clone().unwrap_or_default();
     let key_kind = KeyKind::from(&leaf.facts().public_key);
@@ -206,7 +207,7 @@ pub fn deployed(
         return (endpoints, silent);
     };
     for gateway in deployment.gateways_of(certificate) {
-        let listeners = gateway.listeners();
+        let listeners = listeners_of(gateway);
         if listeners.is_empty() {
             silent.push(gateway.name.clone());
         }

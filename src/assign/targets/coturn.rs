@@ -54,11 +54,6 @@ impl Coturn {
         Ok(Self { own, config })
     }
 
-    /// Certificate and key.
-    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
-        self.own.pair()
-    }
-
     fn pid_file(&self) -> Option<PathBuf> {
         let own = self.own.settings.pid_file.clone();
         own.or_else(|| {
@@ -121,6 +116,10 @@ impl OnFiles for Coturn {
             Some(file) => format!("SIGUSR2 to the process of {}", file.display()),
             None => format!("systemctl kill --signal=USR2 {UNIT}"),
         })
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        self.own.pair()
     }
 
     fn configured(&self) -> Option<&Configured> {

@@ -42,13 +42,6 @@ impl Ejabberd {
         Ok(Self { own, config })
     }
 
-    /// The combined file.
-    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
-        let file = self.own.settings.file.iter();
-        file.map(|file| self.own.destination(file, Content::Combined))
-            .collect()
-    }
-
     /// The other files of the pool.
     fn others(&self, destinations: &[Destination]) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = self
@@ -117,6 +110,12 @@ impl OnFiles for Ejabberd {
     fn reload_words(&self) -> String {
         self.own
             .reload_words(|| "ejabberdctl reload_config".to_owned())
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        let file = self.own.settings.file.iter();
+        file.map(|file| self.own.destination(file, Content::Combined))
+            .collect()
     }
 
     fn configured(&self) -> Option<&Configured> {

@@ -14,32 +14,14 @@ use std::time::Duration;
 /// A gateway of kind `files`.
 #[derive(Debug)]
 pub struct OtherServer {
+    gateway: Slug,
     settings: Files,
 }
 
 impl OtherServer {
     /// For a gateway of the deployment.
-    pub fn new(settings: Files) -> Self {
-        Self { settings }
-    }
-
-    /// The files that the deployment names.
-    pub fn destinations(&self, gateway: &Slug) -> Result<Vec<Destination>, AssignError> {
-        self.settings
-            .destinations
-            .iter()
-            .map(|one| {
-                let wish = Wish {
-                    gateway,
-                    owner: one.owner.as_deref(),
-                    mode: one.mode,
-                    kind_owner: None,
-                    kind_mode: one.mode_or_default(),
-                    root: Path::new("/"),
-                };
-                Destination::find(&one.path, one.content, wish)
-            })
-            .collect()
+    pub fn new(gateway: Slug, settings: Files) -> Self {
+        Self { gateway, settings }
     }
 }
 
@@ -57,6 +39,24 @@ impl OnFiles for OtherServer {
             Some(words) => words.join(" "),
             None => "no reload command".to_owned(),
         }
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        self.settings
+            .destinations
+            .iter()
+            .map(|one| {
+                let wish = Wish {
+                    gateway: &self.gateway,
+                    owner: one.owner.as_deref(),
+                    mode: one.mode,
+                    kind_owner: None,
+                    kind_mode: one.mode_or_default(),
+                    root: Path::new("/"),
+                };
+                Destination::find(&one.path, one.content, wish)
+            })
+            .collect()
     }
 
     fn configured(&self) -> Option<&Configured> {

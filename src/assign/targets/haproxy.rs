@@ -57,13 +57,6 @@ impl Haproxy {
         Ok(Self { own, config, ours })
     }
 
-    /// The combined file.
-    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
-        let file = self.own.settings.file.iter();
-        file.map(|file| self.own.destination(file, Content::Combined))
-            .collect()
-    }
-
     /// The file as the runtime API knows it: by the very string of the configuration.
     fn known_as(&self) -> Option<&str> {
         let file = self.own.settings.file.as_deref()?;
@@ -179,6 +172,12 @@ impl OnFiles for Haproxy {
                 (None, None) => format!("haproxy -c · {}", SYSTEM_RELOAD.join(" ")),
             },
         )
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        let file = self.own.settings.file.iter();
+        file.map(|file| self.own.destination(file, Content::Combined))
+            .collect()
     }
 
     fn configured(&self) -> Option<&Configured> {

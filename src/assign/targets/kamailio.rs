@@ -52,11 +52,6 @@ impl Kamailio {
         Ok(Self { own, config })
     }
 
-    /// Certificate and key.
-    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
-        self.own.pair()
-    }
-
     fn files(&self) -> Option<(&Path, &Path)> {
         Some((
             self.own.settings.cert_file.as_deref()?,
@@ -119,6 +114,10 @@ impl OnFiles for Kamailio {
 
     fn reload_words(&self) -> String {
         self.own.reload_words(|| "kamcmd tls.reload".to_owned())
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        self.own.pair()
     }
 
     fn configured(&self) -> Option<&Configured> {

@@ -18,13 +18,13 @@ mod runtime;
 
 pub use hands::{Hands, Said};
 
-use super::destination::Destination;
 use super::error::AssignError;
-use crate::deployment::{Gateway, GatewayKind};
+use crate::deployment::{Embedded, Gateway, GatewayKind};
 use crate::findings::Finding;
 use crate::names::Slug;
 use crate::servers::{Change, Configured};
 use crate::x509::Chain;
+use embedded::EmbeddedTarget;
 use on_files::{FilesTarget, OnFiles};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -159,57 +159,36 @@ pub trait Target: std::fmt::Debug {
 
 /// The target of a gateway, with its server's configuration read.
 ///
-/// Errors: a configuration that cannot be read, an owner that this machine does not know.
+/// Errors: a configuration that cannot be read, an owner that this machine does not know, a file that cannot be a
+/// destination.
 pub fn target(gateway: &Gateway, offer: Offer) -> Result<Box<dyn Target>, AssignError> {
     let name = gateway.name.clone();
-    match &gateway.kind {
-        GatewayKind::Embedded(embedded) => Ok(Box::new(embedded::EmbeddedTarget::new(
-            name,
-            embedded.clone(),
-        ))),
-        GatewayKind::Prosody(settings) => {
-            let server = prosody::Prosody::new(name.clone(), settings.clone())?;
-            let files = server.destinations(&offer)?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Ejabberd(settings) => {
-            let server = ejabberd::Ejabberd::new(name.clone(), settings.clone())?;
-            let files = server.destinations()?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Kamailio(settings) => {
-            let server = kamailio::Kamailio::new(name.clone(), settings.clone())?;
-            let files = server.destinations()?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Haproxy(settings) => {
-            let server = haproxy::Haproxy::new(name.clone(), settings.clone())?;
-            let files = server.destinations()?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Nginx(settings) => {
-            let server = nginx::Nginx::new(name.clone(), settings.clone())?;
-            let files = server.destinations()?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Coturn(settings) => {
-            let server = coturn::Coturn::new(name.clone(), settings.clone())?;
-            let files = server.destinations()?;
-            on_files(name, server, offer, files)
-        }
-        GatewayKind::Files(settings) => {
-            let server = files::OtherServer::new(settings.clone());
-            let files = server.destinations(&name)?;
-            on_files(name, server, offer, files)
-        }
-    }
+    Ok(match server(gateway)? {
+        How::Files(server) => Box::new(FilesTarget::new(name, server, offer)?),
+        How::Socket(embedded) => Box::new(EmbeddedTarget::new(name, embedded.clone())),
+    })
 }
 
-fn on_files<S: OnFiles + 'static>(
-    gateway: Slug,
-    server: S,
-    offer: Offer,
-    files: Vec<Destination>,
-) -> Result<Box<dyn Target>, AssignError> {
-    Ok(Box::new(FilesTarget::new(gateway, server, offer, files)?))
+/// How a kind of server takes a certificate.
+#[derive(Debug)]
+pub enum How<'a> {
+    /// From files.
+    Files(Box<dyn OnFiles>),
+    /// On its control socket.
+    Socket(&'a Embedded),
+}
+
+/// The server of a gateway, with its configuration read.
+pub fn server(gateway: &Gateway) -> Result<How<'_>, AssignError> {
+    let name = gateway.name.clone();
+    Ok(How::Files(match &gateway.kind {
+        GatewayKind::Embedded(embedded) => return Ok(How::Socket(embedded)),
+        GatewayKind::Prosody(own) => Box::new(prosody::Prosody::new(name, own.clone())?),
+        GatewayKind::Ejabberd(own) => Box::new(ejabberd::Ejabberd::new(name, own.clone())?),
+        GatewayKind::Kamailio(own) => Box::new(kamailio::Kamailio::new(name, own.clone())?),
+        GatewayKind::Haproxy(own) => Box::new(haproxy::Haproxy::new(name, own.clone())?),
+        GatewayKind::Nginx(own) => Box::new(nginx::Nginx::new(name, own.clone())?),
+        GatewayKind::Coturn(own) => Box::new(coturn::Coturn::new(name, own.clone())?),
+        GatewayKind::Files(own) => Box::new(files::OtherServer::new(name, own.clone())),
+    }))
 }

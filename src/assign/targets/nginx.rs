@@ -48,11 +48,6 @@ impl Nginx {
         Ok(Self { own, config, ours })
     }
 
-    /// Certificate and key.
-    pub fn destinations(&self) -> Result<Vec<Destination>, AssignError> {
-        self.own.pair()
-    }
-
     fn files(&self) -> Option<(&Path, &Path)> {
         Some((
             self.own.settings.cert_file.as_deref()?,
@@ -118,6 +113,10 @@ impl OnFiles for Nginx {
     fn reload_words(&self) -> String {
         self.own
             .reload_words(|| "nginx -t · nginx -s reload".to_owned())
+    }
+
+    fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        self.own.pair()
     }
 
     fn configured(&self) -> Option<&Configured> {

@@ -24,6 +24,9 @@ pub trait OnFiles: std::fmt::Debug {
     /// How it is made to read its files again, in words for the plan.
     fn reload_words(&self) -> String;
 
+    /// The files that it reads its certificate from.
+    fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError>;
+
     /// What its configuration says; none: it has none that is read.
     fn configured(&self) -> Option<&Configured>;
 
@@ -70,22 +73,18 @@ pub struct Needed {
 
 /// One server with its files.
 #[derive(Debug)]
-pub struct FilesTarget<S> {
+pub struct FilesTarget {
     gateway: Slug,
-    server: S,
+    server: Box<dyn OnFiles>,
     offer: Offer,
     destinations: Vec<Destination>,
     needed: Needed,
 }
 
-impl<S: OnFiles> FilesTarget<S> {
+impl FilesTarget {
     /// For a gateway of the deployment: what its configuration needs is found here.
-    pub fn new(
-        gateway: Slug,
-        server: S,
-        offer: Offer,
-        destinations: Vec<Destination>,
-    ) -> Result<Self, AssignError> {
+    pub fn new(gateway: Slug, server: Box<dyn OnFiles>, offer: Offer) -> Result<Self, AssignError> {
+        let destinations = server.destinations(&offer)?;
         let needed = server.needed(&offer)?;
         Ok(Self {
             gateway,
@@ -166,23 +165,9 @@ impl<S: OnFiles> FilesTarget<S> {
     }
 }
 
-impl<S: OnFiles> Target for FilesTarget<S> {
+impl Target for FilesTarget {
     fn actions(&self) -> Vec<String> {
-        let mut actions: Vec<String> = self
-            .destinations
-            .iter()
-            .map(|destination| {
-                let owner = destination.placement.uid.map_or_else(String::new, |uid| {
-                    format!(" {}", crate::store::user_name(uid))
-                });
-                format!(
-                    "write {} ({}{owner} {:04o})",
-                    destination.path.display(),
-                    destination.content.word(),
-                    destination.placement.mode
-                )
-            })
-            .collect();
+        let mut actions = write_words(&self.destinations);
         if self.writes_config() {
             let changed = self
                 .needed
@@ -307,6 +292,37 @@ impl<S: OnFiles> Target for FilesTarget<S> {
             .map(|(destination, bytes)| (destination.path.clone(), digest_of(bytes.as_bytes())))
             .collect()
     }
+}
+
+/// `write /etc/prosody/certs/contoso.com.{key,crt} (prosody 0640)`: files that differ in their last part alone are told
+/// together.
+fn write_words(destinations: &[Destination]) -> Vec<String> {
+    let told = |one: &Destination| {
+        let owner = one.placement.uid.map(crate::store::user_name);
+        let owner = owner.map_or_else(String::new, |owner| format!("{owner} "));
+        format!("({owner}{:04o})", one.placement.mode)
+    };
+    let stem = |one: &Destination| (one.path.with_extension(""), told(one));
+    destinations
+        .chunk_by(|one, next| stem(one) == stem(next))
+        .map(|files| match files {
+            [one] => format!("write {} {}", one.path.display(), told(one)),
+            files => {
+                let ends: Vec<String> = files
+                    .iter()
+                    .map(|one| {
+                        one.path
+                            .extension()
+                            .unwrap_or_default()
+                            .display()
+                            .to_string()
+                    })
+                    .collect();
+                let (stem, told) = files.first().map(stem).unwrap_or_default();
+                format!("write {}.{{{}}} {told}", stem.display(), ends.join(","))
+            }
+        })
+        .collect()
 }
 
 /// Writes a change to a server's configuration, unless the file is no longer what was read.

@@ -49,34 +49,6 @@ impl Prosody {
         Ok(Self { own, config })
     }
 
-    /// A pair for each host that the certificate covers.
-    pub fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError> {
-        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
-        let covered: Vec<&Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
-        if covered.is_empty() {
-            return Err(self.own.unfit(
-                self.own.config(),
-                "the server has no host that the certificate covers",
-                format!("{} hosts stand there", self.config.common.hosts.len()),
-                "add the host to the server, or take this table out of the deployment".to_owned(),
-            ));
-        }
-        let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
-        for host in covered {
-            let pair = self.files_of(host);
-            if !pairs.contains(&pair) {
-                pairs.push(pair);
-            }
-        }
-        let mut all = Vec::new();
-        for (certificate, key) in pairs {
-            all.push(self.own.destination(&key, Content::Privkey)?);
-            all.push(self.own.destination(&certificate, Content::Fullchain)?);
-        }
-        Ok(all)
-    }
-
     /// The files of a host: those that its section or the global one names, else those of its name in the folder.
     fn files_of(&self, host: &Domain) -> (PathBuf, PathBuf) {
         let overrides = self.config.overrides.iter();
@@ -189,6 +161,33 @@ impl OnFiles for Prosody {
             Shell::Enabled => "prosodyctl shell config reload".to_owned(),
             Shell::Disabled => "prosodyctl reload".to_owned(),
         })
+    }
+
+    fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError> {
+        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
+        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
+        let covered: Vec<&Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        if covered.is_empty() {
+            return Err(self.own.unfit(
+                self.own.config(),
+                "the server has no host that the certificate covers",
+                format!("{} hosts stand there", self.config.common.hosts.len()),
+                "add the host to the server, or take this table out of the deployment".to_owned(),
+            ));
+        }
+        let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for host in covered {
+            let pair = self.files_of(host);
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        let mut all = Vec::new();
+        for (certificate, key) in pairs {
+            all.push(self.own.destination(&key, Content::Privkey)?);
+            all.push(self.own.destination(&certificate, Content::Fullchain)?);
+        }
+        Ok(all)
     }
 
     fn configured(&self) -> Option<&Configured> {

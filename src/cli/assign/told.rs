@@ -30,18 +30,26 @@ pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
     text.push_str(&on_gateways(plan.gateways.len()));
     text.push('\n');
     for gateway in &plan.gateways {
-        text.push_str(&format!(
-            "  {:<10} {} · {} to prove\n",
-            gateway.gateway.as_str(),
-            gateway.actions.join(" · "),
-            plural(gateway.proofs.len(), "handshake"),
-        ));
+        let to_prove = format!("{} to prove", plural(gateway.proofs.len(), "handshake"));
+        let (last, before) = match gateway.actions.split_last() {
+            Some((last, before)) => (format!("{last} · {to_prove}"), before),
+            None => (to_prove, [].as_slice()),
+        };
+        let lines = before.iter().map(String::as_str).chain([last.as_str()]);
+        for (number, line) in lines.enumerate() {
+            let name = if number == 0 {
+                gateway.gateway.as_str()
+            } else {
+                ""
+            };
+            text.push_str(&format!("  {name:<10} {}\n", near(line)));
+        }
     }
     for (gateway, change) in changes(plan) {
         text.push_str(&format!(
             "  {:<10} {} needs {}:\n",
             gateway.as_str(),
-            change.file.display(),
+            near(&change.file.display().to_string()),
             printable(&change.why)
         ));
         text.push_str(&difference(&change.before, &change.after));

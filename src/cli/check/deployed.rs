@@ -1,17 +1,19 @@
 //! Everything deployed: each certificate's generation at rest, its listeners live, and requests that wait.
 
 use super::{Context, Failure, FailureKind, Item, Surroundings};
+use crate::assign::{self, AssignError};
 use crate::check::compare::waiting;
 use crate::check::endpoint::{self, Assigned};
 use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
 use crate::cli::passphrase;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Gateway};
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::store::{RequestState, Store, StoreError};
 use crate::x509::{Certificate, Fingerprint, container};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use time::Duration;
 
@@ -263,7 +265,24 @@ impl Lineage<'_> {
             leaf: leaf.facts().sha256,
             hold: self.yardstick.by_key.get(&key).copied(),
         };
-        let (endpoints, silent) = endpoint::deployed(deployment, self.name, leaf, &assigned);
+        let names = leaf.facts().names.clone().unwrap_or_default();
+        let unreadable = RefCell::new(Vec::new());
+        let found = |gateway: &Gateway| {
+            let certificate = deployment.certificate(self.name);
+            let found = certificate.map(|one| assign::listeners(one, gateway, &names));
+            match found.unwrap_or_else(|| Ok(gateway.listeners())) {
+                Ok(listeners) => listeners,
+                Err(error) => {
+                    unreadable.borrow_mut().push(unreadable_config(&error));
+                    Vec::new()
+                }
+            }
+        };
+        let (endpoints, silent) =
+            endpoint::deployed(deployment, self.name, leaf, &assigned, &found);
+        if let Some(first) = rows.first_mut() {
+            first.findings.extend(unreadable.into_inner());
+        }
         if let Some(first) = rows.first_mut() {
             for gateway in silent {
                 first.not_applicable.push((
@@ -276,4 +295,16 @@ impl Lineage<'_> {
         }
         endpoints.into_iter().map(Item::Endpoint).collect()
     }
+}
+
+/// A server whose configuration cannot be read is not looked at, and that is told.
+fn unreadable_config(error: &AssignError) -> Finding {
+    let told = error.explain();
+    Finding::new(
+        Code::CheckUnreadable,
+        told.place,
+        told.what,
+        told.why,
+        told.mend,
+    )
 }
