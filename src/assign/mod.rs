@@ -13,6 +13,7 @@ pub mod ledger;
 mod listeners;
 pub mod plan;
 pub mod prove;
+pub mod reach;
 pub mod sockets;
 pub mod targets;
 

@@ -4,7 +4,7 @@ use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
     assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
-    remove, renew, request, verify, wizard,
+    remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -77,6 +77,8 @@ Examples:
     Log(log::LogArgs),
     /// Look for what will go wrong: rights, sockets, clock, limits, the state
     Doctor(doctor::DoctorArgs),
+    /// Make systemd's units for this deployment, with no more rights than its gateways need
+    Units(units::UnitsArgs),
     /// Print the JSON Schema of a command's document
     Schema(manual::SchemaArgs),
     /// Print completions for a shell
@@ -119,6 +121,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("lab demo", Family::Acting),
     ("log", Family::Judging),
     ("doctor", Family::Judging),
+    ("units", Family::Showing),
     ("schema", Family::Showing),
     ("completions", Family::Showing),
     ("man", Family::Showing),
@@ -151,6 +154,7 @@ impl Command {
             Command::Lab(lab::LabCommand::Demo(_)) => "lab demo",
             Command::Log(_) => "log",
             Command::Doctor(_) => "doctor",
+            Command::Units(_) => "units",
             Command::Schema(_) => "schema",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
@@ -159,8 +163,13 @@ impl Command {
 
     /// Which exit codes it has.
     pub fn family(&self) -> Family {
-        // The one that shows by itself and changes on demand.
+        // Those that show by themselves and change on demand.
         if let Command::Plan(args) = self
+            && args.acts()
+        {
+            return Family::Acting;
+        }
+        if let Command::Units(args) = self
             && args.acts()
         {
             return Family::Acting;
@@ -234,6 +243,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Lab(command) => lab::run(command, context),
         Command::Log(args) => log::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
+        Command::Units(args) => units::run(args, context),
         Command::Schema(args) => manual::schema(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),

@@ -115,6 +115,7 @@ const RESULTS: &[(&str, &str)] = &[
         "doctor",
         include_str!("../../templates/schemas/doctor.json"),
     ),
+    ("units", include_str!("../../templates/schemas/units.json")),
     (
         "schema",
         include_str!("../../templates/schemas/schema.json"),

@@ -30,6 +30,7 @@ mod render;
 mod renew;
 mod request;
 mod stored;
+mod units;
 mod verify;
 mod wizard;
 

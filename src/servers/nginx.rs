@@ -5,9 +5,11 @@
 //! `stream`. Not read: `mail`, regular expressions as names, and conditions of any kind.
 
 mod change;
+mod opens;
 mod tree;
 
 pub use change::with_pair;
+pub use opens::{Opens, Ports, opens};
 
 use super::text::folder_of;
 use super::{CertificateUse, ConfigError, Configured, Listening, Place, Remark, Side, Source};

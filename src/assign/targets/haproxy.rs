@@ -22,9 +22,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Its configuration in Debian's package.
+pub(in crate::assign) const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
+
 const KIND: Kind = Kind {
     word: "haproxy",
-    config: "/etc/haproxy/haproxy.cfg",
+    config: CONFIG,
     control: "haproxy",
     owner: None,
     mode: 0o600,

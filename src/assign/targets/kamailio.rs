@@ -17,9 +17,12 @@ use crate::servers::kamailio::{KamailioConfig, read, with_profiles};
 use std::path::Path;
 use std::time::Duration;
 
+/// Its configuration in Debian's package.
+pub(in crate::assign) const CONFIG: &str = "/etc/kamailio/tls.cfg";
+
 const KIND: Kind = Kind {
     word: "kamailio",
-    config: "/etc/kamailio/tls.cfg",
+    config: CONFIG,
     control: "kamcmd",
     owner: Some("kamailio:kamailio"),
     mode: 0o640,

@@ -19,9 +19,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+/// Its configuration in Debian's package.
+pub(in crate::assign) const CONFIG: &str = "/etc/nginx/nginx.conf";
+
 const KIND: Kind = Kind {
     word: "nginx",
-    config: "/etc/nginx/nginx.conf",
+    config: CONFIG,
     control: "nginx",
     owner: None,
     mode: 0o600,

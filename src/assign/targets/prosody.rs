@@ -23,9 +23,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Its configuration in Debian's package.
+pub(in crate::assign) const CONFIG: &str = "/etc/prosody/prosody.cfg.lua";
+
 const KIND: Kind = Kind {
     word: "prosody",
-    config: "/etc/prosody/prosody.cfg.lua",
+    config: CONFIG,
     control: "prosodyctl",
     owner: Some("prosody:prosody"),
     mode: 0o640,
