@@ -14,6 +14,8 @@
 mod batch;
 #[path = "ratios/gateway.rs"]
 mod gateway;
+#[path = "ratios/servers.rs"]
+mod servers;
 #[path = "ratios/verdict.rs"]
 mod verdict;
 #[path = "ratios/world.rs"]
@@ -32,9 +34,10 @@ fn main() {
         Some("check") => check(&world).into_iter().collect(),
         Some("gateway") => gateway::rows(&world),
         Some("verdict") => verdict::rows(&world),
-        Some(other) => {
-            panic!("there is no part {other:?}; request, batch, check, verdict and gateway are")
-        }
+        Some("servers") => servers::rows(),
+        Some(other) => panic!(
+            "there is no part {other:?}; request, batch, check, verdict, gateway and servers are"
+        ),
         None => all(&world),
     };
     println!("| what | edgecert | openssl | ratio |");

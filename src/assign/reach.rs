@@ -191,7 +191,9 @@ impl One<'_> {
         );
         if let Some(socket) = &settings.socket {
             self.look(socket);
-        } else if let Some(file) = &settings.pid_file {
+        }
+        // With a socket as well: what its configuration changed is read by a reload.
+        if let Some(file) = &settings.pid_file {
             self.look(file);
             self.needs(Right::Signal, "the signal to");
         }
