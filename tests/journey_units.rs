@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use world::{Ran, World};
 
-/// The exposure that `systemd-analyze security` of systemd 252 may find at most, in tenths. Measured: 1.9 for services
-/// of embedded gateways and files, 2.4 with every kind of server, 1.0 for a gateway.
+/// The exposure that `systemd-analyze security` may find at most, in tenths. Measured with systemd 252 and a server of
+/// every kind: 3.2 for the services, 1.9 for the gateway, both below `/tmp`, which costs them `PrivateTmp=`.
 const EXPOSED: &[(&str, u32)] = &[
-    ("edgecert-assign-due.service", 30),
-    ("edgecert-renew.service", 30),
-    ("edgecert-gateway@front.service", 15),
+    ("edgecert-assign-due.service", 32),
+    ("edgecert-renew.service", 32),
+    ("edgecert-gateway@front.service", 19),
 ];
 
 const ASSIGN: &str = "edgecert-assign-due.service";
@@ -298,7 +298,7 @@ fn systemd_finds_the_services_no_more_exposed_than_was_measured() {
     // The threshold is one that systemd keeps: a unit without a fence is beyond it.
     world.write("bare.service", "[Service]\nExecStart=/bin/true\n");
     let bare = Command::new("systemd-analyze")
-        .args(["security", "--offline=yes", "--no-pager", "--threshold=30"])
+        .args(["security", "--offline=yes", "--no-pager", "--threshold=32"])
         .arg(world.path("bare.service"))
         .output()
         .unwrap();
