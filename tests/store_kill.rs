@@ -165,7 +165,7 @@ fn act(what: &str, lease: &mut Lease, folder: &Path) -> Result<(), StoreError> {
                 .put_generation(&generation_of(None), leaf, chain, key)
                 .map(drop)
         }
-        "mark-compromised" => lease.mark_compromised(&edge(), 1),
+        "mark-compromised" => lease.mark_compromised(&edge(), 1, "stolen"),
         "switch-live" => lease.switch_live(&edge(), Some(2)),
         "switch-live-off" => lease.switch_live(&edge(), None),
         "put-assignment" => {

@@ -25,9 +25,14 @@ pub fn read(
     secret: Option<&Passphrase>,
 ) -> Result<Stored, Failure> {
     let failed = |error: &dyn Explain| Failure::from_error(FailureKind::Failed, error);
-    let record = store
+    let mut record = store
         .generation(certificate, number)
         .map_err(|error| failed(&error))?;
+    // Another generation, perhaps one that is gone, may have had the key when it was marked.
+    record.compromised |= store
+        .barred_key(&record.leaf.spki_sha256)
+        .map_err(|error| failed(&error))?
+        .is_some();
     let files = store
         .generation_files(certificate, number)
         .map_err(|error| failed(&error))?;

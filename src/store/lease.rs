@@ -5,6 +5,7 @@
 //! sight, journalled, removed. What a kill leaves in between is brought to its end by [`super::tidy`].
 
 use super::atomic::{self, Links, Overwrite, Placement};
+use super::barred;
 use super::disk::Disk;
 use super::journal::Writer;
 use super::layout::{
@@ -252,8 +253,14 @@ impl Lease {
         Ok(number)
     }
 
-    /// Marks a generation as never to be served again. Journalled as `mark-compromised`.
-    pub fn mark_compromised(&mut self, certificate: &Slug, number: u32) -> Result<(), StoreError> {
+    /// Marks a generation as never to be served again, and its key as never to be used again. Journalled as
+    /// `mark-compromised` with the key, so that [`Store::barred_key`] knows it when the generation is gone.
+    pub fn mark_compromised(
+        &mut self,
+        certificate: &Slug,
+        number: u32,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         let mut record = self.store.generation(certificate, number)?;
         record.compromised = true;
         let disk = self.store.disk.clone();
@@ -266,8 +273,12 @@ impl Lease {
         let marked =
             atomic::write_whole_on(&disk, &path, &new, Placement::PRIVATE, Overwrite::Replace);
         let outcome = marked.and_then(|()| {
-            let facts = detail([("generation", Value::from(number))]);
-            self.journal("mark-compromised", Some(certificate), facts)
+            let facts = detail([
+                ("generation", Value::from(number)),
+                (barred::KEY, record.leaf.spki_sha256.clone().into()),
+                ("reason", reason.into()),
+            ]);
+            self.journal(barred::ACTION, Some(certificate), facts)
                 .map(drop)
         });
         if outcome.is_err() {

@@ -9,6 +9,7 @@
 pub mod anchors;
 pub mod atomic;
 mod attributes;
+mod barred;
 mod claim;
 pub mod disk;
 pub mod error;
@@ -26,6 +27,7 @@ mod tidy;
 pub mod transaction;
 pub mod walk;
 
+pub use barred::BarredKey;
 pub use claim::Claim;
 pub use disk::{Disk, Fault};
 pub use error::StoreError;

@@ -594,7 +594,7 @@ type Act = fn(&mut Lease, &str) -> Result<(), StoreError>;
 /// Every change, by name. The id is that of the pending request.
 const CHANGES: [(&str, Act); 13] = [
     ("mark_compromised", |lease, _| {
-        lease.mark_compromised(&edge(), 1)
+        lease.mark_compromised(&edge(), 1, "stolen")
     }),
     ("put_request", |lease, _| {
         lease

@@ -36,6 +36,11 @@ impl Fingerprint {
         &self.0
     }
 
+    /// 64 lower-case hex digits and nothing else, as TLSA records have them.
+    pub fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// `sha256:` and the first eight hex digits and an ellipsis, for people.
     pub fn short(&self) -> String {
         let full = self.to_string();

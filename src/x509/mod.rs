@@ -24,6 +24,7 @@ pub mod key;
 mod key_format;
 pub mod oid;
 pub mod pem;
+pub mod pins;
 pub mod pkcs12;
 mod pkcs7;
 pub mod policies;

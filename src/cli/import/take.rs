@@ -234,6 +234,9 @@ pub fn take_in_under(
         });
     }
 
+    if let Some(store) = &store {
+        refuse_barred(store, &summary)?;
+    }
     let previous = match (&store, generations.last()) {
         (Some(store), Some(last)) => previous_chain(store, &certificate, last.number),
         (Some(_) | None, _) => None,
@@ -326,6 +329,30 @@ fn put(
     lease
         .put_generation(record, leaf.as_bytes(), rest.as_bytes(), key)
         .map_err(|error| store_failure(&error))
+}
+
+/// Refuses a certificate for a key that is marked as compromised: it could never be served.
+fn refuse_barred(store: &Store, summary: &CertificateSummary) -> Result<(), Failure> {
+    let barred = store
+        .barred_key(&summary.spki_sha256)
+        .map_err(|error| store_failure(&error))?;
+    let Some(barred) = barred else {
+        return Ok(());
+    };
+    let place = format!("{}/{}", printable(&barred.certificate), barred.generation);
+    Err(Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "import.key-compromised",
+            what: "this certificate is for a key that must not be used again".into(),
+            place: printable(&summary.subject),
+            why: format!("the key was marked as compromised with {place}"),
+            mend: format!(
+                "have the CA revoke it (serial {}, reason keyCompromise), and ask for one with another key: `edgecert rekey`",
+                summary.serial
+            ),
+        },
+    ))
 }
 
 /// The generation on the gateways, if one was assigned and can be read.

@@ -104,6 +104,11 @@ impl Changes {
         text
     }
 
+    /// The same with another reason for its key.
+    pub(super) fn because(self, key_why: &'static str) -> Self {
+        Self { key_why, ..self }
+    }
+
     /// Whether there is something to tell before a request is made.
     pub(super) fn is_any(&self) -> bool {
         !self.all.is_empty()

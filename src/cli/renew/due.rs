@@ -35,18 +35,34 @@ pub struct Standing {
     pub left: f64,
     /// Share at which renewal is due.
     pub renew_at: f64,
+    /// Whether the key of the judged one can be served again.
+    pub key: KeyStanding,
+}
+
+/// What is known of a generation's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStanding {
+    /// Nothing against it.
+    Good,
+    /// It is marked as compromised.
+    Compromised,
 }
 
 impl Standing {
-    /// Whether it is due.
+    /// Whether it is due: no generation, little life left, or a key that is compromised.
     pub fn is_due(&self) -> bool {
-        self.generation.is_none() || self.left < self.renew_at
+        self.generation.is_none()
+            || self.left < self.renew_at
+            || self.key == KeyStanding::Compromised
     }
 
     /// `external-edge/3: 20% of its life is left, due at 33%`.
     pub fn words(&self) -> String {
         match self.generation {
             None => format!("{}: no generation yet", self.certificate),
+            Some(number) if self.key == KeyStanding::Compromised => {
+                format!("{}/{number}: its key is compromised", self.certificate)
+            }
             Some(number) => format!(
                 "{}/{number}: {:.0}% of its life is left, due below {:.0}%",
                 self.certificate,
@@ -147,6 +163,10 @@ pub fn standing(
         not_after: judged.map(|one| one.leaf.not_after),
         left: judged.map_or(0.0, |one| life_left(one, context.now)),
         renew_at,
+        key: match judged {
+            Some(one) if one.compromised => KeyStanding::Compromised,
+            Some(_) | None => KeyStanding::Good,
+        },
         certificate,
     })
 }
@@ -220,7 +240,7 @@ mod tests {
 
     #[test]
     fn due_is_less_life_than_the_issuer_wants_or_none_at_all() {
-        let standing = |generation, left| Standing {
+        let standing = |generation, left, key| Standing {
             certificate: Slug::parse("external-edge").unwrap(),
             generation,
             newer: None,
@@ -229,18 +249,21 @@ mod tests {
             not_after: None,
             left,
             renew_at: 0.33,
+            key,
         };
-        for (generation, left, due) in [
-            (None, 0.0, true),
-            (Some(1), 0.5, false),
-            (Some(1), 0.33, false),
-            (Some(1), 0.32, true),
-            (Some(1), 0.0, true),
+        let (good, bad) = (KeyStanding::Good, KeyStanding::Compromised);
+        for (generation, left, key, due) in [
+            (None, 0.0, good, true),
+            (Some(1), 0.5, good, false),
+            (Some(1), 0.33, good, false),
+            (Some(1), 0.32, good, true),
+            (Some(1), 0.0, good, true),
+            (Some(1), 0.9, bad, true),
         ] {
             assert_eq!(
-                standing(generation, left).is_due(),
+                standing(generation, left, key).is_due(),
                 due,
-                "{generation:?} {left}"
+                "{generation:?} {left} {key:?}"
             );
         }
     }

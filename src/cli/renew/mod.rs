@@ -10,27 +10,28 @@ mod submit;
 mod sum;
 mod through;
 
-use super::assign;
+use super::assign::{self, HeldSessions};
 use super::context::MAX_TOLD;
 use super::exit::{Exit, FailureKind};
 use super::output::{Failure, Outcome};
 use super::request::flags::{self, NamesGiven};
 use super::request::make::{self, Made};
-use super::request::wanted::{Choices, Wanted};
+use super::request::wanted::{Choices, KeyChoice, Wanted};
 use super::request::{names_line, open_if_there, store_failure};
 use super::{Context, render};
 use crate::deployment::{Deployment, Issuer};
 use crate::explain::{Explanation, listed};
 use crate::names::Slug;
 use crate::request::RequestSummary;
-use crate::store::{RequestRecord, RequestState};
+use crate::store::{RequestRecord, RequestState, Store};
 use changes::Changes;
 use clap::Args;
 use console::style;
 use due::{Standing, standings};
 use serde_json::json;
 use std::collections::BTreeSet;
-use sum::{Done, Sum};
+pub use sum::Done;
+use sum::Sum;
 use through::{Interrupts, interrupted_before};
 use time::OffsetDateTime;
 
@@ -135,6 +136,7 @@ pub fn run(args: RenewArgs, context: &mut Context) -> Result<Outcome, Failure> {
         deployment: deployment.as_ref(),
         due: args.due,
         dry_run: args.dry_run,
+        purpose: Purpose::Renewal,
         interrupts: Interrupts::default(),
         sum: Sum::default(),
     };
@@ -166,11 +168,49 @@ pub fn renew_one(
     run(args, context)
 }
 
+/// What a request is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The next generation, with the key that the deployment says.
+    Renewal,
+    /// Another key, at once.
+    NewKey(Imported, HeldSessions),
+}
+
+/// What becomes of a generation that was imported and not assigned yet, where another key is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// It has another key, and is what is wanted.
+    Take,
+    /// It is left where it is.
+    Leave,
+}
+
+/// The next request of a certificate with a new key, and where the issuer has a program the whole way: for `rekey`.
+pub fn with_new_key(
+    context: &mut Context,
+    deployment: Option<&Deployment>,
+    standing: &Standing,
+    purpose: Purpose,
+    dry_run: bool,
+) -> Result<Done, Failure> {
+    let run = Run {
+        deployment,
+        due: false,
+        dry_run,
+        purpose,
+        interrupts: Interrupts::default(),
+        sum: Sum::default(),
+    };
+    run.renew(context, standing)
+}
+
 /// One run over some certificates.
 struct Run<'a> {
     deployment: Option<&'a Deployment>,
     due: bool,
     dry_run: bool,
+    purpose: Purpose,
     interrupts: Interrupts,
     sum: Sum,
 }
@@ -188,10 +228,11 @@ impl Run<'_> {
         let store = open_if_there(context, self.deployment)?;
         let issuer = self.issuer(name);
         let program = issuer.and_then(|issuer| issuer.submit.as_deref());
-        if let Some((number, effective)) = standing.staged {
+        if let (Some((number, effective)), Purpose::Renewal) = (standing.staged, self.purpose) {
             return Ok(waits_for_its_time(context, name, number, effective));
         }
-        if let Some(number) = standing.newer {
+        let leaves = matches!(self.purpose, Purpose::NewKey(Imported::Leave, _));
+        if let Some(number) = standing.newer.filter(|_| !leaves) {
             return self.assign_waiting(context, name, number, program.is_some());
         }
         let requests = match &store {
@@ -202,7 +243,10 @@ impl Run<'_> {
         };
         let wanted = self.wanted(name, requests.last())?;
         let asked = make::outline(&wanted)?;
-        let pending = pending_of(&requests, &asked);
+        let pending = match &store {
+            Some(store) => self.pending_of(store, name, &requests, &asked)?,
+            None => None,
+        };
         let changes = Changes::find(
             self.deployment,
             store.as_ref(),
@@ -210,6 +254,10 @@ impl Run<'_> {
             &asked,
             requests.last(),
         )?;
+        let changes = match self.purpose {
+            Purpose::Renewal => changes,
+            Purpose::NewKey(..) => changes.because("another key was asked for at once"),
+        };
         if self.dry_run {
             let mut done = would_do(&wanted, &asked, pending, &changes, program);
             if pending.is_none() {
@@ -242,7 +290,14 @@ impl Run<'_> {
             .and_then(|all| Some((all, all.certificate(name)?)));
         match (own, last) {
             (Some((deployment, own)), _) => {
-                Wanted::from_deployment(deployment, own, NamesGiven::default(), &Choices::default())
+                let choices = Choices {
+                    key: match self.purpose {
+                        Purpose::Renewal => None,
+                        Purpose::NewKey(..) => Some(KeyChoice::New),
+                    },
+                    ..Choices::default()
+                };
+                Wanted::from_deployment(deployment, own, NamesGiven::default(), &choices)
             }
             (None, Some(last)) => Wanted::again(last),
             (None, None) => Err(nothing_asked(name)),
@@ -271,7 +326,7 @@ impl Run<'_> {
                 findings: Vec::new(),
             });
         }
-        let assigned = assign::assign_newest(context, name)?;
+        let assigned = assign::assign_newest(context, name, self.held_sessions())?;
         Ok(Done {
             action: "assigned",
             changed: assigned.changed,
@@ -286,17 +341,43 @@ impl Run<'_> {
     }
 }
 
-/// The newest request that waits and asks what is asked now; with other names it would bring a certificate that is
-/// refused.
-fn pending_of<'a>(
-    requests: &'a [RequestRecord],
-    asked: &RequestSummary,
-) -> Option<&'a RequestRecord> {
-    requests.iter().rev().find(|one| {
-        one.state == RequestState::Pending
-            && same_names(&one.names, &asked.names)
-            && one.template == asked.template
-    })
+impl Run<'_> {
+    /// What becomes of connections that were there before an assignment.
+    fn held_sessions(&self) -> HeldSessions {
+        match self.purpose {
+            Purpose::Renewal => HeldSessions::Leave,
+            Purpose::NewKey(_, held) => held,
+        }
+    }
+
+    /// The newest request that waits and asks what is asked now; with other names it would bring a certificate that
+    /// is refused, and with a key that is barred none at all.
+    fn pending_of<'r>(
+        &self,
+        store: &Store,
+        name: &Slug,
+        requests: &'r [RequestRecord],
+        asked: &RequestSummary,
+    ) -> Result<Option<&'r RequestRecord>, Failure> {
+        let used = match self.purpose {
+            Purpose::Renewal => Vec::new(),
+            Purpose::NewKey(..) => store
+                .generations(name)
+                .map_err(|error| store_failure(&error))?,
+        };
+        let waiting = requests.iter().rev().filter(|one| {
+            one.state == RequestState::Pending
+                && same_names(&one.names, &asked.names)
+                && one.template == asked.template
+                && !used.iter().any(|gone| gone.leaf.spki_sha256 == one.spki_sha256)
+        });
+        for one in waiting {
+            if !make::is_barred(store, one)? {
+                return Ok(Some(one));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn same_names(before: &[String], now: &[String]) -> bool {

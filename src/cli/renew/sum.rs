@@ -9,13 +9,18 @@ use crate::findings::{Finding, Severity};
 use serde_json::{Value, json};
 
 /// What has become of one certificate.
-pub(super) struct Done {
+#[derive(Debug)]
+pub struct Done {
     /// `requested`, `sent-again`, `renewed`, `assigned`, `waits`, `would-request` …
-    pub(super) action: &'static str,
-    pub(super) changed: bool,
-    pub(super) text: String,
-    pub(super) result: Value,
-    pub(super) findings: Vec<Finding>,
+    pub action: &'static str,
+    /// Whether anything was changed.
+    pub changed: bool,
+    /// For a person, whole lines.
+    pub text: String,
+    /// For scripts.
+    pub result: Value,
+    /// What was found.
+    pub findings: Vec<Finding>,
 }
 
 /// The certificates of one run together.

@@ -5,7 +5,7 @@
 
 use super::due::{Standing, standing};
 use super::submit::{self, Submission, Trouble};
-use super::{Done, Next, Run, by_hand, nothing_asked, pending_of, tell_changes};
+use super::{Done, Next, Run, by_hand, nothing_asked, tell_changes};
 use crate::cli::exit::FailureKind;
 use crate::cli::import::take::{Fetch, Intake, KeyGiven, take_in_under};
 use crate::cli::output::Failure;
@@ -109,7 +109,7 @@ impl Run<'_> {
         let requests = store
             .requests(Some(name))
             .map_err(|error| store_failure(&error))?;
-        let made = match pending_of(&requests, next.asked) {
+        let made = match self.pending_of(&store, name, &requests, next.asked)? {
             Some(record) => make::waiting(&store, record.clone())?,
             None => {
                 tell_changes(context, name, &requests, next.changes);
@@ -236,7 +236,8 @@ impl Run<'_> {
             return Err(and_changed(interrupted_before(name), true));
         }
         let assigned =
-            assign::assign_newest(context, name).map_err(|failure| and_changed(failure, true))?;
+            assign::assign_newest(context, name, self.held_sessions())
+                .map_err(|failure| and_changed(failure, true))?;
         // What assign has shown is not told again; and that it ends soon is no news of what was issued just now, nor
         // is another renewal its mend.
         let mut findings: Vec<_> = taken

@@ -9,12 +9,12 @@ use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::cli::render;
-use crate::explain::Explanation;
+use crate::explain::{Explanation, printable};
 use crate::findings::Finding;
 use crate::request::pending::preview;
 use crate::request::{BuiltRequest, RequestSummary, build_request};
 use crate::store::atomic::{self, Placement};
-use crate::store::{Disk, Lease, RequestRecord, RequestState, Store, StoreError};
+use crate::store::{BarredKey, Disk, Lease, RequestRecord, RequestState, Store, StoreError};
 use crate::x509::{KeyType, Passphrase, PrivateKey, X509Error};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -271,7 +271,19 @@ fn key_to_use(
     }
 }
 
-/// The key of `--key`. Errors: it cannot be read, or a generation that is marked as compromised has it.
+/// Refuses a key that is marked as compromised, in whatever lineage.
+pub(super) fn refuse_barred(
+    store: &Store,
+    wanted: &Wanted,
+    spki_sha256: &str,
+) -> Result<(), Failure> {
+    let barred = store
+        .barred_key(spki_sha256)
+        .map_err(|error| super::store_failure(&error))?;
+    barred.map_or(Ok(()), |barred| Err(compromised(wanted, &barred)))
+}
+
+/// The key of `--key`. Errors: it cannot be read, or it is marked as compromised.
 fn brought_key(store: Option<&Store>, wanted: &Wanted) -> Result<Option<PrivateKey>, Failure> {
     let Some(file) = &wanted.key_file else {
         return Ok(None);
@@ -291,17 +303,8 @@ fn brought_key(store: Option<&Store>, wanted: &Wanted) -> Result<Option<PrivateK
         }
         failure
     })?;
-    let spki = key.spki_sha256().to_string();
     if let Some(store) = store {
-        let generations = store
-            .generations(&wanted.spec.certificate)
-            .map_err(|error| super::store_failure(&error))?;
-        let bad = generations
-            .iter()
-            .find(|one| one.compromised && one.leaf.spki_sha256 == spki);
-        if let Some(bad) = bad {
-            return Err(compromised(wanted, bad.number));
-        }
+        refuse_barred(store, wanted, &key.spki_sha256().to_string())?;
     }
     Ok(Some(key))
 }
@@ -325,9 +328,7 @@ fn kept_key(store: &Store, wanted: &Wanted) -> Result<Option<PrivateKey>, Failur
             Ok(None)
         };
     };
-    if newest.compromised {
-        return Err(compromised(wanted, newest.number));
-    }
+    refuse_barred(store, wanted, &newest.leaf.spki_sha256)?;
     let files = store
         .generation_files(certificate, newest.number)
         .map_err(|error| super::store_failure(&error))?;
@@ -350,7 +351,7 @@ fn same_pending(
     let used = store
         .generations(certificate)
         .map_err(|error| super::store_failure(&error))?;
-    Ok(requests.into_iter().rev().find(|record| {
+    let same = requests.into_iter().rev().filter(|record| {
         let key_as_wanted = match kept {
             Some(key) => record.spki_sha256 == key.spki_sha256().to_string(),
             None => {
@@ -367,7 +368,22 @@ fn same_pending(
             && record.key_purposes == asked.key_purposes
             && record.subject == asked.subject
             && record.template == asked.template
-    }))
+    });
+    for record in same {
+        // The reply to one whose key is barred could not be taken in.
+        if !is_barred(store, &record)? {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the key of a request is marked as compromised.
+pub fn is_barred(store: &Store, record: &RequestRecord) -> Result<bool, Failure> {
+    store
+        .barred_key(&record.spki_sha256)
+        .map(|barred| barred.is_some())
+        .map_err(|error| super::store_failure(&error))
 }
 
 /// A request that waits already.
@@ -466,14 +482,15 @@ fn no_key_to_reuse(wanted: &Wanted, place: &Path) -> Failure {
     )
 }
 
-fn compromised(wanted: &Wanted, number: u32) -> Failure {
+fn compromised(wanted: &Wanted, barred: &BarredKey) -> Failure {
     let certificate = &wanted.spec.certificate;
+    let place = format!("{}/{}", printable(&barred.certificate), barred.generation);
     Failure::new(
         FailureKind::Refused,
         Explanation {
             code: "request.key-compromised",
-            what: format!("the key of {certificate}/{number} must not be used again"),
-            place: format!("{certificate}/{number}"),
+            what: format!("the key of {place} must not be used again"),
+            place,
             why: "it is marked as compromised".into(),
             mend: format!("`edgecert request {certificate} --new-key`"),
         },

@@ -12,7 +12,7 @@ use crate::deployment::Deployment;
 use crate::explain::printable;
 use crate::names::Slug;
 use crate::store::{NextKeyRecord, Store};
-use crate::x509::PrivateKey;
+use crate::x509::{Fingerprint, PrivateKey, pins};
 use console::style;
 use serde_json::{Value, json};
 
@@ -66,10 +66,10 @@ fn told(record: &NextKeyRecord, new: bool) -> Outcome {
     ))
 }
 
-/// The data of a TLSA record: usage 3, the key, SHA-256 (RFC 6698 §2.1).
+/// The data of its TLSA record; what stands in the record where that is no digest.
 fn tlsa(record: &NextKeyRecord) -> String {
-    let hex = record.spki_sha256.trim_start_matches("sha256:");
-    format!("3 1 1 {}", printable(hex))
+    Fingerprint::parse(&record.spki_sha256)
+        .map_or_else(|| printable(&record.spki_sha256), |one| pins::tlsa(&one))
 }
 
 /// It as JSON.
@@ -102,13 +102,14 @@ pub(super) fn takes_prepared(wanted: &Wanted) -> bool {
 /// The key that was made ahead, where there is one and it is wanted.
 pub(super) fn prepared(store: &Store, wanted: &Wanted) -> Result<Option<PrivateKey>, Failure> {
     let certificate = &wanted.spec.certificate;
-    let is_there = store
+    let Some(record) = store
         .next_key(certificate)
         .map_err(|error| store_failure(&error))?
-        .is_some();
-    if !is_there || !takes_prepared(wanted) {
+        .filter(|_| takes_prepared(wanted))
+    else {
         return Ok(None);
-    }
+    };
+    make::refuse_barred(store, wanted, &record.spki_sha256)?;
     let pem = store
         .next_key_pem(certificate)
         .map_err(|error| store_failure(&error))?;
