@@ -9,6 +9,7 @@ pub mod apply;
 pub mod config_files;
 pub mod destination;
 pub mod error;
+pub mod held;
 pub mod ledger;
 mod listeners;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod targets;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::AssignError;
+pub use held::{Ended, Held};
 pub use ledger::StoreLedger;
 pub use listeners::listeners;
 pub use plan::{Asked, AssignPlan, GatewayPlan, Proof, plan_assignment};

@@ -4,7 +4,7 @@ use super::destination::FolderLocks;
 use super::error::AssignError;
 use super::listeners::proofs;
 use super::sockets::{Socket, sockets};
-use super::targets::{Offer, Stop, Target, WriteConfig, target};
+use super::targets::{EndSessions, Offer, Stop, Target, WriteConfig, target};
 use crate::deployment::{Deployment, Outbound};
 use crate::findings::Finding;
 use crate::names::{Domain, Protocol, Slug};
@@ -74,6 +74,11 @@ impl GatewayPlan {
     /// What its server's configuration needs for the names on offer.
     pub fn changes(&self) -> &[Change] {
         self.target.changes()
+    }
+
+    /// What ends the connections that keep the certificate of before, in order.
+    pub fn end_sessions(&self) -> Vec<EndSessions> {
+        self.target.end_sessions()
     }
 
     /// The addresses at which it is proved, each once.

@@ -75,6 +75,20 @@ pub fn is_listened(all: &[Socket], address: SocketAddr) -> bool {
 
 /// Established connections that were accepted at these addresses; a port that is listened on counts for each address.
 pub fn connections(all: &[Socket], listeners: &[SocketAddr]) -> usize {
+    accepted(all, listeners).count()
+}
+
+/// The numbers of these connections, by which they are known again as long as they last.
+pub fn connection_inodes(all: &[Socket], listeners: &[SocketAddr]) -> Vec<u64> {
+    accepted(all, listeners)
+        .map(|socket| socket.inode)
+        .collect()
+}
+
+fn accepted<'a>(
+    all: &'a [Socket],
+    listeners: &'a [SocketAddr],
+) -> impl Iterator<Item = &'a Socket> {
     all.iter()
         .filter(|socket| socket.state == SocketState::Established)
         .filter(|socket| {
@@ -83,7 +97,6 @@ pub fn connections(all: &[Socket], listeners: &[SocketAddr]) -> usize {
                     && (listener.ip().is_unspecified() || listener.ip() == plain(socket.local.ip()))
             })
         })
-        .count()
 }
 
 /// The processes that listen where this address would be answered; those of other users may be hidden.
@@ -229,6 +242,7 @@ mod tests {
         assert!(is_listened(&all, address));
         assert_eq!(specific_listeners(&all, address.port()), [address]);
         assert_eq!(connections(&all, &[address]), 1);
+        assert_eq!(connection_inodes(&all, &[address]).len(), 1);
         let holders = holders(&all, address);
         assert!(
             holders.iter().any(|one| one.pid == std::process::id()),

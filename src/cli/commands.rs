@@ -4,7 +4,7 @@ use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
     assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
-    remove, renew, request, units, verify, wizard,
+    rekey, remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -43,6 +43,7 @@ Examples:
   edgecert assign                        the newest generation of the only certificate
   edgecert assign external-edge/4 --dry-run
   edgecert assign --effective-date 2026-12-01T04:00:00Z
+  edgecert assign --end-sessions         then end connections that began with the old key
   edgecert assign --due                  what was staged and whose time has come (for a timer)")]
     Assign(assign::AssignArgs),
     /// Make the previous generation live again, proved
@@ -63,6 +64,8 @@ Examples:
     Renew(renew::RenewArgs),
     /// Hand a generation out: for Windows and Lync, HAProxy, Kubernetes, lego, or sealed for another edge
     Export(export::ExportArgs),
+    /// Another key at once; --compromised: bar the old one, replace it, and say what else has to be done
+    Rekey(rekey::RekeyArgs),
     /// Remove old generations
     Prune(prune::PruneArgs),
     /// Remove a whole lineage: its generations, keys and requests
@@ -110,6 +113,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("needs-renewal", Family::Condition),
     ("renew", Family::Acting),
     ("export", Family::Acting),
+    ("rekey", Family::Acting),
     ("prune", Family::Acting),
     ("remove", Family::Acting),
     ("gateway", Family::Acting),
@@ -145,6 +149,7 @@ impl Command {
             Command::NeedsRenewal(_) => "needs-renewal",
             Command::Renew(_) => "renew",
             Command::Export(_) => "export",
+            Command::Rekey(_) => "rekey",
             Command::Prune(_) => "prune",
             Command::Remove(_) => "remove",
             Command::Gateway(gateway::GatewayCommand::Run(_)) => "gateway run",
@@ -237,6 +242,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),
         Command::Renew(args) => renew::run(args, context),
         Command::Export(args) => export::run(args, context),
+        Command::Rekey(args) => rekey::run(args, context),
         Command::Prune(args) => prune::run(args, context),
         Command::Remove(args) => remove::run(args, context),
         Command::Gateway(command) => gateway::run(command, context),

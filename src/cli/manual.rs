@@ -85,6 +85,7 @@ const RESULTS: &[(&str, &str)] = &[
         "export",
         include_str!("../../templates/schemas/export.json"),
     ),
+    ("rekey", include_str!("../../templates/schemas/rekey.json")),
     ("prune", include_str!("../../templates/schemas/prune.json")),
     (
         "remove",

@@ -25,6 +25,7 @@ mod output;
 mod passphrase;
 mod plan;
 mod prune;
+mod rekey;
 mod remove;
 mod render;
 mod renew;

@@ -36,39 +36,60 @@ pub fn read(
     let files = store
         .generation_files(certificate, number)
         .map_err(|error| failed(&error))?;
-    let contents = container::read(&files.fullchain, None).map_err(|error| failed(&error))?;
-    let mut certificates = contents
-        .certificates
-        .into_iter()
-        .map(|(_, certificate)| certificate);
-    let corrupt = |what: String, why: String| {
-        Failure::new(
-            FailureKind::Failed,
-            Explanation {
-                code: "store.corrupt",
-                what,
-                place: store.folder().display().to_string(),
-                why,
-                mend: "restore the state folder from a copy, or import the reply again".into(),
-            },
-        )
-    };
-    let Some(leaf) = certificates.next() else {
-        return Err(corrupt(
-            format!("{certificate}/{number} holds no certificate"),
-            "fullchain.pem has no certificate in it".into(),
-        ));
-    };
-    let chain = Chain {
-        leaf,
-        intermediates: certificates.collect(),
-    };
+    let chain = read_chain(store, certificate, number, &files.fullchain)?;
     let key = PrivateKey::read(&files.key, secret).map_err(|error| failed(&error))?;
     let bundle = Bundle::new(chain, key).map_err(|mismatch| {
         corrupt(
+            store,
             format!("key and certificate of {certificate}/{number} do not belong together"),
             mismatch.to_string(),
         )
     })?;
     Ok(Stored { record, bundle })
+}
+
+/// Leaf and intermediates of a generation; its key is not looked at.
+pub fn chain(store: &Store, certificate: &Slug, number: u32) -> Result<Chain, Failure> {
+    let files = store
+        .generation_files(certificate, number)
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    read_chain(store, certificate, number, &files.fullchain)
+}
+
+fn read_chain(
+    store: &Store,
+    certificate: &Slug,
+    number: u32,
+    fullchain: &[u8],
+) -> Result<Chain, Failure> {
+    let contents = container::read(fullchain, None)
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    let mut certificates = contents
+        .certificates
+        .into_iter()
+        .map(|(_, certificate)| certificate);
+    let Some(leaf) = certificates.next() else {
+        return Err(corrupt(
+            store,
+            format!("{certificate}/{number} holds no certificate"),
+            "fullchain.pem has no certificate in it".into(),
+        ));
+    };
+    Ok(Chain {
+        leaf,
+        intermediates: certificates.collect(),
+    })
+}
+
+fn corrupt(store: &Store, what: String, why: String) -> Failure {
+    Failure::new(
+        FailureKind::Failed,
+        Explanation {
+            code: "store.corrupt",
+            what,
+            place: store.folder().display().to_string(),
+            why,
+            mend: "restore the state folder from a copy, or import the reply again".into(),
+        },
+    )
 }

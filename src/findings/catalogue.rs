@@ -120,6 +120,7 @@ catalogue! {
     LiveOtherLeaf, "live.other-leaf", Error, "docs/gateway.md", "The address serves another leaf than the one assigned.";
     LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
     LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/gateway.md", "A gateway has nothing assigned to it.";
+    LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";

@@ -4,7 +4,7 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
-use super::{Hands, Offer};
+use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::FileTarget;
@@ -199,5 +199,13 @@ impl OnFiles for Coturn {
                 "run this command as root, or as the user that the server runs as".to_owned(),
             )
         })
+    }
+
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        // SIGUSR2 changes the certificate of new connections alone, and no other signal ends old ones.
+        vec![EndSessions::by_hand(
+            "every connection of the server, calls that are relayed with them",
+            format!("systemctl restart {UNIT}"),
+        )]
     }
 }

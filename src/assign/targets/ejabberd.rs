@@ -5,12 +5,12 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
-use super::{Hands, Offer};
+use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::findings::{Code, Finding, Severity};
-use crate::names::{Domain, Slug};
+use crate::names::{Domain, Protocol, Slug};
 use crate::servers::ejabberd::{EjabberdConfig, read, with_certfile};
 use crate::servers::{Configured, Source};
 use std::path::{Path, PathBuf};
@@ -172,5 +172,26 @@ impl OnFiles for Ejabberd {
         hands
             .run_well(&self.own.control(&[], &["reload_config"]))
             .map(drop)
+    }
+
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        let mut steps = vec![EndSessions::program(
+            "the streams between servers of every host",
+            self.own.control(&[], &["stop_s2s_connections"]),
+        )];
+        let has_clients = self
+            .config
+            .common
+            .listeners
+            .iter()
+            .any(|one| matches!(one.protocol, Protocol::Xmpp | Protocol::XmppsClient));
+        if has_clients {
+            // 23.01 ends the sessions of one user, and has no command for all of a host.
+            steps.push(EndSessions::by_hand(
+                "clients",
+                "`ejabberdctl kick_user USER HOST` for each of `ejabberdctl connected_users`, or restart ejabberd",
+            ));
+        }
+        steps
     }
 }

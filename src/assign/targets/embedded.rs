@@ -1,6 +1,6 @@
 //! The embedded gateway: prepare and commit on its control socket.
 
-use super::{Job, Keeper, Stop, Target};
+use super::{EndSessions, Job, Keeper, Stop, Target};
 use crate::assign::error::AssignError;
 use crate::deployment::Embedded;
 use crate::findings::Finding;
@@ -216,6 +216,17 @@ impl Target for EmbeddedTarget {
     fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError> {
         self.prepare(job)?;
         self.commit(job, keeper)
+    }
+
+    fn end_sessions(&self) -> Vec<EndSessions> {
+        // Its control socket knows no such request; a drained stop would keep them as well.
+        vec![EndSessions::by_hand(
+            "every connection of the gateway",
+            format!(
+                "restart `edgecert gateway run {}`: it has no command that ends connections alone",
+                self.gateway
+            ),
+        )]
     }
 
     fn abort(&self, transaction: &str) {

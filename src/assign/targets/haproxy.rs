@@ -7,7 +7,7 @@
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
 use super::runtime::Runtime;
-use super::{Hands, Offer};
+use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
@@ -80,6 +80,19 @@ impl Haproxy {
             .then(|| Runtime::new(&self.own, path, hands))
     }
 
+    /// The names of the sections whose binds use our file: `frontend NAME`, `listen NAME`.
+    fn frontends(&self) -> Vec<String> {
+        let binds = binds_of(&self.config, self.own.settings.file.as_deref());
+        let mut names: Vec<String> = binds
+            .into_iter()
+            .filter_map(|bind| bind.section.split_whitespace().nth(1))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     fn check_words(&self) -> Vec<String> {
         let config = self.own.config().display().to_string();
         self.own.control(&[], &["-c", "-q", "-f", &config])
@@ -126,8 +139,8 @@ impl Haproxy {
     }
 }
 
-/// The listeners of the binds that use a file; all, where none does yet.
-fn listeners_of(config: &HaproxyConfig, file: Option<&Path>) -> Vec<Listening> {
+/// The binds that use a file.
+fn binds_of<'a>(config: &'a HaproxyConfig, file: Option<&Path>) -> Vec<&'a Bind> {
     let uses = |bind: &&Bind| {
         config.common.certificates.iter().any(|one| {
             let here = one.place == bind.place || bind.lists.contains(&one.place.file);
@@ -137,7 +150,12 @@ fn listeners_of(config: &HaproxyConfig, file: Option<&Path>) -> Vec<Listening> {
             folder.is_some_and(|folder| bind.folders.contains(&folder))
         })
     };
-    let binds: Vec<&Bind> = config.binds.iter().filter(uses).collect();
+    config.binds.iter().filter(uses).collect()
+}
+
+/// The listeners of the binds that use a file; all, where none does yet.
+fn listeners_of(config: &HaproxyConfig, file: Option<&Path>) -> Vec<Listening> {
+    let binds = binds_of(config, file);
     let known = !binds.is_empty();
     let ours: Vec<SocketAddr> = binds
         .iter()
@@ -268,5 +286,28 @@ impl OnFiles for Haproxy {
             runtime.replace(name, &String::from_utf8_lossy(&bytes))?;
         }
         Ok(())
+    }
+
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        match (&self.own.settings.socket, &self.own.settings.reload) {
+            (Some(socket), None) => vec![EndSessions::own(
+                format!("sessions of {}", self.frontends().join(", ")),
+                format!(
+                    "shutdown session, for each that `show sess` on {} has of them",
+                    socket.display()
+                ),
+            )],
+            (_, _) => vec![EndSessions::by_hand(
+                "every session, those of old workers too",
+                "systemctl restart haproxy; or give the table a `socket` and HAProxy a `hard-stop-after`",
+            )],
+        }
+    }
+
+    fn end(&self, one: &EndSessions, hands: &Hands<'_>) -> Result<(), AssignError> {
+        match (&one.how, self.runtime(hands)) {
+            (Ending::Own(_), Some(runtime)) => runtime.end_sessions(&self.frontends()),
+            (_, _) => Ok(()),
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
-use super::{Hands, Offer};
+use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::FileTarget;
@@ -211,6 +211,14 @@ impl OnFiles for Kamailio {
             }
             std::thread::sleep(BETWEEN_TRIES);
         }
+    }
+
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        // The RPC of 5.6 lists TCP connections (`core.tcp_list`) and closes none.
+        vec![EndSessions::by_hand(
+            "every connection of the server",
+            "systemctl restart kamailio: its RPC closes no connection; idle ones end after `tcp_connection_lifetime`",
+        )]
     }
 }
 

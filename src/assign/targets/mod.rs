@@ -6,6 +6,7 @@
 pub mod coturn;
 pub mod ejabberd;
 pub mod embedded;
+pub mod ending;
 pub mod files;
 mod hands;
 pub mod haproxy;
@@ -16,6 +17,7 @@ mod on_server;
 pub mod prosody;
 mod runtime;
 
+pub use ending::{EndSessions, Ending};
 pub use hands::{Hands, Said};
 
 use super::error::AssignError;
@@ -150,6 +152,16 @@ pub trait Target: std::fmt::Debug {
 
     /// Forgets what was prepared; best effort.
     fn abort(&self, transaction: &str);
+
+    /// What ends the connections that keep the certificate of before, in order; empty: nothing is known that does.
+    fn end_sessions(&self) -> Vec<EndSessions> {
+        Vec::new()
+    }
+
+    /// Does one of them; nothing where it is to be done by hand.
+    fn end(&self, _one: &EndSessions, _stop: Stop<'_>) -> Result<(), AssignError> {
+        Ok(())
+    }
 
     /// SHA-256 in hex of what a commit writes, by path.
     fn written(&self, _material: &Material) -> BTreeMap<PathBuf, String> {

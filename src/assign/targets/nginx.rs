@@ -7,7 +7,7 @@
 use super::kamailio::dns_names;
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
-use super::{Hands, Offer};
+use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::FileTarget;
@@ -15,8 +15,10 @@ use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::nginx::{NginxConfig, read, with_pair};
 use crate::servers::{Configured, Listening};
+use crate::store::atomic::read_limited;
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Its configuration in Debian's package.
@@ -29,6 +31,18 @@ const KIND: Kind = Kind {
     owner: None,
     mode: 0o600,
 };
+
+/// Where its master writes its number in Debian's package.
+const PID_FILE: &str = "/run/nginx.pid";
+
+/// Most bytes of a pid file.
+const MAX_PID_BYTES: u64 = 64;
+
+/// Most bytes of a process's title, or of what the kernel says of it.
+const MAX_TITLE_BYTES: u64 = 64 * 1024;
+
+/// The title of a worker that a reload left behind.
+const OLD_WORKER: &str = "nginx: worker process is shutting down";
 
 /// A gateway of kind `nginx`.
 #[derive(Debug)]
@@ -66,6 +80,14 @@ impl Nginx {
                 .blocks
                 .iter()
                 .any(|block| block.pairs.iter().any(|pair| is_ours(&self.own, pair)))
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        let own = self.own.settings.pid_file.clone();
+        own.unwrap_or_else(|| {
+            let written = self.config.pid.as_deref();
+            self.own.files.here(written.unwrap_or(Path::new(PID_FILE)))
+        })
     }
 
     fn command(&self, words: &[&str]) -> Vec<String> {
@@ -192,4 +214,91 @@ impl OnFiles for Nginx {
         }
         hands.run_well(&self.command(&["-s", "reload"])).map(drop)
     }
+
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        if self.own.settings.reload.is_some() || !self.config.by_variable.is_empty() {
+            // No reload of ours stands between the old connections and the new ones.
+            return vec![EndSessions::by_hand(
+                "every connection of the server",
+                "systemctl restart nginx",
+            )];
+        }
+        vec![EndSessions::own(
+            "connections of workers that a reload left behind",
+            "SIGTERM to the workers that are shutting down",
+        )]
+    }
+
+    fn end(&self, one: &EndSessions, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        let Ending::Own(_) = &one.how else {
+            return Ok(());
+        };
+        let file = self.pid_file();
+        let master = read_pid(&file).map_err(|why| {
+            self.own.unfit(
+                &file,
+                "the pid file leads to no nginx",
+                why,
+                "start the server, or name its pid file as `pid-file`".to_owned(),
+            )
+        })?;
+        for worker in old_workers(master) {
+            match kill_process(worker, Signal::TERM) {
+                // It has ended by itself.
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(error) => {
+                    return Err(self.own.unfit(
+                        &file,
+                        "an old worker could not be ended",
+                        error.to_string(),
+                        "run this command as root".to_owned(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The master's number. Errors: why not, in words.
+fn read_pid(file: &Path) -> Result<Pid, String> {
+    let text = read_limited(file, MAX_PID_BYTES).map_err(|error| error.to_string())?;
+    let pid = String::from_utf8_lossy(&text)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|pid| *pid > 1)
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| "it holds no process number".to_owned())?;
+    let name = format!("/proc/{}/comm", pid.as_raw_nonzero());
+    let name = read_limited(Path::new(&name), MAX_PID_BYTES)
+        .map_err(|_| format!("there is no process {}", pid.as_raw_nonzero()))?;
+    // A number that was given to another program since is not its.
+    if String::from_utf8_lossy(&name).trim() == KIND.word {
+        Ok(pid)
+    } else {
+        Err(format!(
+            "process {} is another program",
+            pid.as_raw_nonzero()
+        ))
+    }
+}
+
+/// The children of a master that finish their connections and take no more: nginx says so in their title.
+fn old_workers(master: Pid) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let title = read_limited(&entry.path().join("cmdline"), MAX_TITLE_BYTES).ok()?;
+            let status = read_limited(&entry.path().join("status"), MAX_TITLE_BYTES).ok()?;
+            let parent = String::from_utf8_lossy(&status)
+                .lines()
+                .find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
+            let is_old = String::from_utf8_lossy(&title).starts_with(OLD_WORKER);
+            (is_old && parent == Some(master.as_raw_nonzero().get()))
+                .then(|| Pid::from_raw(pid))
+                .flatten()
+        })
+        .collect()
 }

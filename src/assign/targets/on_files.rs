@@ -1,7 +1,7 @@
 //! A server that reads its certificate from files: written beside the old ones and renamed, the server told to read
 //! them again; on failure the old files are put back and it is told once more.
 
-use super::{Hands, Job, Keeper, Material, Offer, Stop, Target, WriteConfig};
+use super::{EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Stop, Target, WriteConfig};
 use crate::assign::destination::{Destination, digest_of};
 use crate::assign::error::AssignError;
 use crate::explain::printable;
@@ -51,6 +51,19 @@ pub trait OnFiles: std::fmt::Debug {
         config: ConfigWritten,
         hands: &Hands<'_>,
     ) -> Result<(), AssignError>;
+
+    /// What ends the connections that keep the certificate of before, in order.
+    fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
+        Vec::new()
+    }
+
+    /// Does one of them. A driver whose answers are text judges them here, and does itself what is [`Ending::Own`].
+    fn end(&self, one: &EndSessions, hands: &Hands<'_>) -> Result<(), AssignError> {
+        match &one.how {
+            Ending::Program(words) => hands.run_well(words).map(drop),
+            Ending::Own(_) | Ending::ByHand(_) => Ok(()),
+        }
+    }
 }
 
 /// Whether the configuration was changed along with the files.
@@ -286,6 +299,15 @@ impl Target for FilesTarget {
     }
 
     fn abort(&self, _transaction: &str) {}
+
+    fn end_sessions(&self) -> Vec<EndSessions> {
+        self.server.end_sessions(&self.offer)
+    }
+
+    fn end(&self, one: &EndSessions, stop: Stop<'_>) -> Result<(), AssignError> {
+        let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
+        self.server.end(one, &hands)
+    }
 
     fn written(&self, material: &Material) -> BTreeMap<PathBuf, String> {
         self.files_of(material)

@@ -6,13 +6,13 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
-use super::{Hands, Offer};
+use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
-use crate::names::{Domain, Slug};
+use crate::names::{Domain, Protocol, Slug};
 use crate::servers::Configured;
 use crate::servers::prosody::{
     FirstLine, INDEX_DEEP, ProsodyConfig, Shell, first_line_fits, indexed, key_beside, read,
@@ -78,6 +78,16 @@ impl Prosody {
             .directory
             .as_deref()
             .unwrap_or(&self.config.certificates_folder)
+    }
+
+    /// `prosodyctl WORDS`, with its configuration where the table names one.
+    fn command(&self, words: &[&str]) -> Vec<String> {
+        let config = self.own.config().display().to_string();
+        let own: &[&str] = match self.own.settings.config {
+            Some(_) => &["--config", &config],
+            None => &[],
+        };
+        self.own.control(own, words)
     }
 
     /// The files that Prosody reads by itself, ours left out.
@@ -278,20 +288,59 @@ impl OnFiles for Prosody {
         if let Some(said) = self.own.reload_command(hands) {
             return said.map(drop);
         }
-        let config = self.own.config().display().to_string();
-        let own: &[&str] = match self.own.settings.config {
-            Some(_) => &["--config", &config],
-            None => &[],
-        };
         if self.config.shell == Shell::Enabled {
-            let said = hands.run(&self.own.control(own, &["shell", "config", "reload"]))?;
+            let said = hands.run(&self.command(&["shell", "config", "reload"]))?;
             // It also repairs what a failed reload by signal left deaf.
             if said.status == Some(0) && said.text.contains("OK") {
                 return Ok(());
             }
         }
-        hands
-            .run_well(&self.own.control(own, &["reload"]))
-            .map(drop)
+        hands.run_well(&self.command(&["reload"])).map(drop)
+    }
+
+    fn end_sessions(&self, offer: &Offer) -> Vec<EndSessions> {
+        if self.config.shell == Shell::Disabled {
+            return vec![EndSessions::by_hand(
+                "every stream of the server",
+                "load `admin_shell`, or restart Prosody: without its shell no stream can be ended",
+            )];
+        }
+        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
+        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
+        let mut steps: Vec<EndSessions> = hosts
+            .filter(|host| is_covered(host, &names))
+            .map(|host| {
+                EndSessions::program(
+                    format!("streams between servers of {host}"),
+                    self.command(&["shell", "s2s", "closeall", host.as_str()]),
+                )
+            })
+            .collect();
+        let has_clients = self
+            .config
+            .common
+            .listeners
+            .iter()
+            .any(|one| matches!(one.protocol, Protocol::Xmpp | Protocol::XmppsClient));
+        if has_clients {
+            // 0.12 takes one account or all, and no host.
+            steps.push(EndSessions::program(
+                "the clients of every host",
+                self.command(&["shell", "c2s", "closeall"]),
+            ));
+        }
+        steps
+    }
+
+    fn end(&self, one: &EndSessions, hands: &Hands<'_>) -> Result<(), AssignError> {
+        let Ending::Program(words) = &one.how else {
+            return Ok(());
+        };
+        let said = hands.run(words)?;
+        // It calls it a failure when there is nothing to close.
+        if said.status == Some(0) || said.text.contains("No sessions to close") {
+            return Ok(());
+        }
+        Err(hands.refused(&said))
     }
 }

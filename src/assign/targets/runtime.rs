@@ -60,6 +60,23 @@ impl<'a> Runtime<'a> {
         Ok(())
     }
 
+    /// Ends every session of these frontends that the worker behind the socket has.
+    pub(super) fn end_sessions(&self, frontends: &[String]) -> Result<(), AssignError> {
+        let said = self.ask("show sess", "")?;
+        if said.text.contains("Permission denied") {
+            return Err(self.hands.refused(&said));
+        }
+        for session in sessions_of(&said.text, frontends) {
+            let said = self.ask(&format!("shutdown session {session}"), "")?;
+            // One that has ended by itself meanwhile is ended as well.
+            let ended = said.text.trim().is_empty() || said.text.contains("No such session");
+            if !ended {
+                return Err(self.hands.refused(&said));
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the transaction that a refusal leaves open.
     fn fail(&self, name: &str, said: &Said) -> AssignError {
         let _ = self.ask(&format!("abort ssl cert {name}"), "");
@@ -130,5 +147,37 @@ impl<'a> Runtime<'a> {
             status: Some(0),
             text: String::from_utf8_lossy(&answer).into_owned(),
         })
+    }
+}
+
+/// The identifiers of the sessions of some frontends: `0x55d0: proto=tcpv4 src=… fe=tls be=echo …`.
+fn sessions_of<'a>(text: &'a str, frontends: &[String]) -> Vec<&'a str> {
+    text.lines()
+        .filter_map(|line| {
+            let (id, facts) = line.split_once(": ")?;
+            let frontend = facts
+                .split_whitespace()
+                .find_map(|fact| fact.strip_prefix("fe="))?;
+            let is_id = id
+                .strip_prefix("0x")
+                .is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            (is_id && frontends.iter().any(|one| one == frontend)).then_some(id)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_other_frontends_and_of_the_socket_are_left() {
+        let text = "0x55d01a: proto=tcpv4 src=127.0.0.1:40000 fe=tls be=echo srv=echo ts=00 age=4s\n\
+            0x55d01b: proto=tcpv4 src=127.0.0.1:40001 fe=tlsx be=echo srv=echo ts=00 age=4s\n\
+            0x55d01c; shutdown: proto=unix_stream src=unix:1 fe=tls be=<NONE>\n\
+            0x55d01d: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none>\n\n";
+        let ours = ["tls".to_owned()];
+        assert_eq!(sessions_of(text, &ours), ["0x55d01a"]);
+        assert_eq!(sessions_of("", &ours), [""; 0]);
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn refuse_compromised(record: &GenerationRecord) -> Result<(), Failur
             ),
             place: String::new(),
             why: "its key is marked as compromised".into(),
-            mend: format!("`edgecert rekey {}` asks for another key", record.certificate),
+            mend: format!(
+                "`edgecert rekey {}` asks for another key",
+                record.certificate
+            ),
         },
     ))
 }

@@ -1,6 +1,8 @@
 //! `assign` and `rollback`: one transaction over the gateways, told as it goes.
 
 mod generation;
+pub mod held;
+pub mod pins;
 mod staging;
 mod told;
 mod transaction;
@@ -10,7 +12,8 @@ mod watch;
 use super::exit::FailureKind;
 use super::options::{Lineage, lineage, moment, slug};
 use super::output::{self, Failure, Outcome};
-use super::{Context, expectation};
+use super::{Context, expectation, stored};
+use crate::assign::AssignPlan;
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::{Explain, Explanation};
 use crate::findings::Code;
@@ -39,8 +42,20 @@ pub struct AssignArgs {
     /// Activate every certificate whose staged time has come
     #[arg(long, conflicts_with_all = ["certificate", "effective_date", "unstage"])]
     due: bool,
+    /// Then end the connections that keep the certificate of before; the plan shows how
+    #[arg(long, conflicts_with_all = ["effective_date", "unstage"])]
+    end_sessions: bool,
     #[command(flatten)]
     how: How,
+}
+
+/// What becomes of connections that began with the certificate of before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldSessions {
+    /// They end by themselves.
+    Leave,
+    /// They are ended once the new certificate is proved.
+    End,
 }
 
 /// `rollback`.
@@ -82,6 +97,44 @@ enum OnFailureWord {
     Rollback,
     /// Leave it as it stands
     Keep,
+}
+
+impl AssignArgs {
+    fn held(&self) -> HeldSessions {
+        match self.end_sessions {
+            true => HeldSessions::End,
+            false => HeldSessions::Leave,
+        }
+    }
+}
+
+/// What an assignment of a generation would be, without judging it: for `rekey`, which asks it for listeners and for
+/// what ends connections. Effects: reads the servers' configurations.
+pub fn plan_of(
+    context: &Context,
+    deployment: &Deployment,
+    store: &Store,
+    certificate: &Certificate,
+    number: u32,
+) -> Result<AssignPlan, Failure> {
+    let task = Task {
+        deployment,
+        store,
+        certificate,
+        number,
+        kind: IntentKind::Assign,
+        again: false,
+        held: HeldSessions::Leave,
+    };
+    let chain = stored::chain(store, &certificate.name, number)?;
+    let record = store
+        .assignment(&certificate.name)
+        .map_err(|error| failed(&error))?;
+    let how = newest_of(&certificate.name, true, false).how;
+    let live = store
+        .live(&certificate.name)
+        .map_err(|error| failed(&error))?;
+    task.plan(context, &chain, &[], (live, &record), &how)
 }
 
 /// Runs `assign`.
@@ -133,6 +186,7 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         number,
         kind: IntentKind::Assign,
         again: false,
+        held: args.held(),
     };
     if let Some(effective) = args
         .effective_date
@@ -152,8 +206,16 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
 }
 
 /// Assigns the newest generation of a certificate to all its gateways, as `assign CERT` does: for `renew`.
-pub fn assign_newest(context: &mut Context, certificate: &Slug) -> Result<Outcome, Failure> {
-    run(newest_of(certificate, false, true), context)
+pub fn assign_newest(
+    context: &mut Context,
+    certificate: &Slug,
+    held: HeldSessions,
+) -> Result<Outcome, Failure> {
+    let args = AssignArgs {
+        end_sessions: held == HeldSessions::End,
+        ..newest_of(certificate, false, true)
+    };
+    run(args, context)
 }
 
 /// `assign CERT`, or with `--dry-run`: for the wizard.
@@ -175,6 +237,7 @@ fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
         effective_date: None,
         unstage: false,
         due: false,
+        end_sessions: false,
         how: How {
             dry_run,
             write_config: false,
@@ -233,6 +296,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
         number: previous,
         kind: IntentKind::Rollback,
         again: left_by_rollback(&store, &certificate.name, previous),
+        held: HeldSessions::Leave,
     };
     task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
 }
@@ -331,6 +395,7 @@ fn assign_due(
             number: staged.generation,
             kind: IntentKind::Assign,
             again: false,
+            held: args.held(),
         };
         let one = task.carry_out(
             context,

@@ -101,7 +101,7 @@ pub(super) fn session_findings(plan: &AssignPlan, standings: &[Standing]) -> Vec
                     plural(standing.sessions, "connection")
                 ),
                 "TLS shows a certificate once, when a connection begins",
-                "nothing to do; for a compromised key, `edgecert rekey --compromised` tells how to end them",
+                "nothing to do; for a compromised key, `edgecert assign --end-sessions` ends them",
             )
         })
         .collect()
@@ -126,7 +126,7 @@ pub(super) fn on_gateways(count: usize) -> String {
     }
 }
 
-fn plural(count: usize, word: &str) -> String {
+pub(super) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -6,11 +6,11 @@ use super::told::{
     standing_words, standings_json, tell,
 };
 use super::watch::Watch;
-use super::{How, OnFailureWord, failed, refused};
+use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
 use crate::assign::targets::{Material, Stop, WriteConfig};
 use crate::assign::{
-    Applied, Asked, AssignError, AssignPlan, Assigner, Event, OnFailure, StoreLedger,
+    Applied, Asked, AssignError, AssignPlan, Assigner, Event, Held, OnFailure, StoreLedger,
     plan_assignment,
 };
 use crate::cli::exit::FailureKind;
@@ -36,6 +36,8 @@ pub(super) struct Task<'a> {
     pub kind: IntentKind,
     /// The last rollback left this generation, and this one goes forward to it again.
     pub again: bool,
+    /// What becomes of connections that began before.
+    pub held: HeldSessions,
 }
 
 impl Task<'_> {
@@ -91,10 +93,36 @@ impl Task<'_> {
             && plan.is_in_place(&material)
             && serves_it(&plan)
         {
-            return Ok(nothing_to_do(context, &plan, outcome));
+            let outcome = nothing_to_do(context, &plan, outcome);
+            return Ok(match (self.held, lease) {
+                (HeldSessions::Leave, _) => outcome,
+                (HeldSessions::End, None) => held::would_end(context, &plan, outcome),
+                (HeldSessions::End, Some(_)) => {
+                    held::end(context, &plan, &Held::now(&plan), outcome)
+                }
+            });
         }
+        let pinned = pins::changes(
+            self.deployment,
+            self.store,
+            self.certificate,
+            &plan,
+            (from, &chain.leaf),
+        );
+        let is_new_key = pinned.is_some();
+        let outcome = Outcome {
+            findings: outcome.findings.into_iter().chain(pinned).collect(),
+            ..outcome
+        };
         output::findings(context, &outcome.findings);
         context.say(describe(&plan, self.again).trim_end());
+        if how.dry_run && is_new_key {
+            let (deployment, own) = (self.deployment, self.certificate);
+            context.say(pins::describe(deployment, own, &plan, &chain.leaf).trim_end());
+        }
+        if self.held == HeldSessions::End {
+            context.say(held::describe(&plan).trim_end());
+        }
         let Some(lease) = lease else {
             let outcome = self.pre_check(context, &plan, how, outcome, &|| false)?;
             return self.rehearse(&plan, only, how, outcome);
@@ -104,6 +132,7 @@ impl Task<'_> {
         let stop = || watch.interrupted();
         let outcome = self.pre_check(context, &plan, how, outcome, &stop)?;
         let ledger = StoreLedger::new(lease, self.kind, context.now);
+        let connections = Held::now(&plan);
         let ended = self.apply(context, &plan, &material, how, ledger, &stop)?;
         drop(watch);
         let pruned = if matches!(ended, Applied::Done { .. }) {
@@ -111,7 +140,11 @@ impl Task<'_> {
         } else {
             Vec::new()
         };
-        self.told(context, &plan, ended, pruned, outcome)
+        let outcome = self.told(context, &plan, ended, pruned, outcome)?;
+        Ok(match self.held {
+            HeldSessions::Leave => outcome,
+            HeldSessions::End => held::end(context, &plan, &connections, outcome),
+        })
     }
 
     /// The plan, with every server's configuration read; `before` is what is live and what was assigned.

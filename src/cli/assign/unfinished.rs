@@ -3,7 +3,7 @@
 use super::generation::load;
 use super::transaction::Task;
 use super::watch::Watch;
-use super::{How, failed};
+use super::{HeldSessions, How, failed};
 use crate::assign::{Applied, StoreLedger};
 use crate::cli::Context;
 use crate::cli::output::{Failure, Outcome};
@@ -54,6 +54,7 @@ pub(super) fn finish_unfinished(
             number: intent.to,
             kind: intent.kind,
             again: false,
+            held: HeldSessions::Leave,
         };
         let loaded = load(deployment, &store, certificate, intent.to)?;
         let only: Vec<Slug> = intent

@@ -18,6 +18,7 @@ use crate::cli::expectation;
 use crate::cli::output::Failure;
 use crate::cli::request::{flags, open_if_there, store_failure, wanted};
 use crate::deployment::{Deployment, RootsSource};
+use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Report};
 use crate::import::{Asked, ImportError, KeySource, Passage, ReplyFile, import_reply, sort_reply};
 use crate::names::Slug;

@@ -369,7 +369,9 @@ impl Run<'_> {
             one.state == RequestState::Pending
                 && same_names(&one.names, &asked.names)
                 && one.template == asked.template
-                && !used.iter().any(|gone| gone.leaf.spki_sha256 == one.spki_sha256)
+                && !used
+                    .iter()
+                    .any(|gone| gone.leaf.spki_sha256 == one.spki_sha256)
         });
         for one in waiting {
             if !make::is_barred(store, one)? {

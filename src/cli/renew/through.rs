@@ -235,9 +235,8 @@ impl Run<'_> {
         if self.interrupts.caught() {
             return Err(and_changed(interrupted_before(name), true));
         }
-        let assigned =
-            assign::assign_newest(context, name, self.held_sessions())
-                .map_err(|failure| and_changed(failure, true))?;
+        let assigned = assign::assign_newest(context, name, self.held_sessions())
+            .map_err(|failure| and_changed(failure, true))?;
         // What assign has shown is not told again; and that it ends soon is no news of what was issued just now, nor
         // is another renewal its mend.
         let mut findings: Vec<_> = taken
