@@ -97,6 +97,19 @@ impl Held {
         closed.unwrap_or_else(|why| panic!("{}: {why}", self.listener));
     }
 
+    /// Insists that the server ended the session, and not the patience of the reader.
+    #[track_caller]
+    pub fn was_ended(mut self) {
+        let mut rest = Vec::new();
+        let why = loop {
+            if let Err(why) = self.read_more(&mut rest) {
+                break why;
+            }
+        };
+        let waited = why.contains("timed out") || why.contains("temporarily unavailable");
+        assert!(!waited, "{}: {why}", self.listener);
+    }
+
     fn ask(&mut self) -> Result<(), String> {
         let name = self.listener.name;
         match self.tongue {
