@@ -273,6 +273,9 @@ fn a_compromised_key_is_neither_served_nor_asked_for_again() {
         .run(&["rollback"])
         .ended(1)
         .said("must never be served again");
+    // Current and previous are kept: another one, and both are gone.
+    edge.generation(&[]);
+    world.run(&["assign"]).ended(0);
     world.run(&["prune", "--keep", "0"]).ended(0);
     assert!(
         !world.path(&format!("{ARCHIVE}/1")).exists()

@@ -2,7 +2,7 @@
 //! own end of the same connection can give.
 
 use super::client::{Connection, FROM, Trust, greet};
-use super::{Listener, Server};
+use super::{Listener, Server, Shows};
 use edgecert::names::Protocol;
 use edgecert::wire::sip;
 use edgecert::wire::xmpp::{CLOSE, ClientStream, StreamKind};
@@ -95,6 +95,11 @@ impl Held {
             Tongue::Sip | Tongue::Echo | Tongue::Stun => Ok(()),
         };
         closed.unwrap_or_else(|why| panic!("{}: {why}", self.listener));
+    }
+
+    /// Which certificate it began with.
+    pub fn shows(&self) -> Shows {
+        self.listener.shows
     }
 
     /// Insists that the server ended the session, and not the patience of the reader.

@@ -94,8 +94,20 @@ fn words(one: &Ended) -> String {
             "  {name:<10} {mark} {} from before, all ended\n",
             plural(before, "connection")
         ),
+        (before, left)
+            if one
+                .steps
+                .iter()
+                .any(|(step, done)| step.is_by_hand() || done.is_err()) =>
+        {
+            format!(
+                "  {name:<10} {mark} {} from before, {left} left\n",
+                plural(before, "connection")
+            )
+        }
+        // The kernel knows ports and no names.
         (before, left) => format!(
-            "  {name:<10} {mark} {} from before, {left} left\n",
+            "  {name:<10} {mark} {} from before, {left} left: of other names on these ports, or not ended yet\n",
             plural(before, "connection")
         ),
     };
