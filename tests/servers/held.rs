@@ -2,7 +2,7 @@
 //! own end of the same connection can give.
 
 use super::client::{Connection, FROM, Trust, greet};
-use super::{Listener, Server, Shows};
+use super::{Listener, Server};
 use edgecert::names::Protocol;
 use edgecert::wire::sip;
 use edgecert::wire::xmpp::{CLOSE, ClientStream, StreamKind};
@@ -97,9 +97,9 @@ impl Held {
         closed.unwrap_or_else(|why| panic!("{}: {why}", self.listener));
     }
 
-    /// Which certificate it began with.
-    pub fn shows(&self) -> Shows {
-        self.listener.shows
+    /// Where it began.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
     }
 
     /// Insists that the server ended the session, and not the patience of the reader.

@@ -48,9 +48,10 @@ impl Marks {
         let failed = |error: StoreError| store_failure(&error);
         let own = match number {
             Some(number) => store.generation(name, number).map_err(|error| {
-                let kind = match error {
-                    StoreError::NoSuchGeneration { .. } => FailureKind::Usage,
-                    _ => FailureKind::Failed,
+                let kind = if matches!(error, StoreError::NoSuchGeneration { .. }) {
+                    FailureKind::Usage
+                } else {
+                    FailureKind::Failed
                 };
                 Failure::from_error(kind, &error)
             })?,
