@@ -309,13 +309,18 @@ fn placement(
     })
 }
 
-/// The tool whose own file this is; our own state is one.
-fn keeper_of(path: &Path) -> Option<&'static str> {
+/// The other tool whose own file this is.
+pub(super) fn other_keeper_of(path: &Path) -> Option<&'static str> {
     let text = path.to_string_lossy();
-    let other = KEPT_BY_OTHERS
+    KEPT_BY_OTHERS
         .iter()
         .find(|(part, _)| text.contains(&format!("/{part}/")))
-        .map(|(_, tool)| *tool);
+        .map(|(_, tool)| *tool)
+}
+
+/// The tool whose own file this is; our own state is one.
+fn keeper_of(path: &Path) -> Option<&'static str> {
+    let other = other_keeper_of(path);
     let ours = || {
         path.ancestors().any(|folder| {
             folder.ends_with("archive") && folder.with_file_name("layout.json").is_file()

@@ -8,10 +8,12 @@
 pub mod apply;
 pub mod config_files;
 pub mod destination;
+pub mod discover;
 pub mod error;
 pub mod held;
 pub mod ledger;
 mod listeners;
+pub mod other_writers;
 pub mod plan;
 pub mod prove;
 pub mod reach;

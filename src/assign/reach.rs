@@ -105,7 +105,7 @@ impl One<'_> {
     }
 
     fn prosody(&mut self, settings: &FileTarget) {
-        let server = self.server(settings, prosody::CONFIG, |main, files| {
+        let server = self.server(settings, prosody::KIND.config, |main, files| {
             let config = servers::prosody::read(main, files)?;
             Ok((config.common.clone(), config))
         });
@@ -139,7 +139,7 @@ impl One<'_> {
     }
 
     fn ejabberd(&mut self, settings: &FileTarget) {
-        self.server(settings, ejabberd::CONFIG, |main, files| {
+        self.server(settings, ejabberd::KIND.config, |main, files| {
             let config = servers::ejabberd::read(main, files)?;
             Ok((config.common, ()))
         });
@@ -153,7 +153,7 @@ impl One<'_> {
     }
 
     fn kamailio(&mut self, settings: &FileTarget) {
-        let sockets = self.server(settings, kamailio::CONFIG, |main, files| {
+        let sockets = self.server(settings, kamailio::KIND.config, |main, files| {
             let config = servers::kamailio::read(main, files)?;
             Ok((config.common, config.rpc_sockets))
         });
@@ -176,7 +176,7 @@ impl One<'_> {
     }
 
     fn haproxy(&mut self, settings: &FileTarget) {
-        self.server(settings, haproxy::CONFIG, |main, files| {
+        self.server(settings, haproxy::KIND.config, |main, files| {
             let config = servers::haproxy::read(main, files)?;
             Ok((config.common, ()))
         });
@@ -200,7 +200,7 @@ impl One<'_> {
     }
 
     fn nginx(&mut self, settings: &FileTarget) {
-        let opens = self.server(settings, nginx::CONFIG, |main, files| {
+        let opens = self.server(settings, nginx::KIND.config, |main, files| {
             let config = servers::nginx::read(main, files)?;
             Ok((config.common, servers::nginx::opens(main, files)?))
         });
@@ -232,10 +232,10 @@ impl One<'_> {
     fn coturn(&mut self, settings: &FileTarget) {
         let files = files_of(settings);
         let main = settings.config.as_deref();
-        let main = main.unwrap_or(Path::new(coturn::CONFIG));
+        let main = main.unwrap_or(Path::new(coturn::KIND.config));
         // It may be started with options alone.
         let config = if settings.config.is_some() || files.look(main) == Some(PathKind::File) {
-            self.server(settings, coturn::CONFIG, |main, files| {
+            self.server(settings, coturn::KIND.config, |main, files| {
                 let config = servers::coturn::read(main, files)?;
                 Ok((config.common, config.pidfile))
             })

@@ -114,6 +114,31 @@ pub struct FileTarget {
     pub mode: Option<u32>,
 }
 
+/// How long a server's program may take where the table does not say.
+pub(super) const PROGRAM_TIME: Duration = Duration::from_secs(30);
+
+impl Default for FileTarget {
+    /// A table that says nothing.
+    fn default() -> Self {
+        Self {
+            config: None,
+            root: None,
+            control: None,
+            reload: None,
+            timeout: PROGRAM_TIME,
+            outbound: None,
+            directory: None,
+            file: None,
+            cert_file: None,
+            key_file: None,
+            socket: None,
+            pid_file: None,
+            owner: None,
+            mode: None,
+        }
+    }
+}
+
 /// `outbound = { domain = "…", listen = "…" }`: where `edgecert` plays the partner that an XMPP server calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outbound {
@@ -200,6 +225,19 @@ impl GatewayKind {
     pub const WORDS: [&str; 8] = [
         "embedded", "prosody", "ejabberd", "kamailio", "haproxy", "nginx", "coturn", "files",
     ];
+
+    /// The table of a server that is known here; none for `embedded` and `files`.
+    pub fn server(&self) -> Option<&FileTarget> {
+        match self {
+            GatewayKind::Prosody(settings)
+            | GatewayKind::Ejabberd(settings)
+            | GatewayKind::Kamailio(settings)
+            | GatewayKind::Haproxy(settings)
+            | GatewayKind::Nginx(settings)
+            | GatewayKind::Coturn(settings) => Some(settings),
+            GatewayKind::Embedded(_) | GatewayKind::Files(_) => None,
+        }
+    }
 
     /// The word in the header.
     pub fn word(&self) -> &'static str {

@@ -17,12 +17,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/turnserver.conf";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "coturn",
-    config: CONFIG,
+    config: "/etc/turnserver.conf",
     control: "systemctl",
     owner: Some("turnserver:turnserver"),
     mode: 0o640,

@@ -16,12 +16,9 @@ use crate::servers::{Configured, Source};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/ejabberd/ejabberd.yml";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "ejabberd",
-    config: CONFIG,
+    config: "/etc/ejabberd/ejabberd.yml",
     control: "ejabberdctl",
     owner: Some("ejabberd:ejabberd"),
     mode: 0o640,

@@ -22,12 +22,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "haproxy",
-    config: CONFIG,
+    config: "/etc/haproxy/haproxy.cfg",
     control: "haproxy",
     owner: None,
     mode: 0o600,

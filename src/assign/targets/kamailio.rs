@@ -17,12 +17,9 @@ use crate::servers::kamailio::{KamailioConfig, read, with_profiles};
 use std::path::Path;
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/kamailio/tls.cfg";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "kamailio",
-    config: CONFIG,
+    config: "/etc/kamailio/tls.cfg",
     control: "kamcmd",
     owner: Some("kamailio:kamailio"),
     mode: 0o640,

@@ -13,7 +13,7 @@ pub mod haproxy;
 pub mod kamailio;
 pub mod nginx;
 pub mod on_files;
-mod on_server;
+pub(in crate::assign) mod on_server;
 pub mod prosody;
 mod runtime;
 
@@ -176,7 +176,11 @@ pub trait Target: std::fmt::Debug {
 pub fn target(gateway: &Gateway, offer: Offer) -> Result<Box<dyn Target>, AssignError> {
     let name = gateway.name.clone();
     Ok(match server(gateway)? {
-        How::Files(server) => Box::new(FilesTarget::new(name, server, offer)?),
+        How::Files(server) => {
+            let root = gateway.kind.server().and_then(|table| table.root.clone());
+            let root = root.unwrap_or_else(|| "/".into());
+            Box::new(FilesTarget::new(name, root, server, offer)?)
+        }
         How::Socket(embedded) => Box::new(EmbeddedTarget::new(name, embedded.clone())),
     })
 }

@@ -21,12 +21,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/nginx/nginx.conf";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "nginx",
-    config: CONFIG,
+    config: "/etc/nginx/nginx.conf",
     control: "nginx",
     owner: None,
     mode: 0o600,

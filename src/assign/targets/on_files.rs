@@ -1,9 +1,11 @@
 //! A server that reads its certificate from files: written beside the old ones and renamed, the server told to read
 //! them again; on failure the old files are put back and it is told once more.
 
+use super::kamailio::dns_names;
 use super::{EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Stop, Target, WriteConfig};
 use crate::assign::destination::{Destination, digest_of};
 use crate::assign::error::AssignError;
+use crate::assign::other_writers::{Watched, other_writers};
 use crate::explain::printable;
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
@@ -88,6 +90,8 @@ pub struct Needed {
 #[derive(Debug)]
 pub struct FilesTarget {
     gateway: Slug,
+    /// The folder that is `/` to the server.
+    root: PathBuf,
     server: Box<dyn OnFiles>,
     offer: Offer,
     destinations: Vec<Destination>,
@@ -96,11 +100,17 @@ pub struct FilesTarget {
 
 impl FilesTarget {
     /// For a gateway of the deployment: what its configuration needs is found here.
-    pub fn new(gateway: Slug, server: Box<dyn OnFiles>, offer: Offer) -> Result<Self, AssignError> {
+    pub fn new(
+        gateway: Slug,
+        root: PathBuf,
+        server: Box<dyn OnFiles>,
+        offer: Offer,
+    ) -> Result<Self, AssignError> {
         let destinations = server.destinations(&offer)?;
         let needed = server.needed(&offer)?;
         Ok(Self {
             gateway,
+            root,
             server,
             offer,
             destinations,
@@ -158,6 +168,22 @@ impl FilesTarget {
             format!("{leaf}; {}", written_at(&destination.path)),
             "see who writes it (certbot, a playbook, a package) and end that; take what lies there in with `edgecert import --adopt`, or write over it with `--accept gateway.destination-changed --reason TEXT`",
         ))
+    }
+
+    fn other_writers(&self) -> Vec<Finding> {
+        let files: Vec<PathBuf> = self
+            .destinations
+            .iter()
+            .map(|one| one.named.clone())
+            .collect();
+        let names = self.offer.chain.leaf.facts().names.as_deref();
+        other_writers(&Watched {
+            whose: &format!("gateway \"{}\"", self.gateway),
+            kind: self.server.kind(),
+            root: &self.root,
+            files: &files,
+            names: &dns_names(names.unwrap_or_default()),
+        })
     }
 
     fn holds_leaf_on_offer(&self, destination: &Destination) -> bool {
@@ -235,6 +261,7 @@ impl Target for FilesTarget {
             findings.extend(missing);
         }
         findings.extend(self.needed.findings.iter().cloned());
+        findings.extend(self.other_writers());
         let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
         findings.extend(
             self.server

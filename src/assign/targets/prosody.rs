@@ -23,12 +23,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Its configuration in Debian's package.
-pub(in crate::assign) const CONFIG: &str = "/etc/prosody/prosody.cfg.lua";
-
-const KIND: Kind = Kind {
+pub(in crate::assign) const KIND: Kind = Kind {
     word: "prosody",
-    config: CONFIG,
+    config: "/etc/prosody/prosody.cfg.lua",
     control: "prosodyctl",
     owner: Some("prosody:prosody"),
     mode: 0o640,

@@ -5,6 +5,7 @@
 //! the ordinary reader has taken it.
 
 mod certificates;
+mod gateways;
 mod list;
 mod literal;
 mod partners;
@@ -13,6 +14,7 @@ mod sheet;
 mod tests;
 
 pub use certificates::CertificateChange;
+pub use gateways::NewGateway;
 
 use super::{Deployment, DeploymentError, Mistake, ProfileSource, RootsSource, Subject};
 use crate::explain::printable;

@@ -1,5 +1,6 @@
 //! `[gateway.KIND.NAME]`: which keys each kind takes, and what may not be said twice.
 
+use super::super::gateway::PROGRAM_TIME;
 use super::super::read::{Place, Table, Value};
 use super::super::values::{MAX_SOCKET_BYTES, socket_fits};
 use super::super::{
@@ -13,7 +14,6 @@ use crate::explain::{nearest, printable};
 use crate::names::{Protocol, Slug};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What the gateways read so far have taken.
 struct Taken<'c> {
@@ -320,9 +320,6 @@ fn read_listeners(table: &Table<'_, '_>) -> Option<Vec<EmbeddedListener>> {
     }
     sound.then_some(listeners)
 }
-
-/// How long a server's program may take where the table does not say.
-const PROGRAM_TIME: Duration = Duration::from_secs(30);
 
 /// What may be said.
 const PROGRAM_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;

@@ -1,0 +1,126 @@
+//! The servers of this machine: what runs, and what is installed and does not; which certificates they serve, and the
+//! tables of a deployment that fit.
+//!
+//! The looking is here and in [`processes`]; what follows from it is pure: [`command_line`] and [`tables`]. Nothing is
+//! changed and nothing is run. Not here: what is done with it (`cli`).
+
+pub mod command_line;
+pub mod fitness;
+pub mod in_use;
+pub mod kinds;
+pub mod processes;
+pub mod tables;
+pub mod way;
+
+pub use in_use::InUse;
+pub use kinds::{Server, ServerKind};
+pub use processes::Root;
+pub use tables::{Candidate, NoTable, Proposal, Standing, free_name, proposals, standing};
+pub use way::{Way, way};
+
+use super::config_files::ConfigFiles;
+use crate::servers::{ConfigError, PathKind, Source};
+use command_line::Started;
+use std::path::{Path, PathBuf};
+
+/// A server of this machine.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it is.
+    pub kind: ServerKind,
+    /// Its main configuration, as the server names it.
+    pub config: PathBuf,
+    /// What is `/` to it.
+    pub root: Root,
+    /// Its processes, the first of them first; empty: it does not run.
+    pub processes: Vec<u32>,
+    /// What its command line tells.
+    pub started: Started,
+    /// What its configuration says.
+    pub server: Result<Server, ConfigError>,
+    /// The certificate files that it reads.
+    pub in_use: Vec<InUse>,
+}
+
+impl Found {
+    /// Its files, where they lie for us.
+    pub fn files(&self) -> ConfigFiles {
+        files_of(&self.root)
+    }
+
+    /// The pid file that its command line names, where it lies for us.
+    pub fn pid_file(&self) -> Option<PathBuf> {
+        let written = self.started.pid_file.as_deref()?;
+        Some(self.files().here(Path::new(written)))
+    }
+}
+
+/// The servers that run, then those whose configuration lies where Debian's packages have it and that do not run.
+///
+/// With a `root` other than `/`, those below it: what runs with that folder as its root, and what lies there. Effects:
+/// reads `/proc` and the servers' files.
+pub fn look(root: &Path) -> Vec<Found> {
+    let whole = root == Path::new("/");
+    let below = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let mut found: Vec<Found> = processes::running()
+        .into_iter()
+        .filter(|one| whole || one.root == Root::Folder(below.clone()))
+        .map(|one| {
+            let (server, in_use) = read(one.kind, &one.config, &files_of(&one.root));
+            Found {
+                kind: one.kind,
+                config: one.config,
+                root: one.root,
+                processes: one.processes,
+                started: one.started,
+                server,
+                in_use,
+            }
+        })
+        .collect();
+    let root = match whole {
+        true => Root::Ours,
+        false => Root::Folder(below),
+    };
+    let files = files_of(&root);
+    for kind in ServerKind::ALL {
+        let config = kind.started_with();
+        let runs = found
+            .iter()
+            .any(|one| (one.kind, one.config.as_path(), &one.root) == (kind, config, &root));
+        if runs || files.look(config) != Some(PathKind::File) {
+            continue;
+        }
+        let (server, in_use) = read(kind, config, &files);
+        found.push(Found {
+            kind,
+            config: config.to_owned(),
+            root: root.clone(),
+            processes: Vec::new(),
+            started: Started::default(),
+            server,
+            in_use,
+        });
+    }
+    found
+}
+
+fn files_of(root: &Root) -> ConfigFiles {
+    match root {
+        Root::Ours => ConfigFiles::below(Path::new("/")),
+        Root::Folder(folder) | Root::Elsewhere(folder) => ConfigFiles::below(folder),
+    }
+}
+
+fn read(
+    kind: ServerKind,
+    config: &Path,
+    files: &ConfigFiles,
+) -> (Result<Server, ConfigError>, Vec<InUse>) {
+    let server = Server::read(kind, config, files);
+    let in_use = match &server {
+        Ok(server) => in_use::in_use(server, files),
+        Err(_) => Vec::new(),
+    };
+    (server, in_use)
+}
