@@ -105,6 +105,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "gateway",
             "lab",
             "program",
+            "servers",
         ],
     ),
 ];

@@ -1,6 +1,6 @@
 //! What an assignment would change, as data: shown by `--dry-run`, carried out by [`super::apply`].
 
-use super::destination::FolderLocks;
+use super::destination::{FolderLocks, digest_of};
 use super::error::AssignError;
 use super::listeners::proofs;
 use super::sockets::{Socket, sockets};
@@ -10,13 +10,15 @@ use crate::findings::Finding;
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::KeyKind;
 use crate::servers::Change;
-use crate::store::AssignmentRecord;
+use crate::store::atomic::read_limited;
+use crate::store::{AssignmentRecord, MAX_PEM_BYTES};
 use crate::x509::{Chain, Fingerprint};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 /// One handshake that must show the new leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +81,17 @@ impl GatewayPlan {
     /// What ends the connections that keep the certificate of before, in order.
     pub fn end_sessions(&self) -> Vec<EndSessions> {
         self.target.end_sessions()
+    }
+
+    /// SHA-256 in hex of what lies in the files that it would write, by path; those that cannot be read are left out.
+    pub fn lying(&self) -> BTreeMap<PathBuf, String> {
+        let files = self.target.destinations().into_iter();
+        files
+            .filter_map(|path| {
+                let bytes = Zeroizing::new(read_limited(path, MAX_PEM_BYTES).ok()?);
+                Some((path.to_owned(), digest_of(&bytes)))
+            })
+            .collect()
     }
 
     /// The addresses at which it is proved, each once.

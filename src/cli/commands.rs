@@ -70,7 +70,7 @@ Examples:
     Prune(prune::PruneArgs),
     /// Remove a whole lineage: its generations, keys and requests
     Remove(remove::RemoveArgs),
-    /// Run or look at the embedded gateway
+    /// Run or look at the embedded gateway; find the servers of this machine
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
     /// A throw-away CA, and the whole life of a certificate on this machine
@@ -119,6 +119,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("gateway", Family::Acting),
     ("gateway run", Family::Acting),
     ("gateway status", Family::Judging),
+    ("gateway discover", Family::Showing),
     ("lab", Family::Acting),
     ("lab ca", Family::Acting),
     ("lab sign", Family::Acting),
@@ -154,6 +155,7 @@ impl Command {
             Command::Remove(_) => "remove",
             Command::Gateway(gateway::GatewayCommand::Run(_)) => "gateway run",
             Command::Gateway(gateway::GatewayCommand::Status(_)) => "gateway status",
+            Command::Gateway(gateway::GatewayCommand::Discover(_)) => "gateway discover",
             Command::Lab(lab::LabCommand::Ca(_)) => "lab ca",
             Command::Lab(lab::LabCommand::Sign(_)) => "lab sign",
             Command::Lab(lab::LabCommand::Demo(_)) => "lab demo",

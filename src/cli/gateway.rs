@@ -1,4 +1,8 @@
-//! `gateway run` and `gateway status`.
+//! `gateway run`, `gateway status` and `gateway discover`.
+
+mod adopt;
+pub mod discover;
+mod found;
 
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
@@ -32,6 +36,14 @@ Examples:
   edgecert gateway status
   edgecert gateway status front --json")]
     Status(StatusArgs),
+    /// The servers of this machine, what they serve, and the tables that they need
+    #[command(after_help = "\
+Examples:
+  edgecert gateway discover                     what runs here, and the [gateway.KIND.NAME] that fit
+  edgecert gateway discover --write --adopt     add the tables; keep what is served now to go back to
+  edgecert gateway discover --only nginx --certificate internal-edge
+  edgecert gateway discover --root /srv/chat    the servers of a chroot or a container")]
+    Discover(discover::DiscoverArgs),
 }
 
 /// `gateway run`.
@@ -55,6 +67,7 @@ pub fn run(command: GatewayCommand, context: &mut Context) -> Result<Outcome, Fa
     match command {
         GatewayCommand::Run(args) => serve(args, context),
         GatewayCommand::Status(args) => status(args, context),
+        GatewayCommand::Discover(args) => discover::run(args, context),
     }
 }
 

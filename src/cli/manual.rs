@@ -100,6 +100,10 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/gateway-status.json"),
     ),
     (
+        "gateway discover",
+        include_str!("../../templates/schemas/gateway-discover.json"),
+    ),
+    (
         "lab ca",
         include_str!("../../templates/schemas/lab-ca.json"),
     ),

@@ -53,6 +53,18 @@ impl ServerKind {
         Some((kind, gateway.kind.server()?))
     }
 
+    /// A gateway of this kind with these settings.
+    pub fn gateway(self, settings: FileTarget) -> GatewayKind {
+        match self {
+            ServerKind::Prosody => GatewayKind::Prosody(settings),
+            ServerKind::Ejabberd => GatewayKind::Ejabberd(settings),
+            ServerKind::Kamailio => GatewayKind::Kamailio(settings),
+            ServerKind::Haproxy => GatewayKind::Haproxy(settings),
+            ServerKind::Nginx => GatewayKind::Nginx(settings),
+            ServerKind::Coturn => GatewayKind::Coturn(settings),
+        }
+    }
+
     /// What is fixed about it.
     pub(in crate::assign) fn fixed(self) -> Kind {
         match self {

@@ -5,6 +5,7 @@
 //! changed and nothing is run. Not here: what is done with it (`cli`).
 
 pub mod command_line;
+pub mod edge;
 pub mod fitness;
 pub mod in_use;
 pub mod kinds;

@@ -302,6 +302,17 @@ fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: &Choice) -> bool {
         == (&mine.file, &mine.cert_file, &mine.key_file)
 }
 
+/// The pairs of a server that a gateway's table is about: those of its files; for Prosody's, every one.
+pub fn pairs_of(gateway: &Gateway, found: &Found) -> Vec<usize> {
+    let (tables, _) = proposals(found);
+    let of_gateway = tables
+        .iter()
+        .filter(|one| is_same(one, gateway, &Choice::None));
+    of_gateway
+        .flat_map(|one| one.pairs.iter().copied())
+        .collect()
+}
+
 /// The files that a table has to itself.
 fn own_paths(settings: &FileTarget) -> impl Iterator<Item = &PathBuf> {
     [&settings.file, &settings.cert_file, &settings.key_file]

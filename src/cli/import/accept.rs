@@ -18,7 +18,7 @@ const NEVER: [(Code, &str); 2] = [
 ];
 
 /// Reads the code of a finding that may be let through.
-pub(super) fn code(text: &str) -> Result<Code, String> {
+pub fn code(text: &str) -> Result<Code, String> {
     let code = expectation::code(text)?;
     match NEVER.iter().find(|(never, _)| *never == code) {
         Some((_, why)) => Err(format!("it can never be let through: {why}")),
@@ -27,7 +27,7 @@ pub(super) fn code(text: &str) -> Result<Code, String> {
 }
 
 /// Pairs codes with reasons: one reason for all, or one for each in turn.
-pub(super) fn pairs(codes: &[Code], reasons: &[String]) -> Result<Vec<Override>, Failure> {
+pub fn pairs(codes: &[Code], reasons: &[String]) -> Result<Vec<Override>, Failure> {
     if let Some(empty) = reasons.iter().position(|reason| reason.trim().is_empty()) {
         return Err(Failure::usage(
             "--reason says nothing",

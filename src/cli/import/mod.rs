@@ -2,7 +2,7 @@
 //!
 //! The passage itself is [`take::take_in`], which `renew` uses as well; what was found is told by [`tell`].
 
-mod accept;
+pub mod accept;
 mod ask;
 mod complete;
 mod judge;
