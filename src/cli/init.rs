@@ -1,13 +1,17 @@
 //! `init`: the annotated deployment file, written without a question.
 
+mod from_gateways;
+
+use super::gateway::discover::Scope;
 use super::output::{Failure, Outcome};
 use super::request::flags::{domain, domains};
-use super::{Context, request};
+use super::{Context, render, request};
 use crate::deployment::init::{InitTemplate, annotated};
 use crate::names::Domain;
 use crate::store::atomic::{self, Overwrite, Placement};
 use clap::Args;
 use console::style;
+use from_gateways::{Begun, Given, begin};
 use serde_json::json;
 
 /// The edge of a deployment that nobody has described yet; `request` warns of it.
@@ -22,7 +26,8 @@ const MODE: u32 = 0o644;
 Examples:
   edgecert init --fqdn edge.contoso.com --sip-domain contoso.com
   edgecert init --template letsencrypt-classic --xmpp-domain contoso.com
-  edgecert init --template private-xmpp --config /etc/edgecert/edgecert.toml")]
+  edgecert init --template private-xmpp --config /etc/edgecert/edgecert.toml
+  edgecert init --from-gateways                  names and gateways as the servers here tell them")]
 pub struct InitArgs {
     /// Who signs, by its profile (edgecert request profiles)
     #[arg(long, value_name = "NAME", default_value = "public-dv")]
@@ -36,6 +41,11 @@ pub struct InitArgs {
     /// An XMPP domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     xmpp_domain: Vec<String>,
+    /// Begin with the servers of this machine: their hosts, what they serve, and their tables
+    #[arg(long)]
+    from_gateways: bool,
+    #[command(flatten)]
+    scope: Scope,
 }
 
 /// Writes the file; one that is there already is refused.
@@ -43,15 +53,35 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let template = template(&args.template)?;
     let sip = domains("--sip-domain", &args.sip_domain)?;
     let xmpp = domains("--xmpp-domain", &args.xmpp_domain)?;
-    let fqdn = match (&args.fqdn, sip.first().or(xmpp.first())) {
-        (Some(text), _) => domain("--fqdn", text)?,
-        (None, Some(first)) => first
-            .child("edge")
-            .or_else(|_| domain("--fqdn", EXAMPLE_FQDN))?,
-        (None, None) => domain("--fqdn", EXAMPLE_FQDN)?,
-    };
-    let text = annotated(&fqdn, &sip, &xmpp, template);
     let path = context.new_config_path();
+    let begun = match args.from_gateways {
+        true => {
+            let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+            let fqdn = args.fqdn.as_deref().map(|text| domain("--fqdn", text));
+            let given = Given {
+                fqdn: fqdn.transpose()?,
+                sip,
+                xmpp,
+            };
+            begin(&args.scope, given, template, &whole)?
+        }
+        false if args.scope.is_given() => {
+            return Err(Failure::usage(
+                "--only and --root say which servers are looked for",
+                "without --from-gateways none is",
+                "add --from-gateways, or leave them out",
+            ));
+        }
+        false => from_flags(&args, sip, xmpp, template)?,
+    };
+    let Begun {
+        text,
+        fqdn,
+        sip,
+        xmpp,
+        components,
+        gateways,
+    } = begun;
     let placement = Placement {
         mode: MODE,
         ..Placement::PRIVATE
@@ -67,7 +97,12 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
     })?;
     let list = |all: &[Domain]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let shown = path.display();
-    let described = if args.fqdn.is_none() && sip.is_empty() && xmpp.is_empty() {
+    let described = if args.from_gateways {
+        format!(
+            "for {fqdn}, with {} of this machine\n",
+            render::count(gateways.len(), "server")
+        )
+    } else if args.fqdn.is_none() && sip.is_empty() && xmpp.is_empty() {
         format!("with names under example.com: write your own into [edge] of {shown}\n")
     } else {
         format!("for {fqdn}; every other setting stands there as a comment\n")
@@ -88,10 +123,39 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
             "fqdn": fqdn.to_string(),
             "sip_domains": list(&sip),
             "xmpp_domains": list(&xmpp),
+            "components": list(&components),
+            "gateways": gateways.iter().map(|one| json!({
+                "kind": one.kind,
+                "gateway": one.name.as_str(),
+            })).collect::<Vec<_>>(),
         }),
     )
     .changed()
     .with_next("edgecert plan"))
+}
+
+/// What the flags say, without a look at the machine.
+fn from_flags(
+    args: &InitArgs,
+    sip: Vec<Domain>,
+    xmpp: Vec<Domain>,
+    template: InitTemplate,
+) -> Result<Begun, Failure> {
+    let fqdn = match (&args.fqdn, sip.first().or(xmpp.first())) {
+        (Some(text), _) => domain("--fqdn", text)?,
+        (None, Some(first)) => first
+            .child("edge")
+            .or_else(|_| domain("--fqdn", EXAMPLE_FQDN))?,
+        (None, None) => domain("--fqdn", EXAMPLE_FQDN)?,
+    };
+    Ok(Begun {
+        text: annotated(&fqdn, &sip, &xmpp, template),
+        fqdn,
+        sip,
+        xmpp,
+        components: Vec::new(),
+        gateways: Vec::new(),
+    })
 }
 
 fn template(word: &str) -> Result<InitTemplate, Failure> {

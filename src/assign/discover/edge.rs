@@ -67,3 +67,6 @@ fn sip_domain(name: &Domain) -> Option<Domain> {
         .then(|| Domain::parse(domain).ok())
         .flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,14 @@
 //! whether their ports are theirs to take.
 
 use super::{Looks, finding_of};
+use crate::assign::discover::fitness::fitness;
 use crate::assign::error::AssignError;
+use crate::assign::sockets::{Socket, sockets};
 use crate::assign::targets::embedded::EmbeddedTarget;
 use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind};
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding, Severity};
-use crate::names::Slug;
+use crate::names::{Domain, Slug};
 use crate::store::Store;
 use crate::wire::control::Status;
 use rustix::io::Errno;
@@ -49,15 +51,35 @@ pub(super) fn look(deployment: &Deployment, store: Option<&Store>, looks: &mut L
             Vec::new(),
         );
     }
+    let sockets = sockets();
     for gateway in &deployment.gateways {
         match embedded(gateway) {
             Some(table) => look_at_embedded(gateway, table, store, looks),
-            None => {
-                let word = gateway.kind.word();
-                looks.add("gateway", format!("{} ({word})", gateway.name), Vec::new());
-            }
+            None => look_at_server(deployment, gateway, &sockets, looks),
         }
     }
+}
+
+/// A server of a kind that is known: whether an assignment to it could work.
+fn look_at_server(
+    deployment: &Deployment,
+    gateway: &Gateway,
+    sockets: &[Socket],
+    looks: &mut Looks,
+) {
+    let edge = &deployment.edge;
+    let domains: Vec<&Domain> = edge.xmpp_domains.iter().chain(&edge.components).collect();
+    let head = format!("{} ({})", gateway.name, gateway.kind.word());
+    let Some(fitness) = fitness(gateway, &domains, sockets) else {
+        looks.add("gateway", head, Vec::new());
+        return;
+    };
+    let findings = fitness
+        .faults
+        .iter()
+        .map(|fault| finding_of(Code::DoctorServer, fault))
+        .collect();
+    looks.add("gateway", format!("{head}: {}", fitness.said), findings);
 }
 
 fn look_at_embedded(gateway: &Gateway, table: &Embedded, store: Option<&Store>, looks: &mut Looks) {

@@ -85,7 +85,10 @@ pub fn describe(adopted: &[Adopted]) -> String {
             false => format!("{name} is what is served now, and is known as such: nothing to do\n"),
         });
         for (gateway, why) in &one.not_proved {
-            text.push_str(&render::hanging("    ", &format!("not on {gateway}: {why}")));
+            text.push_str(&render::hanging(
+                "    ",
+                &format!("not on {gateway}: {why}"),
+            ));
         }
     }
     text
@@ -148,7 +151,10 @@ fn pairs(deployment: &Deployment, found: &[Found], candidate: &Candidate) -> Vec
     for gateway in deployment.gateways.iter().filter(ours) {
         for one in found {
             let files = one.files();
-            for pair in pairs_of(gateway, one).into_iter().filter_map(|at| one.in_use.get(at)) {
+            for pair in pairs_of(gateway, one)
+                .into_iter()
+                .filter_map(|at| one.in_use.get(at))
+            {
                 let Ok(leaf) = &pair.leaf else { continue };
                 let names = pair.dns_names();
                 let shares = candidate
@@ -197,7 +203,9 @@ fn adopt(
         .map_err(|error| Failure::from_error(FailureKind::Refused, &error))?;
     let store = open_if_there(context, Some(deployment))?;
     let before = match &store {
-        Some(store) => store.assignment(name).map_err(|error| store_failure(&error))?,
+        Some(store) => store
+            .assignment(name)
+            .map_err(|error| store_failure(&error))?,
         None => AssignmentRecord::default(),
     };
     if let Some(store) = &store {
@@ -231,8 +239,13 @@ fn adopt(
     };
     for other in others {
         let why = format!("it serves another leaf ({})", other.leaf.short());
-        let gateways = other.gateways.iter().filter(|one| !pair.gateways.contains(one));
-        adopted.not_proved.extend(gateways.map(|one| (one.clone(), why.clone())));
+        let gateways = other
+            .gateways
+            .iter()
+            .filter(|one| !pair.gateways.contains(one));
+        adopted
+            .not_proved
+            .extend(gateways.map(|one| (one.clone(), why.clone())));
     }
     note(context, deployment, &plan, &mut adopted).map_err(|mut failure| {
         failure.changed |= adopted.changed;
@@ -378,7 +391,9 @@ fn note(
     detail.insert("sha256".into(), adopted.leaf.to_string().into());
     let gateways = adopted.proved.iter().map(ToString::to_string);
     detail.insert("gateways".into(), gateways.collect::<Vec<_>>().into());
-    lease.journal("adopt", Some(&name), detail).map_err(failed)?;
+    lease
+        .journal("adopt", Some(&name), detail)
+        .map_err(failed)?;
     Ok(())
 }
 

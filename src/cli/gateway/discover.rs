@@ -50,7 +50,12 @@ pub struct Scope {
     #[arg(long, value_name = "KIND|FILE")]
     only: Vec<String>,
     /// Look below this folder: the root of a container or a chroot
-    #[arg(long, value_name = "DIR", default_value = "/", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/",
+        hide_default_value = true
+    )]
     root: PathBuf,
 }
 
@@ -74,7 +79,9 @@ impl Scope {
         let wrong = |word: &&String| ServerKind::from_word(word).is_none() && !word.contains('/');
         if let Some(word) = self.only.iter().find(wrong) {
             let known = ServerKind::ALL.map(ServerKind::word);
-            return Err(crate::cli::request::flags::unknown_word("--only", word, &known));
+            return Err(crate::cli::request::flags::unknown_word(
+                "--only", word, &known,
+            ));
         }
         let mut found = discover::look(&self.root);
         found.retain(|one| self.wants(one));
@@ -91,10 +98,13 @@ impl Scope {
                 )
         };
         self.only.is_empty()
-            || self.only.iter().any(|word| match ServerKind::from_word(word) {
-                Some(kind) => kind == found.kind,
-                None => same_file(word),
-            })
+            || self
+                .only
+                .iter()
+                .any(|word| match ServerKind::from_word(word) {
+                    Some(kind) => kind == found.kind,
+                    None => same_file(word),
+                })
     }
 }
 
@@ -163,7 +173,10 @@ impl Tables {
 
     /// The tables that are new.
     pub fn new_ones(&self) -> Vec<&NewGateway> {
-        self.rows.iter().filter_map(|row| row.table.as_ref()).collect()
+        self.rows
+            .iter()
+            .filter_map(|row| row.table.as_ref())
+            .collect()
     }
 }
 
@@ -203,7 +216,10 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
                 draft.add_gateway(table);
             }
             let after = DeploymentFile::finish(draft)?;
-            lines = diff(&read.text, &after).iter().map(|line| line.words()).collect();
+            lines = diff(&read.text, &after)
+                .iter()
+                .map(|line| line.words())
+                .collect();
             let shown = read.path.display();
             if read.replace(&after)? {
                 changed = true;
@@ -214,7 +230,9 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
                     render::count(new.len(), "table"),
                 ));
             } else {
-                text.push_str(&format!("{shown} has every table that fits: nothing to do\n"));
+                text.push_str(&format!(
+                    "{shown} has every table that fits: nothing to do\n"
+                ));
             }
             file = Some(context.deployment_file()?);
         }
@@ -245,7 +263,11 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
         changed,
         ..Outcome::show(text, result)
     }
-    .with_findings(findings.into_iter().chain(adopted.into_iter().flat_map(|one| one.findings)));
+    .with_findings(
+        findings
+            .into_iter()
+            .chain(adopted.into_iter().flat_map(|one| one.findings)),
+    );
     outcome.next = next(&tables, &args, file.is_some());
     Ok(outcome)
 }
@@ -294,7 +316,10 @@ fn any(found: &[Found], named: Option<Slug>) -> Result<Vec<Candidate>, Failure> 
 
 /// A certificate for every name that is served now.
 pub fn everything(found: &[Found], name: Slug) -> Candidate {
-    let names = found.iter().flat_map(|one| &one.in_use).flat_map(|pair| pair.dns_names());
+    let names = found
+        .iter()
+        .flat_map(|one| &one.in_use)
+        .flat_map(|pair| pair.dns_names());
     let wanted = names.filter_map(|name| {
         // A wildcard covers any label.
         Domain::parse(name.strip_prefix("*.").map_or(&*name, |rest| rest))
@@ -356,7 +381,8 @@ impl Row {
                 path.display()
             ),
             Standing::NotOurs => {
-                "none: what is served shares no name with a certificate of the deployment".to_owned()
+                "none: what is served shares no name with a certificate of the deployment"
+                    .to_owned()
             }
             Standing::Undecided(names) => format!(
                 "new, and {} fit equally well: name one with --certificate",

@@ -87,7 +87,9 @@ pub fn describe(
     if !new.is_empty() {
         text.push('\n');
         if !has_deployment {
-            text.push_str("# for an edgecert.toml, which `edgecert init --from-gateways` writes:\n");
+            text.push_str(
+                "# for an edgecert.toml, which `edgecert init --from-gateways` writes:\n",
+            );
         }
         for table in new {
             text.push_str(&printable_lines(&table.to_toml()));
@@ -116,7 +118,10 @@ fn server_words(context: &Context, found: &Found) -> String {
         Ok(server) => server,
         Err(error) => {
             let told = error.explain();
-            text.push_str(&line("unreadable", &format!("{}: {}", told.place, told.why)));
+            text.push_str(&line(
+                "unreadable",
+                &format!("{}: {}", told.place, told.why),
+            ));
             return text;
         }
     };
@@ -130,7 +135,11 @@ fn server_words(context: &Context, found: &Found) -> String {
         .map(|one| format!("{} {}", one.protocol.word(), one.address))
         .collect();
     text.push_str(&line("listens", &some_of(&listeners)));
-    let hosts: Vec<String> = common.hosts.iter().map(|host| host.name.to_string()).collect();
+    let hosts: Vec<String> = common
+        .hosts
+        .iter()
+        .map(|host| host.name.to_string())
+        .collect();
     if !hosts.is_empty() {
         text.push_str(&line("names", &some_of(&hosts)));
     }
@@ -139,7 +148,10 @@ fn server_words(context: &Context, found: &Found) -> String {
         None => "there".to_owned(),
         Some(missing) => format!("not there: {}: {}", missing.what, missing.why),
     };
-    text.push_str(&line("reload", &printable(&format!("{} · {there}", way.words))));
+    text.push_str(&line(
+        "reload",
+        &printable(&format!("{} · {there}", way.words)),
+    ));
     if context.verbose() {
         for remark in &common.remarks {
             text.push_str(&line(
@@ -156,7 +168,11 @@ fn pair_words(context: &Context, pair: &InUse) -> String {
     match &pair.leaf {
         Ok(leaf) => {
             let facts = leaf.facts();
-            let names: Vec<String> = pair.dns_names().iter().map(|name| printable(name)).collect();
+            let names: Vec<String> = pair
+                .dns_names()
+                .iter()
+                .map(|name| printable(name))
+                .collect();
             let names = match names.is_empty() {
                 true => leaf.display_name(),
                 false => some_of(&names),
