@@ -211,7 +211,10 @@ pub fn standing(
     named: Option<&Slug>,
 ) -> Standing {
     let chosen = choose(proposal, candidates, named);
-    if let Some(there) = gateways.iter().find(|one| is_same(proposal, one, &chosen)) {
+    if let Some(there) = gateways
+        .iter()
+        .find(|one| is_same(proposal, one, Some(&chosen)))
+    {
         return Standing::There(there.name.clone());
     }
     for path in own_paths(&proposal.settings) {
@@ -274,8 +277,8 @@ fn choose(proposal: &Proposal, candidates: &[Candidate], named: Option<&Slug>) -
 }
 
 /// Whether a gateway is that of a proposal: the kind, the root and the files; for Prosody its configuration and, as
-/// its table names no files, the certificate.
-fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: &Choice) -> bool {
+/// its table names no files, the certificate (none: any).
+fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: Option<&Choice>) -> bool {
     let Some((kind, table)) = ServerKind::of(gateway) else {
         return false;
     };
@@ -293,8 +296,12 @@ fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: &Choice) -> bool {
     }
     if kind == ServerKind::Prosody {
         let same_certificate = match chosen {
-            Choice::One(name) => gateway.certificates.contains(name),
-            Choice::None | Choice::Several(_) => true,
+            Some(Choice::One(name)) => gateway.certificates.contains(name),
+            Some(Choice::Several(names)) => {
+                names.iter().any(|name| gateway.certificates.contains(name))
+            }
+            Some(Choice::None) => false,
+            None => true,
         };
         return config(table) == config(mine) && same_certificate;
     }
@@ -305,9 +312,7 @@ fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: &Choice) -> bool {
 /// The pairs of a server that a gateway's table is about: those of its files; for Prosody's, every one.
 pub fn pairs_of(gateway: &Gateway, found: &Found) -> Vec<usize> {
     let (tables, _) = proposals(found);
-    let of_gateway = tables
-        .iter()
-        .filter(|one| is_same(one, gateway, &Choice::None));
+    let of_gateway = tables.iter().filter(|one| is_same(one, gateway, None));
     of_gateway
         .flat_map(|one| one.pairs.iter().copied())
         .collect()

@@ -274,14 +274,27 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
 
 fn next(tables: &Tables, args: &DiscoverArgs, has_deployment: bool) -> Option<String> {
     let new = !tables.new_ones().is_empty();
-    let words = match (has_deployment, args.write, args.adopt) {
+    let served = || tables.rows.iter().any(|row| row.word() == "there");
+    let command = match (has_deployment, args.write, args.adopt) {
         (false, _, _) if new => "edgecert init --from-gateways",
-        (true, false, _) if new => "edgecert gateway discover --write --adopt",
-        (true, true, false) => "edgecert gateway discover --adopt",
-        (true, _, true) => "edgecert list",
+        (true, false, false) if new => "edgecert gateway discover --write --adopt",
+        (true, true, false) if new || served() => "edgecert gateway discover --adopt",
+        (true, _, true) => return Some("edgecert list".to_owned()),
         (_, _, _) => return None,
     };
-    Some(words.to_owned())
+    let mut words = vec![command.to_owned()];
+    words.extend(args.scope.only.iter().map(|one| format!("--only {one}")));
+    if args.scope.root != std::path::Path::new("/") {
+        words.push(format!("--root {}", args.scope.root.display()));
+    }
+    if has_deployment {
+        words.extend(
+            args.certificate
+                .iter()
+                .map(|one| format!("--certificate {one}")),
+        );
+    }
+    Some(words.join(" "))
 }
 
 /// The certificates of a deployment, with the DNS names of their plans.

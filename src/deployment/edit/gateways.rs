@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::deployment::{Deployment, GatewayKind};
 
-    const FILE: &str = "# mine\n[edge]\nfqdn = \"edge.contoso.com\"\nsip-domains = [\"contoso.com\"]\n\n\
+    const FILE: &str = "# mine\nversion = 1\n[edge]\nfqdn = \"edge.contoso.com\"\nsip-domains = [\"contoso.com\"]\n\n\
         [certificate.external-edge]\nuses = [\"sip-edge\"]\n\n# the end\n";
 
     fn gateway(kind: &'static str, settings: FileTarget) -> NewGateway {

@@ -225,6 +225,10 @@ fn prosody_gets_a_table_for_each_certificate_and_not_for_each_host() {
     assert_eq!(stand(0), Standing::There(slug("chat")));
     assert_eq!(stand(1), Standing::New(slug("second")));
     assert_eq!(pairs_of(&there, &server), [0, 1, 2]);
+    // A host that no certificate is for is not the table's, though it is the same server's.
+    let edge = candidates(&[("edge", &["a.test"])]);
+    let alone = standing(&tables[1], std::slice::from_ref(&there), &edge, None);
+    assert_eq!(alone, Standing::NotOurs);
 }
 
 #[test]
