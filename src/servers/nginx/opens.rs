@@ -50,10 +50,10 @@ fn collect(directives: &[Directive], found: &mut Opens) {
         let path = Path::new(value);
         let is_file = path.is_absolute() && !value.contains('$');
         match directive.name() {
-            "error_log" | "access_log" if is_file => {
-                if !found.logs.iter().any(|known| known == path) {
-                    found.logs.push(path.to_owned());
-                }
+            "error_log" | "access_log"
+                if is_file && !found.logs.iter().any(|known| known == path) =>
+            {
+                found.logs.push(path.to_owned());
             }
             "pid" if is_file => found.pid = Some(path.to_owned()),
             "listen" if !value.starts_with("unix:") && port(value) < FIRST_FREE_PORT => {
