@@ -1,5 +1,9 @@
 //! A folder with a deployment, certificates by the thousand, and commands to be timed.
 
+// Where the starters of the real servers look for it.
+#[path = "../../tests/world/ports.rs"]
+pub mod ports;
+
 use edgecert::lab::{LabCa, SignPolicy, sign};
 use edgecert::names::Identifier;
 use edgecert::x509::{
