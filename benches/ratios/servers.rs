@@ -38,9 +38,12 @@ const KEY_TYPES: [&str; 2] = ["rsa2048", "ec256"];
 /// What a server's own command does after the files were put in place.
 type Reload = fn(&Server);
 
+/// Starts a server with its first certificate.
+type Start = fn(&Lab) -> Server;
+
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let kinds: [(&str, fn(&Lab) -> Server, Option<Reload>); 7] = [
+    let kinds: [(&str, Start, Option<Reload>); 7] = [
         (
             "Prosody",
             |lab| prosody::start(lab, KeyType::Ec256, prosody::Shell::Loaded),
@@ -92,7 +95,7 @@ struct Timed {
     server: Duration,
 }
 
-fn one(name: &str, start: fn(&Lab) -> Server, reload: Option<Reload>) -> Vec<Row> {
+fn one(name: &str, start: Start, reload: Option<Reload>) -> Vec<Row> {
     let lab = Lab::new();
     let server = start(&lab);
     lab.deployment(&[server.gateway("server", CERTIFICATE, Prove::Listed)]);

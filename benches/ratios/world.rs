@@ -2,6 +2,7 @@
 
 // Where the starters of the real servers look for it.
 #[path = "../../tests/world/ports.rs"]
+#[allow(clippy::duplicate_mod)]
 pub mod ports;
 
 use edgecert::lab::{LabCa, SignPolicy, sign};
