@@ -32,7 +32,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// Gateways that are assigned to at once.
 const MANY: usize = 10;
 
-/// Shared memory that Kamailio keeps at each reload makes its runs few; see docs/servers.md.
+/// Shared memory that Kamailio keeps at each reload makes its runs few; see docs/gateways.md.
 const KEY_TYPES: [&str; 2] = ["rsa2048", "ec256"];
 
 /// What a server's own command does after the files were put in place.
