@@ -8,7 +8,7 @@ use super::error::AssignError;
 use crate::deployment::Content;
 use crate::names::Slug;
 use crate::store::atomic::{self, Placement, read_limited};
-use crate::store::{MAX_PEM_BYTES, owner};
+use crate::store::{Disk, MAX_PEM_BYTES, owner};
 use crate::x509::{Chain, Fingerprint, container};
 use rustix::fs::{Access, access};
 use std::collections::BTreeSet;
@@ -245,7 +245,7 @@ pub fn domains_of(chain: &Chain) -> Vec<String> {
 /// The folders of some files, locked until this is dropped.
 #[derive(Debug)]
 pub struct FolderLocks {
-    _held: Vec<File>,
+    held: Vec<(PathBuf, File)>,
 }
 
 impl FolderLocks {
@@ -273,9 +273,17 @@ impl FolderLocks {
                     Err(std::fs::TryLockError::Error(error)) => return Err(locked(Some(error))),
                 }
             }
-            held.push(file);
+            held.push((folder, file));
         }
-        Ok(Self { _held: held })
+        Ok(Self { held })
+    }
+
+    /// Removes what a killed command left half written in these folders: a private key may be in it.
+    pub fn sweep(&self) -> Result<(), AssignError> {
+        for (folder, _) in &self.held {
+            atomic::remove_leftovers(&Disk::new(), folder)?;
+        }
+        Ok(())
     }
 }
 
@@ -329,13 +337,16 @@ fn keeper_of(path: &Path) -> Option<&'static str> {
     other.or_else(|| ours().then_some("edgecert itself (its state)"))
 }
 
-/// Whether something is mounted exactly there. proc_pid_mountinfo(5).
+/// Whether something is mounted exactly there.
 fn is_mount_point(path: &Path) -> bool {
-    let Ok(table) = read_limited(Path::new("/proc/self/mountinfo"), MAX_MOUNTS) else {
-        return false;
-    };
+    read_limited(Path::new("/proc/self/mountinfo"), MAX_MOUNTS)
+        .is_ok_and(|table| is_mounted(&String::from_utf8_lossy(&table), path))
+}
+
+/// Whether the table of mounts has something exactly there. proc_pid_mountinfo(5).
+fn is_mounted(table: &str, path: &Path) -> bool {
     let wanted = path.to_string_lossy();
-    String::from_utf8_lossy(&table).lines().any(|line| {
+    table.lines().any(|line| {
         line.split(' ').nth(4).is_some_and(|at| {
             let at = at
                 .replace("\\040", " ")
@@ -365,5 +376,43 @@ fn may_give_away() -> bool {
     match held {
         Some(capabilities) => capabilities & 1 == 1,
         None => rustix::process::geteuid().is_root(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_found_by_their_whole_path() {
+        let table = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+            90 22 8:1 /srv/a.pem /etc/tls/edge.pem rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+            91 22 8:1 /b /etc/with\\040blank/x\\134y.pem rw - ext4 /dev/sda1 rw\n\
+            cut off\n";
+        for (path, expected) in [
+            ("/etc/tls/edge.pem", true),
+            ("/etc/with blank/x\\y.pem", true),
+            ("/", true),
+            ("/etc/tls/edge", false),
+            ("/etc/tls", false),
+            ("/srv/a.pem", false),
+            ("", false),
+        ] {
+            assert_eq!(is_mounted(table, Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["edge.key", ".edgecert-tmp-4711-3", ".hidden"];
+        for name in names {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let key = folder.path().join("edge.key");
+        let locks = FolderLocks::take([key.as_path()].into_iter()).unwrap();
+        locks.sweep().unwrap();
+        let there = names.map(|name| folder.path().join(name).exists());
+        assert_eq!(there, [true, false, true]);
     }
 }

@@ -65,7 +65,8 @@ pub(super) fn finish_unfinished(
         let record = store.assignment(&name).map_err(|error| failed(&error))?;
         let chain = loaded.bundle.chain();
         let plan = task.plan(context, chain, &only, (intent.from, &record), how)?;
-        let _locked = plan.lock().map_err(|error| failed(&error))?;
+        let locked = plan.lock().map_err(|error| failed(&error))?;
+        locked.sweep().map_err(|error| failed(&error))?;
         let watch = Watch::begin(context.draws());
         let stop = || watch.interrupted();
         let ledger = StoreLedger::resumed(lease, intent.kind, context.now, transaction);
