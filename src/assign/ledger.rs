@@ -5,7 +5,9 @@ use super::error::AssignError;
 use super::plan::AssignPlan;
 use super::prove::Seen;
 use super::targets::Keeper;
-use crate::store::{AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction};
+use crate::store::{
+    Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction,
+};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use time::OffsetDateTime;
@@ -19,17 +21,25 @@ pub struct StoreLedger<'a> {
     transaction: Option<Transaction>,
     /// The record as it was before, to be written again when everything goes back.
     before: AssignmentRecord,
+    /// What was let through knowingly.
+    accepted: Vec<Accepted>,
 }
 
 impl<'a> StoreLedger<'a> {
-    /// For one assignment at this moment.
-    pub fn new(lease: &'a mut Lease, kind: IntentKind, now: OffsetDateTime) -> Self {
+    /// For one assignment at this moment, with the findings that were let through knowingly for it.
+    pub fn new(
+        lease: &'a mut Lease,
+        kind: IntentKind,
+        now: OffsetDateTime,
+        accepted: Vec<Accepted>,
+    ) -> Self {
         Self {
             lease,
             kind,
             now,
             transaction: None,
             before: AssignmentRecord::default(),
+            accepted,
         }
     }
 
@@ -46,6 +56,7 @@ impl<'a> StoreLedger<'a> {
             now,
             transaction: Some(transaction),
             before: AssignmentRecord::default(),
+            accepted: Vec::new(),
         }
     }
 
@@ -62,7 +73,7 @@ impl<'a> StoreLedger<'a> {
         plan: &AssignPlan,
         detail: Value,
     ) -> Result<(), AssignError> {
-        let detail: Map<String, Value> = match detail {
+        let mut detail: Map<String, Value> = match detail {
             Value::Object(map) => map,
             Value::Null
             | Value::Bool(_)
@@ -70,6 +81,9 @@ impl<'a> StoreLedger<'a> {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         };
+        if !self.accepted.is_empty() {
+            detail.insert("accepted".into(), json!(self.accepted));
+        }
         self.lease
             .journal(action, Some(&plan.certificate), detail)?;
         Ok(())

@@ -20,7 +20,7 @@ use crate::deployment::{Certificate, Deployment};
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
-use crate::store::{AssignmentRecord, GenerationRecord, IntentKind, Lease, Store};
+use crate::store::{Accepted, AssignmentRecord, GenerationRecord, IntentKind, Lease, Store};
 use crate::verify::{Expectation, Override, PartnerGate, VerifiedBundle};
 use crate::x509::{Bundle, Chain};
 use console::style;
@@ -131,7 +131,8 @@ impl Task<'_> {
         let watch = Watch::begin(context.draws());
         let stop = || watch.interrupted();
         let outcome = self.pre_check(context, &plan, how, outcome, &stop)?;
-        let ledger = StoreLedger::new(lease, self.kind, context.now);
+        let accepted = accepted(&outcome.findings, how);
+        let ledger = StoreLedger::new(lease, self.kind, context.now, accepted);
         let connections = Held::now(&plan);
         let ended = self.apply(context, &plan, &material, how, ledger, &stop)?;
         drop(watch);
@@ -489,6 +490,23 @@ fn overrides(record: &GenerationRecord, how: &How) -> Vec<Override> {
         reason: how.reason.clone().unwrap_or_default(),
     });
     earlier.chain(now).collect()
+}
+
+/// The findings that only stand back because this command lets them through, with its reason.
+fn accepted(findings: &[Finding], how: &How) -> Vec<Accepted> {
+    let stands = |code: Code| {
+        findings
+            .iter()
+            .any(|one| one.code == code && one.severity == Severity::Error)
+    };
+    how.accept
+        .iter()
+        .filter(|code| stands(**code))
+        .map(|code| Accepted {
+            code: code.as_str().to_owned(),
+            reason: how.reason.clone().unwrap_or_default(),
+        })
+        .collect()
 }
 
 /// Whether every listener shows the leaf of the plan now.
