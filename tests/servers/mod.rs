@@ -7,14 +7,17 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod between;
 pub mod client;
 pub mod coturn;
 pub mod deployed;
 pub mod ejabberd;
 pub mod haproxy;
+pub mod harm;
 pub mod held;
 pub mod kamailio;
 pub mod load;
+pub mod mini;
 pub mod nginx;
 pub mod pki;
 pub mod process;
@@ -227,6 +230,15 @@ impl Server {
 
     pub fn gate(&self) -> Option<&Path> {
         self.made.gate.as_deref()
+    }
+
+    /// Its control program and the first arguments, as they stand in the TOML.
+    pub fn control_words(&self) -> &[String] {
+        &self.made.control
+    }
+
+    pub fn owner(&self) -> &Account {
+        &self.made.owner
     }
 
     /// Runs its control program.
