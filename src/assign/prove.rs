@@ -154,7 +154,8 @@ pub struct Proved {
     pub took: Duration,
 }
 
-/// Looks until what is wanted was seen `IN_A_ROW` times in a row, or the deadline has passed.
+/// Looks until what is wanted was seen `IN_A_ROW` times in a row, or is not seen after the deadline: a row that has
+/// begun is ended, as a listener that had to wait for others is looked at late.
 pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -> bool) -> Proved {
     let start = Instant::now();
     let mut row = 0;
@@ -168,7 +169,7 @@ pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -
                 took: start.elapsed(),
             };
         }
-        if Instant::now() >= deadline || stop() {
+        if (row == 0 && Instant::now() >= deadline) || stop() {
             return Proved {
                 holds: false,
                 last,
@@ -183,6 +184,28 @@ pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -
 mod tests {
     use super::*;
     use crate::probe::outbound::OutboundError;
+
+    #[test]
+    fn a_row_that_has_begun_is_ended_after_the_deadline() {
+        let (right, wrong) = (Fingerprint::of(b"new"), Fingerprint::of(b"old"));
+        for (shown, expected, looks) in [
+            ([right, right, right], true, 3),
+            ([right, wrong, right], false, 2),
+            ([wrong, right, right], false, 1),
+        ] {
+            let count = std::cell::Cell::new(0);
+            let look = || {
+                let number: usize = count.get();
+                count.set(number + 1);
+                Seen::Leaf(shown[number], 1)
+            };
+            let proved = look_until(&look, Wanted::Leaf(right), Instant::now(), &|| false);
+            assert_eq!((proved.holds, count.get()), (expected, looks), "{shown:?}");
+        }
+        let look = || Seen::Leaf(right, 1);
+        let stopped = look_until(&look, Wanted::Leaf(right), Instant::now(), &|| true);
+        assert!(!stopped.holds);
+    }
 
     #[test]
     fn a_call_counts_only_with_a_leaf_whose_key_is_held() {
