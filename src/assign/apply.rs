@@ -103,6 +103,9 @@ pub struct Standing {
     pub took: Option<Duration>,
     /// How much of that the server's files and programs took; the rest was proof.
     pub committed: Option<Duration>,
+    /// At most how long a listener showed no certificate that had shown one before: from the commit on, and for what
+    /// was brought back until that was proved.
+    pub dark: Option<Duration>,
     /// Connections that were there before: they keep the certificate that they began with.
     pub sessions: usize,
     /// SHA-256 in hex of what was written, by path.
@@ -279,6 +282,7 @@ impl Assigner<'_> {
             proved: false,
             took: None,
             committed: None,
+            dark: None,
             sessions: connections(&sockets(), &gateway.addresses()),
             written: gateway.target.written(self.material),
         });
@@ -331,6 +335,10 @@ impl Assigner<'_> {
             standing.proved = failure.is_none();
             standing.took = Some(start.elapsed());
             standing.committed = Some(committed);
+            let went_dark = shown.iter().zip(before).any(|((_, proved), before)| {
+                matches!((before, &proved.last), (Seen::Leaf(..), Seen::Dark(_)))
+            });
+            standing.dark = went_dark.then(|| start.elapsed());
             standing.listeners = shown
                 .into_iter()
                 .map(|(proof, proved)| (proof, proved.last))
@@ -385,6 +393,7 @@ impl Assigner<'_> {
         before: &[Vec<Seen>],
         ledger: &mut dyn Ledger,
     ) -> Result<Applied, AssignError> {
+        let failed = Instant::now();
         // What was prepared and not committed must not stay prepared.
         for gateway in &self.plan.gateways {
             gateway.target.abort(self.transaction);
@@ -398,9 +407,13 @@ impl Assigner<'_> {
         }
         (self.observe)(Event::RollingBack { cause: &cause });
         let mut standings = Vec::new();
-        let reached = self.plan.gateways.iter().zip(before).take(touched.len());
-        for (gateway, seen_before) in reached.rev() {
-            standings.push(self.restore(gateway, seen_before, ledger));
+        let reached = self.plan.gateways.iter().zip(before).zip(&touched);
+        for ((gateway, seen_before), touched) in reached.rev() {
+            let restored = self.restore(gateway, seen_before, ledger);
+            standings.push(Standing {
+                dark: touched.dark.map(|dark| dark + failed.elapsed()),
+                ..restored
+            });
         }
         standings.reverse();
         let clean = standings.iter().all(|standing| standing.proved);
@@ -478,6 +491,7 @@ impl Assigner<'_> {
             proved: failure.is_none(),
             took: Some(start.elapsed()),
             committed: Some(restored),
+            dark: None,
             sessions: 0,
             written: BTreeMap::new(),
         }

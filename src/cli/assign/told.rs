@@ -261,6 +261,21 @@ pub(super) fn before_words(plan: &AssignPlan) -> String {
     }
 }
 
+/// How long gateways were without a certificate; empty where none was.
+pub(super) fn dark_words(standings: &[Standing]) -> String {
+    standings
+        .iter()
+        .filter_map(|standing| Some((standing, standing.dark?)))
+        .map(|(standing, dark)| {
+            format!(
+                "\n{} showed no certificate for at most {} ms",
+                standing.gateway,
+                dark.as_millis()
+            )
+        })
+        .collect()
+}
+
 pub(super) fn standing_words(standing: &Standing) -> String {
     let listeners: Vec<String> = standing
         .listeners
@@ -341,6 +356,7 @@ pub(super) fn standings_json(standings: &[Standing]) -> Value {
                 "proved": standing.proved,
                 "took_ms": ms(standing.took),
                 "committed_ms": ms(standing.committed),
+                "dark_ms": ms(standing.dark),
                 "sessions_before": standing.sessions,
                 "listeners": standing.listeners.iter().map(listener).collect::<Vec<_>>(),
             })

@@ -2,8 +2,8 @@
 
 use super::generation::{Loaded, load, refuse_compromised, way_back};
 use super::told::{
-    before_words, dark_finding, describe, next_words, on_gateways, plan_json, session_findings,
-    standing_words, standings_json, tell,
+    before_words, dark_finding, dark_words, describe, next_words, on_gateways, plan_json,
+    session_findings, standing_words, standings_json, tell,
 };
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
@@ -446,6 +446,7 @@ impl Task<'_> {
                     before_words(plan),
                     failure.explanation.what
                 );
+                failure.explanation.why.push_str(&dark_words(&standings));
                 failure.result =
                     json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
                 Err(failure)
