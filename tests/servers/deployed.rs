@@ -33,11 +33,17 @@ impl Lab {
     /// Requests, signs and imports a generation; `more` goes to `request`. Its leaf.
     #[track_caller]
     pub fn imported(&self, more: &[&str]) -> Fingerprint {
-        let mut request = vec!["request", CERTIFICATE, "--new-key", "--json"];
+        self.imported_as(CERTIFICATE, more)
+    }
+
+    /// The same for another certificate of the deployment.
+    #[track_caller]
+    pub fn imported_as(&self, certificate: &str, more: &[&str]) -> Fingerprint {
+        let mut request = vec!["request", certificate, "--new-key", "--json"];
         request.extend(more);
         let made = self.world.run(&request).ended(0).json();
         let id = made["result"]["id"].as_str().unwrap();
-        let csr = format!("edgecert.state/requests/{CERTIFICATE}/{id}/csr.pem");
+        let csr = format!("edgecert.state/requests/{certificate}/{id}/csr.pem");
         let reply = self.pki.ca.reply(&self.world.path(&csr));
         self.world.write("reply.pem", &reply);
         self.world.run(&["import", "reply.pem"]).ended(0);

@@ -22,6 +22,7 @@ pub mod nginx;
 pub mod pki;
 pub mod process;
 pub mod prosody;
+pub mod stage;
 
 use super::world::World;
 use client::Trust;
