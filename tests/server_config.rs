@@ -141,6 +141,7 @@ fn c04_nginx_with_rsa_and_ecdsa_side_by_side() {
             address,
             name: Some(Domain::parse(DOMAIN).unwrap()),
             key_kind,
+            outbound: None,
         })
     };
     let of = |seen: Seen| match seen {

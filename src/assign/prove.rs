@@ -157,10 +157,19 @@ pub struct Proved {
 /// Looks until what is wanted was seen `IN_A_ROW` times in a row, or is not seen after the deadline: a row that has
 /// begun is ended, as a listener that had to wait for others is looked at late.
 pub fn prove(proof: &Proof, wanted: Wanted, deadline: Instant, stop: &dyn Fn() -> bool) -> Proved {
+    look_until(&|| look(proof), wanted, deadline, stop)
+}
+
+fn look_until(
+    look: &dyn Fn() -> Seen,
+    wanted: Wanted,
+    deadline: Instant,
+    stop: &dyn Fn() -> bool,
+) -> Proved {
     let start = Instant::now();
     let mut row = 0;
     loop {
-        let last = look(proof);
+        let last = look();
         row = if wanted.holds(&last) { row + 1 } else { 0 };
         if row == IN_A_ROW {
             return Proved {

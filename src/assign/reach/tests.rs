@@ -3,7 +3,7 @@ use crate::deployment::Deployment;
 
 fn reached(base: &Path, tables: &str) -> Reach {
     let text = format!(
-        "version = 1\n[edge]\nfqdn = \"edge.test\"\nsip-domains = [\"test\"]\n[certificate.edge]\nuses = [\"sip-edge\"]\n{tables}"
+        "version = 1\n[edge]\nfqdn = \"edge.test\"\nsip-domains = [\"edge.test\"]\n[issuer.public]\nprofile = \"public-dv\"\n[certificate.edge]\nissuer = \"public\"\nuses = [\"sip-edge\"]\n{tables}"
     );
     let deployment = Deployment::parse(&text, &base.join("edgecert.toml")).unwrap();
     reach(&deployment.gateways)
@@ -86,7 +86,7 @@ fn each_server_needs_what_its_programs_do() {
     for (kind, keys, expected, opened) in [
         (
             "prosody",
-            "config = \"prosody.cfg.lua\"\n",
+            "config = \"prosody.cfg.lua\"\ndirectory = \"certs\"\n",
             &["SETUID", "SETGID"][..],
             0,
         ),
