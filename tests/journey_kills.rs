@@ -51,7 +51,8 @@ fn kill_at_random_times_leaves_a_state_that_goes_on() {
         edge.world.run(&["log"]).ended(0);
         edge.served();
         for (name, bytes) in edge.world.files("edgecert.state") {
-            if name.ends_with("privkey.pem") {
+            // What a killed writer left under a temporary name is swept by the next one, and read by nobody.
+            if name.ends_with("privkey.pem") && !name.contains(".edgecert-tmp-") {
                 assert!(
                     String::from_utf8_lossy(&bytes).ends_with("-----END PRIVATE KEY-----\n"),
                     "round {round}: {name} is cut"

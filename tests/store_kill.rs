@@ -96,6 +96,7 @@ fn intent() -> IntentRecord {
         gateways: Vec::new(),
         step: "begun".into(),
         kind: IntentKind::Assign,
+        write_config: false,
     }
 }
 

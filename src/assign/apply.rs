@@ -8,7 +8,7 @@ use super::error::{AsBefore, AssignError};
 use super::plan::{AssignPlan, GatewayPlan, Proof};
 use super::prove::{Proved, Seen, Wanted, look_with, prove};
 use super::sockets::{connections, holders, sockets};
-use super::targets::{Job, Keeper, Material};
+use super::targets::{Job, Keeper, Material, Run};
 use crate::names::Slug;
 use crate::probe::KeyKind;
 use crate::x509::Fingerprint;
@@ -72,15 +72,23 @@ pub trait Ledger: Keeper {
     /// Notes what is about to happen, then switches `live/` to the new generation.
     fn begin(&mut self, plan: &AssignPlan) -> Result<(), AssignError>;
     /// Everything is served and proved: record it, journal it, drop the intent.
-    fn done(&mut self, plan: &AssignPlan, standings: &[Standing]) -> Result<(), AssignError>;
+    ///
+    /// Returns where the files that lay there before were set aside, if this state did not write them.
+    fn done(
+        &mut self,
+        plan: &AssignPlan,
+        standings: &[Standing],
+    ) -> Result<Option<PathBuf>, AssignError>;
     /// Switches `live/` back, journals the failure, drops the intent.
+    ///
+    /// Returns where the files that lay there before were set aside, if not everything is as it was.
     fn undone(
         &mut self,
         plan: &AssignPlan,
         cause: &AssignError,
         standings: &[Standing],
         clean: bool,
-    ) -> Result<(), AssignError>;
+    ) -> Result<Option<PathBuf>, AssignError>;
     /// The new generation stays although something failed: record and journal that, drop the intent.
     fn kept(
         &mut self,
@@ -121,6 +129,8 @@ pub enum Applied {
         standings: Vec<Standing>,
         /// Listeners that were dark before and still are.
         dark: Vec<(Slug, Proof, String)>,
+        /// Where the files that lay there before were set aside: this state did not write them.
+        replaced: Option<PathBuf>,
     },
     /// It failed, and everything is as it was, proved.
     RolledBack {
@@ -135,6 +145,8 @@ pub enum Applied {
         cause: AssignError,
         /// Where each stands.
         standings: Vec<Standing>,
+        /// Where the files that lay there before were set aside.
+        saved: Option<PathBuf>,
     },
 }
 
@@ -170,6 +182,8 @@ pub struct Assigner<'a> {
     pub prove_within: Duration,
     /// What to do when it fails.
     pub on_failure: OnFailure,
+    /// Whether a command that was killed began it.
+    pub run: Run,
     /// Names the transaction at the gateways.
     pub transaction: &'a str,
     /// Told what happens.
@@ -205,7 +219,11 @@ impl Assigner<'_> {
             }
         }
         match ledger.done(self.plan, &standings) {
-            Ok(()) => Ok(Applied::Done { standings, dark }),
+            Ok(replaced) => Ok(Applied::Done {
+                standings,
+                dark,
+                replaced,
+            }),
             Err(cause) => self.fail(cause, standings, &before, ledger),
         }
     }
@@ -399,13 +417,18 @@ impl Assigner<'_> {
             gateway.target.abort(self.transaction);
         }
         if self.on_failure == OnFailure::Keep || matches!(self.back, Way::Barred(_)) {
-            ledger.kept(self.plan, &cause, &touched)?;
+            // Gateways were switched: what cannot be noted now is noted by the next command.
+            let _ = ledger.kept(self.plan, &cause, &touched);
             return Ok(Applied::Dirty {
                 cause,
                 standings: touched,
+                saved: None,
             });
         }
         (self.observe)(Event::RollingBack { cause: &cause });
+        // All of them at once, also those that the plan of a run that was taken up does not know. What fails is told
+        // by the gateway that it belongs to.
+        let _ = ledger.put_all_back();
         let mut standings = Vec::new();
         let reached = self.plan.gateways.iter().zip(before).zip(&touched);
         for ((gateway, seen_before), touched) in reached.rev() {
@@ -418,9 +441,17 @@ impl Assigner<'_> {
         standings.reverse();
         let clean = standings.iter().all(|standing| standing.proved);
         match ledger.undone(self.plan, &cause, &standings, clean) {
-            Ok(()) if clean => Ok(Applied::RolledBack { cause, standings }),
-            Ok(()) => Ok(Applied::Dirty { cause, standings }),
-            Err(_) => Ok(Applied::Dirty { cause, standings }),
+            Ok(_) if clean => Ok(Applied::RolledBack { cause, standings }),
+            Ok(saved) => Ok(Applied::Dirty {
+                cause,
+                standings,
+                saved,
+            }),
+            Err(_) => Ok(Applied::Dirty {
+                cause,
+                standings,
+                saved: None,
+            }),
         }
     }
 
@@ -448,6 +479,8 @@ impl Assigner<'_> {
         let restored = start.elapsed();
         let deadline = Instant::now() + self.prove_within;
         let mut failure = told.err();
+        // A reload that failed is no harm where every listener shows what it showed, and the files are back.
+        let reload_failed = matches!(failure, Some(AssignError::Program { .. }));
         let mut shown: Vec<(Proof, Proved)> = Vec::new();
         let key_kind = self.key_kind_before();
         for (proof, seen_before) in gateway.proofs.iter().zip(before) {
@@ -455,7 +488,7 @@ impl Assigner<'_> {
                 key_kind,
                 ..proof.clone()
             };
-            // A gateway that did not take it back is looked at once, for the report; its state is not waited for.
+            // A gateway that did not take it back is looked at for the report; its state is not waited for.
             let until = if failure.is_some() {
                 Instant::now()
             } else if matches!(seen_before, Seen::Dark(_)) {
@@ -477,6 +510,10 @@ impl Assigner<'_> {
             self.tell_listener(gateway, &mut shown, (proof.clone(), proved), true);
         }
         self.tell_last_listener(gateway, &shown, true);
+        let as_before = !shown.is_empty() && shown.iter().all(|(_, proved)| proved.holds);
+        if reload_failed && as_before {
+            failure = None;
+        }
         let listeners = shown
             .into_iter()
             .map(|(proof, proved)| (proof, proved.last))
@@ -500,6 +537,16 @@ impl Assigner<'_> {
     /// What a listener must show on the way back: what it showed before, or the generation that is brought back.
     fn wanted_back(&self, before: &Seen) -> Wanted {
         match (&self.back, before) {
+            // What was shown before this run touched anything is to be shown again; a run that was taken up saw its own
+            // half state.
+            (Way::ToNothing | Way::Barred(_), Seen::Leaf(leaf, _)) if self.run == Run::First => {
+                Wanted::Leaf(*leaf)
+            }
+            (Way::To(own, _), Seen::Leaf(leaf, _))
+                if self.run == Run::First && own.generation == self.plan.to =>
+            {
+                Wanted::Leaf(*leaf)
+            }
             // Something else than the gateway answers there: as long as it still does, nothing has changed.
             (Way::To(_, leaf), Seen::Leaf(foreign, _)) if *foreign != self.plan.leaf => {
                 Wanted::Either(leaf.sha256, *foreign)

@@ -79,12 +79,30 @@ impl Destination {
         };
         let path = match named.symlink_metadata() {
             Ok(there) if there.file_type().is_symlink() => {
-                named.canonicalize().map_err(|error| {
+                let target = named.canonicalize().map_err(|error| {
                     unfit(
                         format!("it is a link that leads nowhere: {error}"),
                         "take the link away, or let it lead to a file".to_owned(),
                     )
-                })?
+                })?;
+                // As the kernel does in folders that many may write (fs.protected_symlinks): a link counts only if it is
+                // root's, ours, or of the owner of the folder that it leads into.
+                let owner = there.uid();
+                let into = atomic::folder_of(&target).metadata().map(|to| to.uid());
+                if owner != 0
+                    && owner != rustix::process::geteuid().as_raw()
+                    && into.ok() != Some(owner)
+                {
+                    return Err(unfit(
+                        format!(
+                            "it is a link that {} made, and it leads to {}",
+                            crate::store::user_name(owner),
+                            target.display()
+                        ),
+                        "take the link away, or make it as root".to_owned(),
+                    ));
+                }
+                target
             }
             Ok(there) if !there.is_file() => {
                 return Err(unfit(
@@ -92,8 +110,23 @@ impl Destination {
                     "name the path of a file".to_owned(),
                 ));
             }
-            Ok(_) | Err(_) => named.to_owned(),
+            // The folders on the way may be links: two names of one file are one file.
+            Ok(_) | Err(_) => match (atomic::folder_of(named).canonicalize(), named.file_name()) {
+                (Ok(folder), Some(name)) => folder.join(name),
+                (Ok(_) | Err(_), Some(_) | None) => named.to_owned(),
+            },
         };
+        let beyond = |root: PathBuf| !path.starts_with(root);
+        if wish.root != Path::new("/") && wish.root.canonicalize().is_ok_and(beyond) {
+            return Err(unfit(
+                format!(
+                    "a link leads out of the server's root, to {}",
+                    path.display()
+                ),
+                "name the path as it is within the root, without links that begin with /"
+                    .to_owned(),
+            ));
+        }
         if let Some(tool) = keeper_of(&path) {
             return Err(unfit(
                 format!("it leads to {}, which {tool} keeps", path.display()),
@@ -161,6 +194,17 @@ impl Destination {
             ));
         }
         Ok(())
+    }
+
+    /// Whether a process with this user and these groups could read it as it is to be.
+    pub fn is_readable_by(&self, user: u32, groups: &[u32]) -> bool {
+        let Placement { mode, uid, gid } = self.placement;
+        let owner = uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let group = gid.unwrap_or_else(|| rustix::process::getegid().as_raw());
+        user == 0
+            || (user == owner && mode & 0o400 != 0)
+            || (user != owner && groups.contains(&group) && mode & 0o040 != 0)
+            || (user != owner && !groups.contains(&group) && mode & 0o004 != 0)
     }
 
     /// The bytes that go there.

@@ -297,14 +297,14 @@ impl Explain for AssignError {
                 "a listener is not this gateway's".to_owned(),
                 format!("gateway \"{gateway}\", listener {listener}"),
                 format!("it shows {}, and did so before the assign: something else serves the address", printable(seen)),
-                format!("see which process it is (`ss -ltnp`) and stop it; or take the address out of [gateway.embedded.{gateway}]"),
+                format!("see which process it is (`ss -ltnp`) and stop it; or take the address out of the table of \"{gateway}\""),
             ),
             AssignError::NotProved { gateway, listener, seen, as_before: Some(AsBefore::Dark), .. } => (
                 "assign.not-proved",
                 "a listener was dark before, and no other proves the new leaf".to_owned(),
                 format!("gateway \"{gateway}\", listener {listener}"),
                 format!("it shows {}", printable(seen)),
-                format!("start what should listen there, or take the address out of [gateway.embedded.{gateway}]"),
+                format!("start what should listen there, or take the address out of the table of \"{gateway}\""),
             ),
             AssignError::NotProved { gateway, listener, seen, as_before: None, within_ms, listens } => (
                 "assign.not-proved",
@@ -394,7 +394,7 @@ fn unreachable(gateway: &Slug, socket: &Path, source: &std::io::Error) -> Explan
         place,
         why: source.to_string(),
         mend: format!(
-            "start it with `edgecert gateway run {gateway}`, or name its right socket in [gateway.embedded.{gateway}]"
+            "start it (an embedded one with `edgecert gateway run {gateway}`), or name its right socket in its table"
         ),
     }
 }

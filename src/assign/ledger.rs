@@ -9,7 +9,7 @@ use crate::store::{
     Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction,
 };
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 /// Notes an assignment in the state, under a lease.
@@ -89,6 +89,24 @@ impl<'a> StoreLedger<'a> {
         Ok(())
     }
 
+    /// Ends the transaction. Files that lay there before and that this state did not write, a key among them, are set
+    /// aside: nobody else may have them.
+    fn end(&mut self) -> Result<Option<PathBuf>, AssignError> {
+        let known: Vec<String> = self
+            .before
+            .gateways
+            .values()
+            .flat_map(|gateway| gateway.written.values().cloned())
+            .collect();
+        match self.transaction.take() {
+            Some(transaction) if transaction.keeps_strangers(&known) => {
+                Ok(Some(transaction.set_aside()?))
+            }
+            Some(transaction) => Ok(transaction.finish().map(|()| None)?),
+            None => Ok(None),
+        }
+    }
+
     fn finish(&mut self) -> Result<(), AssignError> {
         match self.transaction.take() {
             Some(transaction) => Ok(transaction.finish()?),
@@ -135,6 +153,10 @@ impl<'a> StoreLedger<'a> {
         standings: &[Standing],
     ) -> Result<(), AssignError> {
         let mut record = self.record(plan, plan.to, standings)?;
+        // What a gateway that could not be proved holds is not known; its next assignment must not take it for another's.
+        for standing in standings.iter().filter(|standing| !standing.proved) {
+            record.gateways.remove(standing.gateway.as_str());
+        }
         if record.current != Some(plan.to) {
             record.previous = record
                 .current
@@ -169,6 +191,16 @@ impl Keeper for StoreLedger<'_> {
             None => Ok(()),
         }
     }
+
+    fn put_all_back(&mut self) -> Result<(), AssignError> {
+        let Some(transaction) = &self.transaction else {
+            return Ok(());
+        };
+        transaction
+            .restore()
+            .into_iter()
+            .try_for_each(|(_, outcome)| Ok(outcome?))
+    }
 }
 
 impl Ledger for StoreLedger<'_> {
@@ -188,20 +220,29 @@ impl Ledger for StoreLedger<'_> {
                     .collect(),
                 step: "prepared".into(),
                 kind: self.kind,
+                write_config: plan.write_config,
             };
             self.transaction = Some(self.lease.begin(&intent)?);
         }
         match self.lease.switch_live(&plan.certificate, Some(plan.to)) {
             Ok(()) => Ok(()),
             Err(error) => {
-                // Nothing was switched; an intent that cannot be dropped now is dropped by the next command.
-                let _ = self.finish();
+                // It may have been switched and not flushed. An intent that cannot be dropped now is by the next command.
+                if let Some(transaction) = &self.transaction
+                    && self.lease.switch_live_back(transaction).is_ok()
+                {
+                    let _ = self.finish();
+                }
                 Err(error.into())
             }
         }
     }
 
-    fn done(&mut self, plan: &AssignPlan, standings: &[Standing]) -> Result<(), AssignError> {
+    fn done(
+        &mut self,
+        plan: &AssignPlan,
+        standings: &[Standing],
+    ) -> Result<Option<PathBuf>, AssignError> {
         self.make_current(plan, standings)?;
         let detail = json!({
             "from": plan.from,
@@ -210,7 +251,8 @@ impl Ledger for StoreLedger<'_> {
             "gateways": names(standings),
         });
         self.journal(self.action(), plan, detail)?;
-        self.finish()
+        // It is served, recorded and journalled; what cannot be dropped now is dropped by the next command.
+        Ok(self.end().unwrap_or_default())
     }
 
     fn undone(
@@ -219,7 +261,7 @@ impl Ledger for StoreLedger<'_> {
         cause: &AssignError,
         standings: &[Standing],
         clean: bool,
-    ) -> Result<(), AssignError> {
+    ) -> Result<Option<PathBuf>, AssignError> {
         match &self.transaction {
             Some(transaction) => self.lease.switch_live_back(transaction)?,
             None => self.lease.switch_live(&plan.certificate, plan.from)?,
@@ -251,7 +293,15 @@ impl Ledger for StoreLedger<'_> {
             .put_assignment(&plan.certificate, &record)
             .map_err(AssignError::from)
             .and_then(|()| self.journal(&format!("{}-failed", self.action()), plan, detail));
-        if noted.is_ok() { self.finish() } else { Ok(()) }
+        match (noted, clean) {
+            (Ok(()), true) => self.finish().map(|()| None),
+            // The kept files may be the only ones of their kind.
+            (Ok(()), false) => match self.transaction.take() {
+                Some(transaction) => Ok(Some(transaction.set_aside()?)),
+                None => Ok(None),
+            },
+            (Err(_), _) => Ok(None),
+        }
     }
 
     fn kept(

@@ -3,8 +3,8 @@
 use super::destination::{FolderLocks, digest_of};
 use super::error::AssignError;
 use super::listeners::proofs;
-use super::sockets::{Socket, sockets};
-use super::targets::{EndSessions, Offer, Stop, Target, WriteConfig, target};
+use super::sockets::{Socket, credentials, holders, sockets};
+use super::targets::{EndSessions, Offer, Run, Stop, Target, WriteConfig, target};
 use crate::deployment::{Deployment, Outbound};
 use crate::findings::Finding;
 use crate::names::{Domain, Protocol, Slug};
@@ -121,6 +121,8 @@ pub struct AssignPlan {
     pub domains: Vec<String>,
     /// `live/<cert>` of the state.
     pub live: PathBuf,
+    /// Whether the servers' configuration may be changed along.
+    pub write_config: bool,
     /// The gateways, in the deployment's order.
     pub gateways: Vec<GatewayPlan>,
 }
@@ -136,6 +138,13 @@ impl AssignPlan {
             // A server that cannot be proved afterwards is not touched; the embedded gateway tells more by itself.
             if gateway.kind != "embedded" {
                 insist_on_running(gateway, &all)?;
+                for address in gateway.addresses() {
+                    for holder in holders(&all, address) {
+                        if let Some((user, groups)) = credentials(holder.pid) {
+                            gateway.target.is_readable_by(user, &groups)?;
+                        }
+                    }
+                }
             }
             findings.extend(gateway.findings.iter().cloned());
             findings.extend(gateway.target.pre_check(stop)?);
@@ -199,6 +208,8 @@ pub struct Asked<'a> {
     pub live: PathBuf,
     /// Whether the servers' own configuration may be changed.
     pub config: WriteConfig,
+    /// Whether a command that was killed began it.
+    pub run: Run,
     /// The moment of the command.
     pub now: OffsetDateTime,
 }
@@ -230,6 +241,7 @@ pub fn plan_assignment(asked: Asked<'_>) -> Result<AssignPlan, AssignError> {
                 chain: asked.chain.clone(),
                 written: written_before(asked.record, &gateway.name),
                 config: asked.config,
+                run: asked.run,
                 now: asked.now,
             };
             let target = target(gateway, offer)?;
@@ -251,6 +263,7 @@ pub fn plan_assignment(asked: Asked<'_>) -> Result<AssignPlan, AssignError> {
         leaf: asked.chain.leaf.facts().sha256,
         domains: super::destination::domains_of(asked.chain),
         live: asked.live,
+        write_config: asked.config == WriteConfig::Write,
         gateways,
     })
 }

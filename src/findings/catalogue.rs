@@ -145,6 +145,7 @@ catalogue! {
     GatewayNotProved, "gateway.not-proved", Warning, "docs/gateways.md", "No listener of the gateway is known, so nothing can be proved there.";
     GatewayPairNotAtOnce, "gateway.pair-not-at-once", Warning, "docs/gateways.md", "The server reads certificate and key at each handshake, so the two files do not change in one step.";
     GatewayMemoryLow, "gateway.memory-low", Warning, "docs/gateways.md", "A server has little of the memory left that each reload of its certificates keeps.";
+    GatewayPairReplaced, "gateway.pair-replaced", Note, "docs/gateways.md", "Files of a server that this state did not write were replaced, and are kept.";
     GatewayOtherWriter, "gateway.other-writer", Warning, "docs/gateways.md", "Another tool cares for the certificate files of a server.";
     GatewayRemark, "gateway.remark", Note, "docs/gateways.md", "A part of the server's configuration was not understood.";
     // the surroundings: what `doctor` and `log` find

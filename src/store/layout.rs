@@ -26,6 +26,8 @@ pub(crate) const ARCHIVE: &str = "archive";
 pub(crate) const LIVE: &str = "live";
 pub(crate) const ASSIGNMENTS: &str = "assignments";
 pub(crate) const TRANSACTIONS: &str = "transactions";
+/// Files of servers that an assignment replaced and nobody else has; made when the first are set aside.
+pub(crate) const REPLACED: &str = "replaced";
 /// The folders of a state.
 pub(crate) const FOLDERS: [&str; 6] = [
     REQUESTS,

@@ -334,6 +334,9 @@ pub struct IntentRecord {
     pub step: String,
     /// Assign or roll back.
     pub kind: IntentKind,
+    /// Whether the servers' configuration may be changed along with the files.
+    #[serde(default)]
+    pub write_config: bool,
 }
 
 /// One line of the journal.

@@ -67,6 +67,7 @@ fn intent() -> IntentRecord {
         gateways: vec!["front".into()],
         step: "begun".into(),
         kind: IntentKind::Assign,
+        write_config: false,
     }
 }
 

@@ -4,13 +4,15 @@
 //! its note is written, and it must be kept before it is changed: then a kill at any moment can be undone.
 
 use super::StoreError;
+use super::atomic::read_secret;
 use super::atomic::{self, Links, Overwrite, Placement};
 use super::attributes::{self, Attribute};
 use super::disk::Disk;
-use super::layout::{ARCHIVE, GONE, MAX_PEM_BYTES, MAX_RECORD_BYTES, Paths};
+use super::layout::{ARCHIVE, GONE, MAX_PEM_BYTES, MAX_RECORD_BYTES, Paths, REPLACED};
 use super::records::IntentRecord;
 use super::{read_record, write_record};
 use crate::names::Slug;
+use crate::x509::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -284,6 +286,36 @@ impl Transaction {
                 atomic::write_like(&self.disk, path, &bytes, placement, attributes)
             }
         }
+    }
+
+    /// Whether a kept file is one that none of these digests (`sha256:…`) is of: nobody else has it.
+    pub fn keeps_strangers(&self, known: &[String]) -> bool {
+        self.kept.iter().enumerate().any(|(number, kept)| {
+            matches!(kept.was, Was::File { .. })
+                && read_secret(&self.folder.join(bytes_name(number)), MAX_PEM_BYTES)
+                    .is_ok_and(|bytes| !known.contains(&Fingerprint::of(&bytes).to_string()))
+        })
+    }
+
+    /// Ends the transaction and sets its kept files aside under `replaced/` in the state, for a person to take back.
+    /// Returns where they lie.
+    pub fn set_aside(self) -> Result<PathBuf, StoreError> {
+        let around = atomic::folder_of(&self.folder);
+        let aside = atomic::folder_of(around).join(REPLACED);
+        if aside.symlink_metadata().is_err() {
+            self.disk.make_folder(&aside)?;
+        }
+        let moment = self.intent.started.unix_timestamp();
+        let place = (0..)
+            .map(|number| aside.join(format!("{}-{moment}-{number}", self.intent.certificate)))
+            .find(|place| place.symlink_metadata().is_err());
+        let Some(place) = place else {
+            return Ok(aside);
+        };
+        self.disk.rename(&self.folder, &place)?;
+        self.disk.sync_folder(around)?;
+        self.disk.sync_folder(&aside)?;
+        Ok(place)
     }
 
     /// Ends the transaction: the intent and the kept files are dropped, the intent first and at once.

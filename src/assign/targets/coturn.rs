@@ -2,7 +2,7 @@
 //!
 //! It keeps the old pair on any fault and says so in its log alone; the proof tells.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, OnServer};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -172,6 +172,18 @@ impl OnFiles for Coturn {
 
     fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
         Ok(())
+    }
+
+    fn programs(&self) -> Vec<String> {
+        let by_signal = self.own.settings.reload.is_none() && self.pid_file().is_some();
+        match by_signal {
+            true => Vec::new(),
+            false => vec![self.own.program()],
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::Server
     }
 
     fn reload(

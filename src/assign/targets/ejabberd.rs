@@ -3,7 +3,7 @@
 //! All files go into one pool, and of two certificates for a name the one that is valid longer is served: so the others
 //! are read before. A bad pair is an outage at once and its reload tells nothing; what goes there was proven a pair.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -155,6 +155,14 @@ impl OnFiles for Ejabberd {
     fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
         // 23.01 has no checker that tells anything (its reload ends well with any file).
         Ok(())
+    }
+
+    fn programs(&self) -> Vec<String> {
+        vec![self.own.program()]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::Server
     }
 
     fn reload(

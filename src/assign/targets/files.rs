@@ -80,6 +80,11 @@ impl OnFiles for OtherServer {
         Ok(())
     }
 
+    fn programs(&self) -> Vec<String> {
+        let reload = self.settings.reload.iter();
+        reload.filter_map(|words| words.first().cloned()).collect()
+    }
+
     fn reload(
         &self,
         _destinations: &[Destination],

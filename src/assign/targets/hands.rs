@@ -1,6 +1,7 @@
 //! How a server's programs are run: no shell, a bounded time, an environment of what they need and no more.
 
 use super::{Job, Stop};
+use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::explain::printable;
 use crate::names::Slug;
@@ -67,6 +68,29 @@ impl<'a> Hands<'a> {
         }
     }
 
+    /// Whether a program is there to be run.
+    ///
+    /// Errors: it is not, by its path or on `PATH` and the folders of the system's own programs.
+    pub fn insist_on(gateway: &Slug, name: &str) -> Result<(), AssignError> {
+        let is_there = if name.contains('/') {
+            Path::new(name).is_file()
+        } else {
+            let folders = std::env::var("PATH").unwrap_or_default() + ":" + SYSTEM_FOLDERS;
+            folders
+                .split(':')
+                .any(|folder| !folder.is_empty() && Path::new(folder).join(name).is_file())
+        };
+        if is_there {
+            return Ok(());
+        }
+        Err(AssignError::Program {
+            gateway: gateway.clone(),
+            command: name.to_owned(),
+            why: "there is no such program".to_owned(),
+            said: String::new(),
+        })
+    }
+
     /// Runs a program to its end; its status is for the caller to judge.
     ///
     /// Errors: it cannot be started, takes too long, or says more than is read. Effects: blocks.
@@ -116,6 +140,25 @@ impl<'a> Hands<'a> {
         let said = self.run(words)?;
         if said.status == Some(0) {
             return Ok(said);
+        }
+        Err(self.refused(&said))
+    }
+
+    /// The same, where a complaint about a file that is to be written anew is none.
+    pub fn run_well_but_for(
+        &self,
+        words: &[impl AsRef<str>],
+        renewed: &[Destination],
+    ) -> Result<(), AssignError> {
+        let said = self.run(words)?;
+        let of_ours = renewed.iter().any(|one| {
+            let names = [&one.named, &one.path];
+            names
+                .iter()
+                .any(|name| said.text.contains(&name.display().to_string()))
+        });
+        if said.status == Some(0) || of_ours {
+            return Ok(());
         }
         Err(self.refused(&said))
     }

@@ -222,12 +222,12 @@ impl OnFiles for Haproxy {
     fn inspect(
         &self,
         _offer: &Offer,
-        _destinations: &[Destination],
+        destinations: &[Destination],
         hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
         let Some(runtime) = self.runtime(hands) else {
             if self.own.settings.reload.is_none() {
-                hands.run_well(&self.check_words())?;
+                hands.run_well_but_for(&self.check_words(), destinations)?;
             }
             return Ok(Vec::new());
         };
@@ -265,6 +265,15 @@ impl OnFiles for Haproxy {
             Some(_) => Ok(()),
             None => hands.run_well(&self.check_words()).map(drop),
         }
+    }
+
+    fn programs(&self) -> Vec<String> {
+        let settings = &self.own.settings;
+        let by_system =
+            settings.reload.is_none() && settings.socket.is_none() && settings.pid_file.is_none();
+        let mut programs = vec![self.own.program()];
+        programs.extend(by_system.then(|| SYSTEM_RELOAD[0].to_owned()));
+        programs
     }
 
     fn reload(

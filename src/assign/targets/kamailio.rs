@@ -4,7 +4,7 @@
 //! some shared memory. The proof asks one listener after the other, as 5.6.3 of Debian 12 dies under many
 //! handshakes at once.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, OnServer};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -185,6 +185,14 @@ impl OnFiles for Kamailio {
     fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
         // `kamailio -c` does not read the profiles; `tls.reload` does, and keeps the old ones on an error.
         Ok(())
+    }
+
+    fn programs(&self) -> Vec<String> {
+        vec![self.own.program()]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::Server
     }
 
     fn reload(

@@ -69,8 +69,20 @@ pub struct Offer {
     pub written: BTreeMap<PathBuf, String>,
     /// Whether the servers' own configuration may be changed.
     pub config: WriteConfig,
+    /// Whether a command that was killed began it.
+    pub run: Run,
     /// The moment of the command.
     pub now: OffsetDateTime,
+}
+
+/// Whether an assignment is begun or taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Run {
+    /// It begins now.
+    #[default]
+    First,
+    /// A command that was killed began it: what lies there may be half of it.
+    Resumed,
 }
 
 /// What to do where a server's configuration needs a line for a new name.
@@ -108,6 +120,8 @@ pub trait Keeper {
     fn keep(&mut self, path: &Path) -> Result<(), AssignError>;
     /// Gives a path back what was kept; nothing where nothing was.
     fn put_back(&mut self, path: &Path) -> Result<(), AssignError>;
+    /// Gives every path back what was kept, whichever gateway it belongs to.
+    fn put_all_back(&mut self) -> Result<(), AssignError>;
 }
 
 /// A server that takes a certificate. Every call may block for as long as the server needs, within the target's own
@@ -135,6 +149,11 @@ pub trait Target: std::fmt::Debug {
     ///
     /// A finding of level error bars the assignment unless it is accepted.
     fn pre_check(&self, stop: Stop<'_>) -> Result<Vec<Finding>, AssignError>;
+
+    /// Whether the server, as this user with these groups, could read what is to be written.
+    fn is_readable_by(&self, _user: u32, _groups: &[u32]) -> Result<(), AssignError> {
+        Ok(())
+    }
 
     /// Whether what lies there already is what an assignment would put there.
     fn is_in_place(&self, _material: &Material) -> bool {

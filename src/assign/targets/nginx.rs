@@ -183,12 +183,12 @@ impl OnFiles for Nginx {
     fn inspect(
         &self,
         _offer: &Offer,
-        _destinations: &[Destination],
+        destinations: &[Destination],
         hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
         // A configuration that is refused now would be refused with the new files as well.
         if self.own.settings.reload.is_none() {
-            hands.run_well(&self.command(&["-t"]))?;
+            hands.run_well_but_for(&self.command(&["-t"]), destinations)?;
         }
         Ok(Vec::new())
     }
@@ -198,6 +198,10 @@ impl OnFiles for Nginx {
             Some(_) => Ok(()),
             None => hands.run_well(&self.command(&["-t"])).map(drop),
         }
+    }
+
+    fn programs(&self) -> Vec<String> {
+        vec![self.own.program()]
     }
 
     fn reload(

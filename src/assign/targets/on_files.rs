@@ -2,7 +2,9 @@
 //! them again; on failure the old files are put back and it is told once more.
 
 use super::kamailio::dns_names;
-use super::{EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Stop, Target, WriteConfig};
+use super::{
+    EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Run, Stop, Target, WriteConfig,
+};
 use crate::assign::destination::{Destination, digest_of};
 use crate::assign::error::AssignError;
 use crate::assign::other_writers::{Watched, other_writers};
@@ -46,6 +48,14 @@ pub trait OnFiles: std::fmt::Debug {
     /// Asks the server's own checker about the files that lie there now; nothing where it has none that is worth it.
     fn check(&self, hands: &Hands<'_>) -> Result<(), AssignError>;
 
+    /// The programs that an assignment runs, by name or path.
+    fn programs(&self) -> Vec<String>;
+
+    /// Who opens the files.
+    fn reader(&self) -> Reader {
+        Reader::Root
+    }
+
     /// Makes the server read the files that lie there now.
     fn reload(
         &self,
@@ -66,6 +76,15 @@ pub trait OnFiles: std::fmt::Debug {
             Ending::Own(_) | Ending::ByHand(_) => Ok(()),
         }
     }
+}
+
+/// Who opens the files of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Root, before the server gives its rights up, or a program of the deployment.
+    Root,
+    /// The user that the server runs as.
+    Server,
 }
 
 /// Whether the configuration was changed along with the files.
@@ -123,7 +142,9 @@ impl FilesTarget {
     }
 
     fn config_written(&self) -> ConfigWritten {
-        if self.writes_config() {
+        // A command that was killed may have changed it already, and then nothing is needed any more.
+        let perhaps = self.offer.run == Run::Resumed && self.offer.config == WriteConfig::Write;
+        if self.writes_config() || perhaps {
             ConfigWritten::Yes
         } else {
             ConfigWritten::No
@@ -243,6 +264,9 @@ impl Target for FilesTarget {
         for destination in &self.destinations {
             destination.check_rights(&self.gateway)?;
         }
+        for program in self.server.programs() {
+            Hands::insist_on(&self.gateway, &program)?;
+        }
         let mut findings: Vec<Finding> = self
             .destinations
             .iter()
@@ -268,6 +292,27 @@ impl Target for FilesTarget {
                 .inspect(&self.offer, &self.destinations, &hands)?,
         );
         Ok(findings)
+    }
+
+    fn is_readable_by(&self, user: u32, groups: &[u32]) -> Result<(), AssignError> {
+        let hidden = self
+            .destinations
+            .iter()
+            .find(|one| !one.is_readable_by(user, groups));
+        match (self.server.reader(), hidden) {
+            (Reader::Root, _) | (Reader::Server, None) => Ok(()),
+            (Reader::Server, Some(one)) => Err(AssignError::Destination {
+                gateway: self.gateway.clone(),
+                path: one.path.clone(),
+                why: format!(
+                    "the server runs as {}, who could not read it with owner {} and mode {:04o}",
+                    crate::store::user_name(user),
+                    one.placement.uid.map_or_else(|| "as it comes".to_owned(), crate::store::user_name),
+                    one.placement.mode
+                ),
+                mend: "set `owner` and `mode` in the gateway's table so that the server's user can read it".to_owned(),
+            }),
+        }
     }
 
     fn is_in_place(&self, material: &Material) -> bool {

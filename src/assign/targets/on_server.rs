@@ -191,6 +191,18 @@ impl OnServer {
             .map(|words| hands.run_well(words))
     }
 
+    /// The program that reloads: the first word of the table's own command, or of the control program.
+    pub fn program(&self) -> String {
+        let own = self
+            .settings
+            .reload
+            .as_ref()
+            .and_then(|words| words.first());
+        own.cloned()
+            .or_else(|| self.control(&[], &[]).into_iter().next())
+            .unwrap_or_default()
+    }
+
     /// The words of the reload for the plan.
     pub fn reload_words(&self, of_the_kind: impl FnOnce() -> String) -> String {
         match &self.settings.reload {

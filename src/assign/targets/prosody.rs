@@ -4,7 +4,7 @@
 //! Its reload tells nothing, and a broken file of any host breaks it for all: so every file that it would index is read
 //! before, and one that would stand beside ours for the same name is a rival, since which of two is served is arbitrary.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, Neighbour, OnServer, is_covered};
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -223,11 +223,6 @@ impl OnFiles for Prosody {
             .iter()
             .map(|host| host.name.clone());
         let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
-        let mut findings: Vec<Finding> = self
-            .indexed_files(destinations)
-            .iter()
-            .filter_map(|path| self.judge(path, &wanted, offer))
-            .collect();
         let here = |path: &Path| self.own.files.here(path);
         let same = |one: &Path, other: &Path| {
             here(one) == here(other)
@@ -237,7 +232,8 @@ impl OnFiles for Prosody {
             .iter()
             .any(|host| self.files_of(host).0.starts_with(self.folder()));
         if by_name && !same(self.folder(), &self.config.certificates_folder) {
-            findings.push(self.own.finding(
+            // Its files are none of ours to be judged: they are what is served.
+            return Ok(vec![self.own.finding(
                 Code::GatewayFileNotUsed,
                 "directory",
                 "Prosody looks for certificates in another folder",
@@ -247,8 +243,13 @@ impl OnFiles for Prosody {
                     self.config.certificates_folder.display()
                 ),
                 format!("write directory = {:?}", self.config.certificates_folder),
-            ));
+            )]);
         }
+        let mut findings: Vec<Finding> = self
+            .indexed_files(destinations)
+            .iter()
+            .filter_map(|path| self.judge(path, &wanted, offer))
+            .collect();
         for one in &self.config.overrides {
             let of_us = one
                 .host
@@ -274,6 +275,14 @@ impl OnFiles for Prosody {
     fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
         // `prosodyctl check certs` also fails for hosts that are none of ours; what it looks at was looked at before.
         Ok(())
+    }
+
+    fn programs(&self) -> Vec<String> {
+        vec![self.own.program()]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::Server
     }
 
     fn reload(

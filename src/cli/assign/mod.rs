@@ -14,6 +14,7 @@ use super::options::{Lineage, lineage, moment, slug};
 use super::output::{self, Failure, Outcome};
 use super::{Context, expectation, stored};
 use crate::assign::AssignPlan;
+use crate::assign::targets::Run;
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::{Explain, Explanation};
 use crate::findings::Code;
@@ -125,6 +126,7 @@ pub fn plan_of(
         kind: IntentKind::Assign,
         again: false,
         held: HeldSessions::Leave,
+        run: Run::First,
     };
     let chain = stored::chain(store, &certificate.name, number)?;
     let record = store
@@ -153,6 +155,9 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         args.how.dry_run,
     )?;
     let mut outcome = Outcome::default();
+    if args.how.dry_run {
+        tell_unfinished(context, &store);
+    }
     if let Some(lease) = lease.as_mut() {
         unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
     }
@@ -187,7 +192,14 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         kind: IntentKind::Assign,
         again: false,
         held: args.held(),
+        run: Run::First,
     };
+    if args
+        .effective_date
+        .is_some_and(|effective| effective <= context.now)
+    {
+        context.note("that date is past: it is assigned now\n");
+    }
     if let Some(effective) = args
         .effective_date
         .filter(|effective| *effective > context.now)
@@ -262,6 +274,9 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
         args.how.dry_run,
     )?;
     let mut outcome = Outcome::default();
+    if args.how.dry_run {
+        tell_unfinished(context, &store);
+    }
     if let Some(lease) = lease.as_mut() {
         unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
     }
@@ -297,6 +312,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
         kind: IntentKind::Rollback,
         again: left_by_rollback(&store, &certificate.name, previous),
         held: HeldSessions::Leave,
+        run: Run::First,
     };
     task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
 }
@@ -378,6 +394,7 @@ fn assign_due(
     mut outcome: Outcome,
 ) -> Result<Outcome, Failure> {
     let mut done = Vec::new();
+    let mut worst: Option<Failure> = None;
     for certificate in &deployment.certificates {
         let record = store
             .assignment(&certificate.name)
@@ -396,14 +413,31 @@ fn assign_due(
             kind: IntentKind::Assign,
             again: false,
             held: args.held(),
+            run: Run::First,
         };
-        let one = task.carry_out(
+        let one = match task.carry_out(
             context,
             lease.as_deref_mut(),
             &args.gateway,
             &args.how,
             Outcome::default(),
-        )?;
+        ) {
+            Ok(one) => one,
+            Err(failure) if failure.kind == FailureKind::Interrupted => return Err(failure),
+            // The next one is not kept waiting for somebody to mend this one.
+            Err(failure) => {
+                context.note(&format!(
+                    "{}: {}\n",
+                    certificate.name, failure.explanation.what
+                ));
+                // Whether something is not as it was is what a person has to know first.
+                worst = match worst.take() {
+                    Some(dirty) if failure.kind != FailureKind::Dirty => Some(dirty),
+                    Some(_) | None => Some(failure),
+                };
+                continue;
+            }
+        };
         if !one.findings_shown {
             output::findings(context, &one.findings);
         }
@@ -412,6 +446,11 @@ fn assign_due(
         outcome.findings.extend(one.findings);
         outcome.findings_shown = true;
         done.push(json!({"certificate": certificate.name.as_str(), "result": one.result}));
+    }
+    if let Some(mut failure) = worst {
+        failure.changed |= outcome.changed;
+        failure.result = json!({ "assigned": done });
+        return Err(failure);
     }
     let text = if done.is_empty() {
         "nothing is due\n".to_owned()
@@ -423,6 +462,16 @@ fn assign_due(
         result: json!({ "assigned": done }),
         ..outcome
     })
+}
+
+/// A rehearsal does not finish what a killed command began, and what it finds may be half of that.
+fn tell_unfinished(context: &Context, store: &Store) {
+    for intent in store.intents().unwrap_or_default() {
+        context.note(&format!(
+            "a command that was killed had begun to assign {}/{}; what is found below may come from that, and `edgecert assign` finishes it first\n",
+            intent.certificate, intent.to
+        ));
+    }
 }
 
 fn failed(error: &dyn Explain) -> Failure {

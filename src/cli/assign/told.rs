@@ -13,6 +13,7 @@ use crate::servers::Change;
 use crate::store::Store;
 use console::style;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The plan as a person reads it; `again`: the last rollback left this generation.
 pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
@@ -105,6 +106,17 @@ pub(super) fn session_findings(plan: &AssignPlan, standings: &[Standing]) -> Vec
             )
         })
         .collect()
+}
+
+/// Files of servers that this state did not write were replaced, and are kept.
+pub(super) fn replaced_finding(place: &Path) -> Finding {
+    Finding::new(
+        Code::GatewayPairReplaced,
+        near(&place.display().to_string()),
+        "files that this state did not write were replaced, and are kept there",
+        "`rollback` leads to generations of this state alone",
+        "take them in with `edgecert import --adopt` (`kept-*.json` says of which path each was), or remove the folder",
+    )
 }
 
 /// What comes after an assignment.

@@ -3,12 +3,12 @@
 use super::generation::{Loaded, load, refuse_compromised, way_back};
 use super::told::{
     before_words, dark_finding, dark_words, describe, next_words, on_gateways, plan_json,
-    session_findings, standing_words, standings_json, tell,
+    replaced_finding, session_findings, standing_words, standings_json, tell,
 };
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
-use crate::assign::targets::{Material, Stop, WriteConfig};
+use crate::assign::targets::{Material, Run, Stop, WriteConfig};
 use crate::assign::{
     Applied, Asked, AssignError, AssignPlan, Assigner, Event, Held, OnFailure, StoreLedger,
     plan_assignment,
@@ -38,6 +38,8 @@ pub(super) struct Task<'a> {
     pub again: bool,
     /// What becomes of connections that began before.
     pub held: HeldSessions,
+    /// Whether a killed command began it.
+    pub run: Run,
 }
 
 impl Task<'_> {
@@ -172,6 +174,7 @@ impl Task<'_> {
             } else {
                 WriteConfig::Show
             },
+            run: self.run,
             now: context.now,
         })
         .map_err(|error| refused(&error))
@@ -211,7 +214,11 @@ impl Task<'_> {
                     ),
                     place: bar.place.clone(),
                     why: format!("{}\n{}", bar.why, self.stays(plan)),
-                    mend: bar.mend.clone(),
+                    mend: format!(
+                        "{}; or, knowing what breaks, `--accept {} --reason TEXT`",
+                        bar.mend,
+                        bar.code.as_str()
+                    ),
                 },
             );
             failure.result = json!({"plan": plan_json(plan)});
@@ -304,6 +311,7 @@ impl Task<'_> {
                 OnFailureWord::Rollback => OnFailure::Rollback,
                 OnFailureWord::Keep => OnFailure::Keep,
             },
+            run: self.run,
             transaction: &transaction,
             observe: &mut observe,
             interrupted: stop,
@@ -401,11 +409,16 @@ impl Task<'_> {
         outcome: Outcome,
     ) -> Result<Outcome, Failure> {
         match ended {
-            Applied::Done { standings, dark } => {
+            Applied::Done {
+                standings,
+                dark,
+                replaced,
+            } => {
                 let seen: Vec<Finding> = dark
                     .iter()
                     .map(dark_finding)
                     .chain(session_findings(plan, &standings))
+                    .chain(replaced.as_deref().map(replaced_finding))
                     .collect();
                 output::findings(context, &seen);
                 let findings = outcome.findings.into_iter().chain(seen).collect();
@@ -451,7 +464,11 @@ impl Task<'_> {
                     json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
                 Err(failure)
             }
-            Applied::Dirty { cause, standings } => {
+            Applied::Dirty {
+                cause,
+                standings,
+                saved,
+            } => {
                 let mut failure = Failure::from_error(FailureKind::Dirty, &cause);
                 failure.changed = true;
                 failure.explanation.what =
@@ -459,6 +476,13 @@ impl Task<'_> {
                 let stand: Vec<String> = standings.iter().map(standing_words).collect();
                 failure.explanation.why =
                     format!("{}\n{}", failure.explanation.why, stand.join("\n"));
+                if let Some(saved) = saved {
+                    failure.explanation.mend = format!(
+                        "{}; the files of before lie in {} (`kept-*.json` says of which path)",
+                        failure.explanation.mend,
+                        saved.display()
+                    );
+                }
                 failure.result =
                     json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
                 Err(failure)
@@ -527,10 +551,14 @@ fn nothing_to_do(context: &Context, plan: &AssignPlan, outcome: Outcome) -> Outc
         .cloned()
         .collect();
     output::findings(context, &urgent);
-    let proved = if plan.gateways.is_empty() {
-        ""
-    } else {
-        ", proved on every listener"
+    let unproved = plan
+        .gateways
+        .iter()
+        .any(|gateway| gateway.proofs.is_empty());
+    let proved = match (plan.gateways.is_empty(), unproved) {
+        (true, _) => "",
+        (false, false) => ", proved on every listener",
+        (false, true) => ", proved where a listener is known",
     };
     Outcome {
         text: format!(

@@ -6,7 +6,7 @@
 use crate::assign::discover::tables::pairs_of;
 use crate::assign::discover::{Candidate, Found, ServerKind};
 use crate::assign::prove::{Seen, look};
-use crate::assign::targets::WriteConfig;
+use crate::assign::targets::{Run, WriteConfig};
 use crate::assign::{Asked, AssignPlan, GatewayPlan, plan_assignment};
 use crate::cli::exit::FailureKind;
 use crate::cli::import::take::{Fate, Fetch, Intake, KeyGiven, take_in};
@@ -323,6 +323,7 @@ fn plan(
         record,
         live: folder.join("live").join(name.as_str()),
         config: WriteConfig::Show,
+        run: Run::First,
         now: context.now,
     })
     .map_err(|error| Failure::from_error(FailureKind::Refused, &error))
