@@ -225,7 +225,7 @@ fn reload_that_fails_hangs_or_does_nothing_is_told_as_what_it_is() {
 }
 
 #[test]
-fn reload_command_that_is_not_there_is_told_and_undone() {
+fn reload_command_that_is_not_there_is_refused_before_anything_is_touched() {
     let edge = Edge::new("");
     let text = edge.lab.world.read("edgecert.toml");
     let named = format!("reload = {:?}", edge.site.harm.words());
@@ -233,9 +233,12 @@ fn reload_command_that_is_not_there_is_told_and_undone() {
     let text = text.replace(&named, "reload = [\"/none/such\"]");
     edge.lab.world.write("edgecert.toml", text);
     let before = lying(&edge.site.files());
-    let document = failure(&edge.lab, &["assign"], 4);
-    let why = document["error"]["why"].as_str().unwrap();
-    assert!(why.contains("it cannot be started"), "{document:#}");
+    for words in [&["assign"][..], &["assign", "--dry-run"]] {
+        let document = failure(&edge.lab, words, 1);
+        let why = document["error"]["why"].as_str().unwrap();
+        assert!(why.contains("there is no such program"), "{document:#}");
+        assert_eq!(document["changed"], false);
+    }
     assert_eq!(lying(&edge.site.files()), before);
     edge.serves(edge.first);
 }
