@@ -20,7 +20,9 @@ pub struct Edge {
 /// What the servers tell.
 pub fn edge_of(found: &[Found]) -> Edge {
     let mut edge = Edge::default();
-    for server in found.iter().filter_map(|one| one.server.as_ref().ok()) {
+    // What another user can change tells nothing.
+    let ours = || found.iter().filter(|one| one.others.why().is_none());
+    for server in ours().filter_map(|one| one.server.as_ref().ok()) {
         for host in &server.common().hosts {
             let list = match host.kind {
                 HostKind::Domain => &mut edge.xmpp_domains,
@@ -32,8 +34,7 @@ pub fn edge_of(found: &[Found]) -> Edge {
             }
         }
     }
-    let served: Vec<Domain> = found
-        .iter()
+    let served: Vec<Domain> = ours()
         .flat_map(|one| &one.in_use)
         .filter(|pair| pair.leaf.is_ok())
         .flat_map(|pair| pair.dns_names())

@@ -11,6 +11,7 @@ pub mod in_use;
 pub mod kinds;
 pub mod processes;
 pub mod tables;
+pub mod trust;
 pub mod way;
 
 pub use in_use::InUse;
@@ -23,6 +24,7 @@ use super::config_files::ConfigFiles;
 use crate::servers::{ConfigError, PathKind, Source};
 use command_line::Started;
 use std::path::{Path, PathBuf};
+use trust::{Others, Packaged};
 
 /// A server of this machine.
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ pub struct Found {
     pub root: Root,
     /// Its processes, the first of them first; empty: it does not run.
     pub processes: Vec<u32>,
+    /// The user of the first; none: it does not run, or it is not known.
+    pub user: Option<String>,
+    /// Who else may change what a table would be built on.
+    pub others: Others,
     /// What its command line tells.
     pub started: Started,
     /// What its configuration says.
@@ -67,8 +73,13 @@ pub fn look(root: &Path) -> Vec<Found> {
         .into_iter()
         .filter(|one| whole || one.root == Root::Folder(below.clone()))
         .map(|one| {
-            let (server, in_use) = read(one.kind, &one.config, &files_of(&one.root));
+            let files = files_of(&one.root);
+            let (server, in_use) = read(one.kind, &one.config, &files);
+            let pid_file = one.started.pid_file.as_deref().map(Path::new);
+            let pid_file = pid_file.map(|file| files.here(file));
             Found {
+                others: others(one.kind, &one.config, &one.root, pid_file.as_deref()),
+                user: one.uid.map(crate::store::user_name),
                 kind: one.kind,
                 config: one.config,
                 root: one.root,
@@ -98,12 +109,23 @@ pub fn look(root: &Path) -> Vec<Found> {
             config: config.to_owned(),
             root: root.clone(),
             processes: Vec::new(),
+            user: None,
+            others: others(kind, config, &root, None),
             started: Started::default(),
             server,
             in_use,
         });
     }
     found
+}
+
+fn others(kind: ServerKind, config: &Path, root: &Root, pid_file: Option<&Path>) -> Others {
+    let of_package = config == kind.started_with() || config == kind.default_config();
+    let is_packaged = match root == &Root::Ours && of_package {
+        true => Packaged::Yes,
+        false => Packaged::No,
+    };
+    Others::of(root, &files_of(root).here(config), is_packaged, pid_file)
 }
 
 fn files_of(root: &Root) -> ConfigFiles {

@@ -29,6 +29,8 @@ pub struct Running {
     pub started: Started,
     /// Its processes; the first is the one that the others come from.
     pub processes: Vec<u32>,
+    /// The effective user of the first of them.
+    pub uid: Option<u32>,
 }
 
 /// What is `/` to a process.
@@ -46,6 +48,7 @@ pub enum Root {
 struct Process {
     pid: u32,
     parent: u32,
+    uid: Option<u32>,
     kind: ServerKind,
     config: PathBuf,
     root: Root,
@@ -80,11 +83,17 @@ pub(super) fn running() -> Vec<Running> {
                 root: process.root.clone(),
                 started: process.started.clone(),
                 processes: vec![process.pid],
+                uid: None,
             }),
         }
     }
     for one in &mut found {
         put_first(&mut one.processes, &all);
+        let first = one.processes.first();
+        one.uid = all
+            .iter()
+            .find(|process| Some(&process.pid) == first)
+            .and_then(|process| process.uid);
     }
     found.sort_by(|one, other| (one.kind, &one.config).cmp(&(other.kind, &other.config)));
     found
@@ -135,6 +144,7 @@ fn look(pid: u32, folder: &Path) -> Option<Process> {
     Some(Process {
         pid,
         parent: parent_of(folder).unwrap_or(0),
+        uid: uid_of(folder),
         kind,
         config,
         root,
@@ -174,6 +184,14 @@ fn parent_of(folder: &Path) -> Option<u32> {
     let stat = String::from_utf8_lossy(&stat).into_owned();
     let (_, behind) = stat.rsplit_once(')')?;
     behind.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The second number of `Uid:` in `/proc/PID/status`; the folder itself is root's where a process may not be dumped.
+fn uid_of(folder: &Path) -> Option<u32> {
+    let status = read_limited(&folder.join("status"), MAX_BYTES).ok()?;
+    let status = String::from_utf8_lossy(&status).into_owned();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    numbers.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// What is `/` to a process; one that may not be looked at is taken for one of ours.
@@ -238,6 +256,7 @@ mod tests {
         let process = |pid, parent| Process {
             pid,
             parent,
+            uid: None,
             kind: ServerKind::Nginx,
             config: PathBuf::new(),
             root: Root::Ours,
@@ -258,6 +277,7 @@ mod tests {
             Some(std::env::current_dir().unwrap())
         );
         assert_eq!(parent_of(folder), Some(std::os::unix::process::parent_id()));
+        assert_eq!(uid_of(folder), Some(rustix::process::geteuid().as_raw()));
         assert!(look(0, folder).is_none(), "a test is no server");
     }
 }

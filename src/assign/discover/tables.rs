@@ -46,6 +46,9 @@ pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
         why: why.to_owned(),
     };
     let of_all = |why: &str| (Vec::new(), vec![none(&found.config, why)]);
+    if let Some(why) = found.others.why() {
+        return of_all(&why);
+    }
     let server = match &found.server {
         Ok(server) => server,
         Err(_) => return of_all("its configuration cannot be read"),
@@ -90,6 +93,13 @@ pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
                 continue;
             }
         };
+        if settings.pid_file.is_some()
+            && let Some(who) = &found.others.pid_file
+        {
+            let why = format!("its pid file can be changed by {who}");
+            left.push(none(&pair.certificate, &why));
+            continue;
+        }
         let names = pair.dns_names();
         let same = |one: &&mut Proposal| {
             one.settings == settings

@@ -331,6 +331,7 @@ fn any(found: &[Found], named: Option<Slug>) -> Result<Vec<Candidate>, Failure> 
 pub fn everything(found: &[Found], name: Slug) -> Candidate {
     let names = found
         .iter()
+        .filter(|one| one.others.why().is_none())
         .flat_map(|one| &one.in_use)
         .flat_map(|pair| pair.dns_names());
     let wanted = names.filter_map(|name| {

@@ -101,7 +101,10 @@ pub fn describe(
 
 fn server_words(context: &Context, found: &Found) -> String {
     let running = match found.processes.first() {
-        Some(pid) => format!("runs as pid {pid}"),
+        Some(pid) => match &found.user {
+            Some(user) => format!("runs as pid {pid} of {}", printable(user)),
+            None => format!("runs as pid {pid}"),
+        },
         None => "not running".to_owned(),
     };
     let root = match &found.root {
@@ -273,6 +276,7 @@ fn server_json(context: &Context, found: &Found) -> Value {
         "root": root,
         "running": !found.processes.is_empty(),
         "pids": found.processes,
+        "user": found.user,
         "why_not_read": found.server.as_ref().err().map(|error| {
             let told = error.explain();
             format!("{}: {}", told.place, told.why)

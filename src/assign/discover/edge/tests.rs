@@ -38,6 +38,8 @@ fn prosody(hosts: &[(&str, HostKind)], names: &[&str]) -> Found {
         config: "/etc/prosody/prosody.cfg.lua".into(),
         root: Root::Ours,
         processes: Vec::new(),
+        user: None,
+        others: Default::default(),
         started: Started::default(),
         server: Ok(Server::Prosody(ProsodyConfig {
             common: Configured {

@@ -26,6 +26,8 @@ fn found(kind: ServerKind, server: Server, in_use: Vec<InUse>) -> Found {
         config: kind.default_config().to_owned(),
         root: Root::Ours,
         processes: vec![7],
+        user: None,
+        others: Default::default(),
         started: Started::default(),
         server: Ok(server),
         in_use,
@@ -102,7 +104,21 @@ fn what_a_driver_could_not_write_gets_no_table_and_a_reason() {
         vec![pair("/t/a.pem", "/t/a.pem", &[])],
     );
     of_several.started.further = vec!["/etc/haproxy/more.cfg".to_owned()];
+    let mut of_another = nginx(vec![pair("/t/a.pem", "/t/a.key", &[])]);
+    of_another.others.config = Some("evil".to_owned());
+    let mut in_his_root = nginx(vec![pair("/t/a.pem", "/t/a.key", &[])]);
+    in_his_root.others.root = Some("evil".to_owned());
+    let mut by_his_pid_file = found(
+        ServerKind::Haproxy,
+        Server::Haproxy(HaproxyConfig::default()),
+        vec![pair("/t/a.pem", "/t/a.pem", &[])],
+    );
+    by_his_pid_file.started.pid_file = Some("/home/evil/pid".to_owned());
+    by_his_pid_file.others.pid_file = Some("evil".to_owned());
     for (server, why) in [
+        (of_another, "its configuration can be changed by evil"),
+        (in_his_root, "the folder of its root can be changed by evil"),
+        (by_his_pid_file, "its pid file can be changed by evil"),
         (in_container, "container"),
         (with_options, "options alone"),
         (of_several, "several configurations"),
