@@ -1,12 +1,15 @@
 //! What has to be changed for a pair to be shown.
 
 use super::super::text::{Edit, change, edited, folder_of, in_words, line_end, top_of};
-use super::super::{Change, ConfigError, Source};
+use super::super::{Change, ConfigError, PathKind, Source};
 use super::tree::{Directive, Tree, quoted};
-use super::{Context, NginxConfig, Server, fit, servers};
+use super::{Context, NginxConfig, Server, fit, read, servers};
 use crate::names::Domain;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Most steps to the end: the pair, then the names.
+const MOST_STEPS: usize = 2;
 
 /// What is missing for a pair to be shown for `names`.
 ///
@@ -14,8 +17,60 @@ use std::path::Path;
 /// not are added to the `server_name` of the one block that has it. Where none has it and there is one block with TLS
 /// in all, the pair is put there, in the place of the one it has.
 ///
+/// What is changed is read again, and given only if nothing is missing then.
+///
 /// Errors: `Undecided` where that leaves more than one way, and those of reading the files.
 pub fn with_pair(
+    config: &NginxConfig,
+    source: &dyn Source,
+    certificate: &Path,
+    key: &Path,
+    names: &[Domain],
+) -> Result<Option<Change>, ConfigError> {
+    let Some(mut change) = step(config, source, certificate, key, names)? else {
+        return Ok(None);
+    };
+    for _ in 0..MOST_STEPS {
+        let (main, changed) = (config.common.files.first(), Changed(source, &change));
+        let config = main.map(|main| read(main, &changed));
+        let Some(Ok(config)) = config else { break };
+        match step(&config, &changed, certificate, key, names) {
+            Ok(None) => return Ok(Some(change)),
+            Ok(Some(further)) if further.file == change.file => {
+                change.after = further.after;
+                change.why = format!("{}, {}", change.why, further.why);
+            }
+            Ok(Some(_)) | Err(_) => break,
+        }
+    }
+    Err(ConfigError::Undecided {
+        what: format!("`{}` would not be enough, or not be read", change.why),
+        candidates: vec![top_of(&change.file)],
+    })
+}
+
+/// The files with a change made.
+struct Changed<'a>(&'a dyn Source, &'a Change);
+
+impl Source for Changed<'_> {
+    fn read(&self, path: &Path) -> Result<String, ConfigError> {
+        match path == self.1.file {
+            true => Ok(self.1.after.clone()),
+            false => self.0.read(path),
+        }
+    }
+
+    fn look(&self, path: &Path) -> Option<PathKind> {
+        self.0.look(path)
+    }
+
+    fn expand(&self, pattern: &Path) -> Vec<PathBuf> {
+        self.0.expand(pattern)
+    }
+}
+
+/// The next thing that is missing.
+fn step(
     config: &NginxConfig,
     source: &dyn Source,
     certificate: &Path,
