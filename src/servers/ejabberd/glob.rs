@@ -9,11 +9,21 @@ use std::path::Path;
 /// Steps of one match; more are taken for "no".
 const MAX_STEPS: usize = 100_000;
 
+/// Longest pattern or path that is looked at, in bytes: PATH_MAX of Linux. A match goes as deep as they are long.
+const MAX_BYTES: usize = 4096;
+
 /// Most alternatives that braces may make.
 const MAX_ALTERNATIVES: usize = 256;
 
-/// Whether a pattern names a file, both absolute; a pattern that Erlang would refuse names none.
+/// Whether a pattern names a file, both absolute; a pattern that Erlang would refuse names none, nor does one of more
+/// than 4096 bytes.
 pub fn covers(pattern: &Path, path: &Path) -> bool {
+    if [pattern, path]
+        .iter()
+        .any(|one| one.as_os_str().len() > MAX_BYTES)
+    {
+        return false;
+    }
     let mut patterns = vec![pattern.as_os_str().as_bytes().to_vec()];
     // Braces first: an alternative may hold a `/`.
     while let Some(at) = patterns
@@ -77,6 +87,10 @@ fn folders(pattern: &[&[u8]], path: &[&[u8]], steps: &mut usize) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
         Some((&b"**", rest)) => {
+            // Several in a row are one.
+            if rest.first() == Some(&&b"**"[..]) {
+                return folders(rest, path, steps);
+            }
             // At the end it is everything below; before more, no folder at all will do.
             if rest.is_empty() {
                 return !path.is_empty();
@@ -98,6 +112,11 @@ fn part(pattern: &[u8], name: &[u8], steps: &mut usize) -> bool {
         return name.is_empty();
     };
     match first {
+        // Stars in a row are one.
+        b'*' if rest.first() == Some(&b'*') => {
+            let stars = rest.iter().take_while(|byte| **byte == b'*').count();
+            part(&pattern[stars..], name, steps)
+        }
         b'*' => (0..=name.len()).any(|taken| part(rest, &name[taken..], steps)),
         b'?' => !name.is_empty() && part(rest, &name[1..], steps),
         b'[' => {
@@ -213,5 +232,18 @@ mod tests {
             Path::new(&format!("/{}", "{a,b}".repeat(100))),
             Path::new("/a")
         ));
+        // Deep enough to leave a thread's stack behind, were it followed.
+        for (pattern, path, expected) in [
+            ("a".repeat(1 << 20), "a".repeat(1 << 20), false),
+            ("*".repeat(1 << 20), "a".to_owned(), false),
+            ("*".repeat(4000), "a".repeat(4000), true),
+            ("**/".repeat(1000) + "a", "b/".repeat(2000) + "a", true),
+            ("?".repeat(4000), "a".repeat(4000), true),
+            ("{".repeat(4000), "a".to_owned(), false),
+        ] {
+            let (pattern, path) = (format!("/{pattern}"), format!("/{path}"));
+            let told = covers(Path::new(&pattern), Path::new(&path));
+            assert_eq!(told, expected, "{}", &pattern[..4]);
+        }
     }
 }
