@@ -22,7 +22,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// How often it is looked at in the end.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long its pipes may stay open after it has ended; who holds them then is ended too.
+/// How long its pipes may stay open after it has ended.
 const AFTER_END: Duration = Duration::from_secs(2);
 
 /// From the signal that asks it to end to the one that ends it.
@@ -54,11 +54,21 @@ pub enum End {
     Lost(std::io::Error),
 }
 
+/// What becomes of those who hold its pipes after it has ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBehind {
+    /// They are ended: nothing of it is to go on.
+    End,
+    /// They are left alone, and not listened to any more: a restart leaves its daemon.
+    Leave,
+}
+
 /// Runs it with `input` on its standard input. Effects: blocks, at most for the timeout and some seconds.
 pub fn run(
     mut command: Command,
     input: &[u8],
     timeout: Duration,
+    left_behind: LeftBehind,
     interrupted: &dyn Fn() -> bool,
 ) -> std::io::Result<Ran> {
     let deadline = Instant::now() + timeout;
@@ -83,6 +93,7 @@ pub fn run(
         pid,
         answer: &answer,
         complaint: &complaint,
+        left_behind,
         interrupted,
     };
     let end = match watched.wait(deadline) {
@@ -95,7 +106,12 @@ pub fn run(
             Err(error) => End::Lost(error),
         },
     };
-    let take = |pipe: &Arc<Mutex<Heard>>| std::mem::take(&mut lock(pipe).kept);
+    // Its pipes stay open for those it left behind; what they say is read and thrown away.
+    let take = |pipe: &Arc<Mutex<Heard>>| {
+        let mut heard = lock(pipe);
+        heard.taken = true;
+        std::mem::take(&mut heard.kept)
+    };
     Ok(Ran {
         end,
         answer: take(&answer),
@@ -108,6 +124,7 @@ struct Watched<'a> {
     pid: Pid,
     answer: &'a Mutex<Heard>,
     complaint: &'a Mutex<Heard>,
+    left_behind: LeftBehind,
     interrupted: &'a dyn Fn() -> bool,
 }
 
@@ -122,7 +139,10 @@ impl Watched<'_> {
                 return Some(End::TooMuch);
             }
             if (self.interrupted)() {
-                return Some(End::Interrupted);
+                return match (ended, self.left_behind) {
+                    (Some(_), LeftBehind::Leave) => None,
+                    (Some(_) | None, LeftBehind::End | LeftBehind::Leave) => Some(End::Interrupted),
+                };
             }
             match (ended, self.has_ended()) {
                 (Some(_), _) => {}
@@ -137,7 +157,9 @@ impl Watched<'_> {
                     return lock(self.answer).over.then_some(End::TooMuch);
                 }
                 if since.elapsed() >= AFTER_END {
-                    let _ = kill_process_group(self.pid, Signal::KILL);
+                    if self.left_behind == LeftBehind::End {
+                        let _ = kill_process_group(self.pid, Signal::KILL);
+                    }
                     return None;
                 }
             }
@@ -174,6 +196,8 @@ struct Heard {
     /// More came than is kept.
     over: bool,
     ended: bool,
+    /// Nobody listens any more.
+    taken: bool,
 }
 
 fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
@@ -201,6 +225,9 @@ fn listen(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Arc<Mutex<H
                 heard.ended = true;
                 return;
             }
+            if heard.taken {
+                continue;
+            }
             let room = limit.saturating_sub(heard.kept.len());
             heard.over |= count > room;
             heard
@@ -209,4 +236,48 @@ fn listen(pipe: Option<impl Read + Send + 'static>, limit: usize) -> Arc<Mutex<H
         }
     });
     heard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::test_kill_process;
+
+    /// The process that a script leaves with its pipes, after the script has ended.
+    fn left(left_behind: LeftBehind) -> (Ran, Pid) {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 60 & echo $!"]);
+        let ran = run(command, b"", Duration::from_secs(20), left_behind, &|| {
+            false
+        })
+        .unwrap();
+        let text = String::from_utf8_lossy(&ran.answer).into_owned();
+        let pid = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+        (ran, pid)
+    }
+
+    /// Whether it runs: a zombie that nobody reaps does not.
+    fn runs(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        test_kill_process(pid).is_ok() && stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[test]
+    fn a_daemon_that_is_left_behind_goes_on() {
+        let (ran, pid) = left(LeftBehind::Leave);
+        assert!(matches!(ran.end, End::Status(status) if status.success()));
+        assert!(runs(pid));
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_to_go_on_is_ended() {
+        let (ran, pid) = left(LeftBehind::End);
+        assert!(matches!(ran.end, End::Status(status) if status.success()));
+        let begun = Instant::now();
+        while runs(pid) && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(LOOK);
+        }
+        assert!(!runs(pid));
+    }
 }

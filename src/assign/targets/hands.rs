@@ -5,9 +5,9 @@ use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::explain::printable;
 use crate::names::Slug;
-use crate::program::{self, End};
+use crate::program::{self, End, LeftBehind};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ const PASSED: [&str; 4] = ["HOME", "TZ", "TMPDIR", "ERL_EPMD_PORT"];
 
 /// Where servers' programs lie beside `PATH`, which a user who is not root may have without them.
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
+
+/// What is taken for `PATH` where there is none.
+const USUAL_FOLDERS: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Most characters of what a program said that are shown.
 const MAX_SHOWN: usize = 400;
@@ -112,7 +115,9 @@ impl<'a> Hands<'a> {
                 .env("RENEWED_LINEAGE", live)
                 .env("RENEWED_DOMAINS", self.domains.join(" "));
         }
-        let ran = program::run(command, b"", self.timeout, self.stop)
+        // A command that restarts a server leaves it running.
+        let left = LeftBehind::Leave;
+        let ran = program::run(command, b"", self.timeout, left, self.stop)
             .map_err(|error| failed(format!("it cannot be started: {error}"), ""))?;
         let text = String::from_utf8_lossy(&[ran.answer, ran.complaint].concat()).into_owned();
         let status = match ran.end {
@@ -183,20 +188,36 @@ fn environment() -> Vec<(&'static str, OsString)> {
         .into_iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?)))
         .collect();
-    let mut path =
-        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    path.push(":");
-    path.push(SYSTEM_FOLDERS);
-    all.push(("PATH", path));
+    all.push(("PATH", search_path(std::env::var_os("PATH"))));
     // Their answers are read by us.
     all.push(("LC_ALL", "C.UTF-8".into()));
     all
 }
 
-/// The last lines are the ones that say why.
+/// Our `PATH`, then the system's folders. An empty entry, or one that is not absolute, is the working folder or lies
+/// below it, and is left out.
+fn search_path(own: Option<OsString>) -> OsString {
+    let mut path = OsString::new();
+    let own = own.unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&own)
+        .filter(|folder| folder.is_absolute())
+        .collect();
+    if folders.is_empty() {
+        folders.extend(std::env::split_paths(USUAL_FOLDERS));
+    }
+    for folder in folders {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(SYSTEM_FOLDERS);
+    path
+}
+
+/// The last lines are the ones that say why; from the first one of a private key on none is shown.
 fn shown(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
+        .take_while(|line| !line.contains("PRIVATE KEY"))
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
@@ -242,6 +263,35 @@ mod tests {
         assert!(!said.text.contains("CARGO"), "{said:?}");
         let said = hands.run(&["/bin/echo", "$HOME; id"]).unwrap();
         assert_eq!(said.text, "$HOME; id\n");
+    }
+
+    #[test]
+    fn the_working_folder_is_never_searched() {
+        let system = "/usr/local/sbin:/usr/sbin:/sbin";
+        let usual = format!("{USUAL_FOLDERS}:{system}");
+        for (own, expected) in [
+            (None, usual.as_str()),
+            (Some(""), &usual),
+            (Some(":"), &usual),
+            (Some("."), &usual),
+            (Some(":/a::b:/c:"), "/a:/c:/usr/local/sbin:/usr/sbin:/sbin"),
+        ] {
+            assert_eq!(search_path(own.map(Into::into)), expected, "{own:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_a_program_prints_is_not_shown() {
+        for (said, expected) in [
+            (
+                "cannot load\n-----BEGIN PRIVATE KEY-----\nMIIsecret\n",
+                "cannot load",
+            ),
+            ("-----BEGIN EC PRIVATE KEY-----\nMIIsecret\n-----END", ""),
+            ("a\nb", "a\nb"),
+        ] {
+            assert_eq!(shown(said), expected, "{said}");
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Most bytes of one answer.
-const MAX_ANSWER: u64 = 256 * 1024;
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// Most bytes of the list of sessions, which has a line for each.
+const MAX_SESSIONS: usize = 16 * 1024 * 1024;
 
 /// How often, while it is waited, it is asked whether to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -62,7 +65,7 @@ impl<'a> Runtime<'a> {
 
     /// Ends every session of these frontends that the worker behind the socket has.
     pub(super) fn end_sessions(&self, frontends: &[String]) -> Result<(), AssignError> {
-        let said = self.ask("show sess", "")?;
+        let said = self.ask_for("show sess", "", MAX_SESSIONS)?;
         if said.text.contains("Permission denied") {
             return Err(self.hands.refused(&said));
         }
@@ -86,8 +89,12 @@ impl<'a> Runtime<'a> {
         })
     }
 
-    /// One command and its answer; a payload ends with an empty line, so it has none inside.
     fn ask(&self, command: &str, payload: &str) -> Result<Said, AssignError> {
+        self.ask_for(command, payload, MAX_ANSWER)
+    }
+
+    /// One command and its answer of at most so many bytes; a payload ends with an empty line, so it has none inside.
+    fn ask_for(&self, command: &str, payload: &str, most: usize) -> Result<Said, AssignError> {
         let mut text = Zeroizing::new(String::with_capacity(command.len() + payload.len() + 8));
         text.push_str(command);
         if !payload.is_empty() {
@@ -134,8 +141,8 @@ impl<'a> Runtime<'a> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(error.to_string())),
             }
-            if answer.len() as u64 > MAX_ANSWER {
-                return Err(failed(format!("it answered more than {MAX_ANSWER} bytes")));
+            if answer.len() > most {
+                return Err(failed(format!("it answered more than {most} bytes")));
             }
             if Instant::now() >= deadline {
                 let seconds = self.hands.timeout.as_secs();
@@ -169,6 +176,30 @@ fn sessions_of<'a>(text: &'a str, frontends: &[String]) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_list_of_sessions_is_read_and_another_long_answer_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("admin.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let line = "0x55d01a: proto=tcpv4 src=127.0.0.1:40000 fe=other be=echo srv=echo\n";
+        let long = line.repeat(2 * MAX_ANSWER / line.len());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 64]);
+                // Whoever has heard enough hangs up.
+                let _ = stream.write_all(long.as_bytes());
+            }
+        });
+        let gateway = crate::names::Slug::parse("front").unwrap();
+        let settings = crate::deployment::FileTarget::default();
+        let own = OnServer::new(gateway.clone(), settings, super::super::haproxy::KIND);
+        let hands = Hands::to_look(&gateway, Duration::from_secs(20), &|| false);
+        let runtime = Runtime::new(&own, &socket, &hands);
+        runtime.end_sessions(&["tls".to_owned()]).unwrap();
+        assert!(runtime.knows("/a.pem").is_err());
+    }
 
     #[test]
     fn sessions_of_other_frontends_and_of_the_socket_are_left() {

@@ -131,9 +131,13 @@ fn submit_within(
         .env_clear()
         .envs(passed(submission.secret_variables))
         .env(CERTIFICATE, submission.certificate.as_str());
-    let ran = program::run(command, submission.csr_pem.as_bytes(), timeout, &|| {
-        interrupted.load(Ordering::Relaxed)
-    })
+    let ran = program::run(
+        command,
+        submission.csr_pem.as_bytes(),
+        timeout,
+        program::LeftBehind::End,
+        &|| interrupted.load(Ordering::Relaxed),
+    )
     .map_err(|error| trouble(format!("it cannot be started: {error}")))?;
     let complained = |why: String| Trouble {
         complaint: cleaned(&ran.complaint),
