@@ -181,6 +181,11 @@ impl Command {
         {
             return Family::Acting;
         }
+        if let Command::Gateway(gateway::GatewayCommand::Discover(args)) = self
+            && args.acts()
+        {
+            return Family::Acting;
+        }
         let words = self.words();
         FAMILIES
             .iter()

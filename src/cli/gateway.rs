@@ -3,6 +3,7 @@
 mod adopt;
 pub mod discover;
 mod found;
+pub mod scope;
 
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};

@@ -2,7 +2,7 @@
 
 mod from_gateways;
 
-use super::gateway::discover::Scope;
+use super::gateway::scope::Scope;
 use super::output::{Failure, Outcome};
 use super::request::flags::{domain, domains};
 use super::{Context, render, request};
@@ -115,6 +115,10 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
             file.display()
         ));
     }
+    let next = match gateways.is_empty() {
+        true => "edgecert plan".to_owned(),
+        false => args.scope.after("edgecert gateway discover --adopt"),
+    };
     Ok(Outcome::show(
         text,
         json!({
@@ -131,7 +135,7 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
         }),
     )
     .changed()
-    .with_next("edgecert plan"))
+    .with_next(next))
 }
 
 /// What the flags say, without a look at the machine.

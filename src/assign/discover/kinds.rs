@@ -53,6 +53,30 @@ impl ServerKind {
         Some((kind, gateway.kind.server()?))
     }
 
+    /// The kind whose configuration is called like this file; a name that tells nothing has none.
+    pub fn of_file(file: &Path) -> Option<Self> {
+        let name = file.file_name()?.to_str()?;
+        let called = |kind: &Self| {
+            let usual = [kind.started_with(), kind.default_config()];
+            usual.iter().any(|one| one.file_name() == file.file_name())
+        };
+        let named = |kind: &Self| name.contains(kind.word()) || name.ends_with(kind.ending());
+        let mut all = Self::ALL.into_iter();
+        all.clone().find(called).or_else(|| all.find(named))
+    }
+
+    /// How the names of its configurations end and no other's do.
+    fn ending(self) -> &'static str {
+        match self {
+            ServerKind::Prosody => ".lua",
+            ServerKind::Ejabberd => ".yml",
+            ServerKind::Kamailio => "kamailio.cfg",
+            ServerKind::Haproxy => "haproxy.cfg",
+            ServerKind::Nginx => "nginx.conf",
+            ServerKind::Coturn => "turnserver.conf",
+        }
+    }
+
     /// A gateway of this kind with these settings.
     pub fn gateway(self, settings: FileTarget) -> GatewayKind {
         match self {
@@ -140,6 +164,28 @@ impl Server {
             Server::Haproxy(config) => &config.common,
             Server::Nginx(config) => &config.common,
             Server::Coturn(config) => &config.common,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_known_by_its_name() {
+        for (file, kind) in [
+            ("/etc/prosody/prosody.cfg.lua", Some(ServerKind::Prosody)),
+            ("/srv/chat.lua", Some(ServerKind::Prosody)),
+            ("/srv/ejabberd.yml", Some(ServerKind::Ejabberd)),
+            ("/srv/tls.cfg", Some(ServerKind::Kamailio)),
+            ("/srv/my-haproxy.cfg", Some(ServerKind::Haproxy)),
+            ("/opt/nginx-2.conf", Some(ServerKind::Nginx)),
+            ("/opt/turnserver.conf", Some(ServerKind::Coturn)),
+            ("/opt/server.conf", None),
+            ("/", None),
+        ] {
+            assert_eq!(ServerKind::of_file(Path::new(file)), kind, "{file}");
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod processes;
 pub mod tables;
 pub mod trust;
+mod unread;
 pub mod way;
 
 pub use in_use::InUse;
@@ -25,6 +26,7 @@ use crate::servers::{ConfigError, PathKind, Source};
 use command_line::Started;
 use std::path::{Path, PathBuf};
 use trust::{Others, Packaged};
+use unread::{is_forbidden, unread};
 
 /// A server of this machine.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ pub struct Found {
     pub server: Result<Server, ConfigError>,
     /// The certificate files that it reads.
     pub in_use: Vec<InUse>,
+    /// What of its files we may not read, where it lies for us; what is not known for that is not known to be none.
+    pub unread: Vec<PathBuf>,
 }
 
 impl Found {
@@ -78,6 +82,7 @@ pub fn look(root: &Path) -> Vec<Found> {
             let pid_file = one.started.pid_file.as_deref().map(Path::new);
             let pid_file = pid_file.map(|file| files.here(file));
             Found {
+                unread: unread(&server, &in_use, &files),
                 others: others(one.kind, &one.config, &one.root, pid_file.as_deref()),
                 user: one.uid.map(crate::store::user_name),
                 kind: one.kind,
@@ -90,31 +95,17 @@ pub fn look(root: &Path) -> Vec<Found> {
             }
         })
         .collect();
-    let root = match whole {
-        true => Root::Ours,
-        false => Root::Folder(below),
-    };
+    let root = root_at(root);
     let files = files_of(&root);
     for kind in ServerKind::ALL {
         let config = kind.started_with();
         let runs = found
             .iter()
             .any(|one| (one.kind, one.config.as_path(), &one.root) == (kind, config, &root));
-        if runs || files.look(config) != Some(PathKind::File) {
-            continue;
+        let there = files.look(config) == Some(PathKind::File) || is_forbidden(&files.here(config));
+        if !runs && there {
+            found.push(at_rest(kind, config, &root));
         }
-        let (server, in_use) = read(kind, config, &files);
-        found.push(Found {
-            kind,
-            config: config.to_owned(),
-            root: root.clone(),
-            processes: Vec::new(),
-            user: None,
-            others: others(kind, config, &root, None),
-            started: Started::default(),
-            server,
-            in_use,
-        });
     }
     found
 }
@@ -126,6 +117,35 @@ fn others(kind: ServerKind, config: &Path, root: &Root, pid_file: Option<&Path>)
         false => Packaged::No,
     };
     Others::of(root, &files_of(root).here(config), is_packaged, pid_file)
+}
+
+/// The server of one configuration, of which nothing is known to run. Effects: reads its files.
+pub fn look_at(kind: ServerKind, config: &Path, root: &Path) -> Found {
+    at_rest(kind, config, &root_at(root))
+}
+
+fn root_at(root: &Path) -> Root {
+    match root == Path::new("/") {
+        true => Root::Ours,
+        false => Root::Folder(root.canonicalize().unwrap_or_else(|_| root.to_owned())),
+    }
+}
+
+fn at_rest(kind: ServerKind, config: &Path, root: &Root) -> Found {
+    let files = files_of(root);
+    let (server, in_use) = read(kind, config, &files);
+    Found {
+        kind,
+        config: config.to_owned(),
+        root: root.clone(),
+        processes: Vec::new(),
+        user: None,
+        others: others(kind, config, root, None),
+        started: Started::default(),
+        unread: unread(&server, &in_use, &files),
+        server,
+        in_use,
+    }
 }
 
 fn files_of(root: &Root) -> ConfigFiles {

@@ -25,6 +25,8 @@ pub struct Proposal {
     pub names: Vec<String>,
     /// Which pairs of [`Found::in_use`] it is about.
     pub pairs: Vec<usize>,
+    /// What of them may not be read.
+    pub unread: Vec<PathBuf>,
 }
 
 /// Files for which there is no table, and why.
@@ -37,6 +39,9 @@ pub struct NoTable {
     /// Why.
     pub why: String,
 }
+
+/// What is said of what may not be read.
+pub const RUN_AS_ROOT: &str = "cannot be read: run as root";
 
 /// The tables of one server.
 pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
@@ -51,6 +56,7 @@ pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
     }
     let server = match &found.server {
         Ok(server) => server,
+        Err(_) if !found.unread.is_empty() => return of_all(RUN_AS_ROOT),
         Err(_) => return of_all("its configuration cannot be read"),
     };
     if matches!(found.root, Root::Elsewhere(_)) {
@@ -71,6 +77,9 @@ pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
         return of_all(
             "its files are named with a variable: write a table of kind `files`, which needs no reload",
         );
+    }
+    if found.in_use.is_empty() && !found.unread.is_empty() {
+        return of_all(RUN_AS_ROOT);
     }
     if found.in_use.is_empty() {
         return of_all("it reads no certificate");
@@ -101,18 +110,29 @@ pub fn proposals(found: &Found) -> (Vec<Proposal>, Vec<NoTable>) {
             continue;
         }
         let names = pair.dns_names();
+        let file = found.files().here(&pair.certificate);
+        let unread: Vec<PathBuf> = found
+            .unread
+            .iter()
+            .filter(|one| **one == file)
+            .cloned()
+            .collect();
         let same = |one: &&mut Proposal| {
             one.settings == settings
                 // Prosody's table names no files: one for each certificate.
                 && (found.kind != ServerKind::Prosody || one.names == names)
         };
         match tables.iter_mut().find(same) {
-            Some(one) => one.pairs.push(at),
+            Some(one) => {
+                one.pairs.push(at);
+                one.unread.extend(unread);
+            }
             None => tables.push(Proposal {
                 kind: found.kind,
                 settings,
                 names,
                 pairs: vec![at],
+                unread,
             }),
         }
     }
@@ -200,6 +220,8 @@ pub enum Standing {
     Taken(Slug, PathBuf),
     /// It shares no name with any certificate, or with the one that was named.
     NotOurs,
+    /// The names that are known are no certificate's, and what is served may not be read.
+    Unread,
     /// Several certificates fit equally well.
     Undecided(Vec<Slug>),
 }
@@ -237,6 +259,7 @@ pub fn standing(
     }
     match chosen {
         Choice::One(name) => Standing::New(name),
+        Choice::None if !proposal.unread.is_empty() => Standing::Unread,
         Choice::None => Standing::NotOurs,
         Choice::Several(names) => Standing::Undecided(names),
     }

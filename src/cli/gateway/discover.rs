@@ -2,10 +2,13 @@
 
 use super::adopt::{self, Adopted};
 use super::found;
+use super::scope::Scope;
+use crate::assign::discover::tables::RUN_AS_ROOT;
 use crate::assign::discover::{
-    self, Candidate, Found, NoTable, Proposal, ServerKind, Standing, free_name, proposals, standing,
+    Candidate, Found, NoTable, Proposal, Standing, free_name, proposals, standing,
 };
 use crate::cli::deployment_file::DeploymentFile;
+use crate::cli::exit::Exit;
 use crate::cli::import;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::request::wanted;
@@ -19,7 +22,6 @@ use crate::names::{Domain, Identifier, Slug};
 use clap::Args;
 use console::style;
 use serde_json::json;
-use std::path::PathBuf;
 
 /// `gateway discover`.
 #[derive(Debug, Args)]
@@ -43,68 +45,10 @@ pub struct DiscoverArgs {
     reason: Vec<String>,
 }
 
-/// Which servers are looked for.
-#[derive(Debug, Clone, Args)]
-pub struct Scope {
-    /// Only servers of this kind, or with this configuration (repeatable)
-    #[arg(long, value_name = "KIND|FILE")]
-    only: Vec<String>,
-    /// Look below this folder: the root of a container or a chroot
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "/",
-        hide_default_value = true
-    )]
-    root: PathBuf,
-}
-
-impl Scope {
-    /// Whether anything of it was given.
-    pub fn is_given(&self) -> bool {
-        !self.only.is_empty() || self.root != std::path::Path::new("/")
-    }
-
-    /// The servers.
-    ///
-    /// Errors: a root that is no folder, a word that is neither a kind nor a path. Effects: reads `/proc` and files.
-    pub fn look(&self) -> Result<Vec<Found>, Failure> {
-        if !self.root.is_dir() {
-            return Err(Failure::usage(
-                format!("--root {} is no folder", self.root.display()),
-                "servers are looked for below it",
-                "name the folder that is / to the server",
-            ));
-        }
-        let wrong = |word: &&String| ServerKind::from_word(word).is_none() && !word.contains('/');
-        if let Some(word) = self.only.iter().find(wrong) {
-            let known = ServerKind::ALL.map(ServerKind::word);
-            return Err(crate::cli::request::flags::unknown_word(
-                "--only", word, &known,
-            ));
-        }
-        let mut found = discover::look(&self.root);
-        found.retain(|one| self.wants(one));
-        Ok(found)
-    }
-
-    fn wants(&self, found: &Found) -> bool {
-        let same_file = |word: &String| {
-            let named = std::path::Path::new(word);
-            named == found.config
-                || matches!(
-                    (named.canonicalize(), found.files().here(&found.config).canonicalize()),
-                    (Ok(one), Ok(other)) if one == other
-                )
-        };
-        self.only.is_empty()
-            || self
-                .only
-                .iter()
-                .any(|word| match ServerKind::from_word(word) {
-                    Some(kind) => kind == found.kind,
-                    None => same_file(word),
-                })
+impl DiscoverArgs {
+    /// Whether something is to be changed.
+    pub fn acts(&self) -> bool {
+        self.write || self.adopt
     }
 }
 
@@ -183,7 +127,14 @@ impl Tables {
 /// Runs `gateway discover`.
 pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let accept = import::accept::pairs(&args.accept, &args.reason)?;
-    let mut file = match args.write || args.adopt {
+    if args.acts() && context.config_path().is_none() {
+        return Err(Failure::usage(
+            "there is no deployment file to write to",
+            "--write and --adopt need one",
+            "begin one with what was found: `edgecert init --from-gateways`",
+        ));
+    }
+    let mut file = match args.acts() {
         true => Some(context.deployment_file()?),
         false => match context.find_deployment()? {
             Some(_) => Some(context.deployment_file()?),
@@ -205,6 +156,8 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
     };
     let findings = found::other_writers(&found);
     let mut text = found::describe(context, &found, &tables, file.is_some());
+    text.push_str(&args.scope.missed(&found));
+    let unread = found.iter().any(|one| !one.unread.is_empty());
     let mut lines = Vec::new();
     let mut changed = false;
     if args.write {
@@ -228,6 +181,10 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
                     render::difference(&read.text, &after),
                     style("ok").green().bold(),
                     render::count(new.len(), "table"),
+                ));
+            } else if unread {
+                text.push_str(&format!(
+                    "{shown} is as it was: what is served {RUN_AS_ROOT}\n"
                 ));
             } else {
                 text.push_str(&format!(
@@ -268,6 +225,8 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
             .into_iter()
             .chain(adopted.into_iter().flat_map(|one| one.findings)),
     );
+    // What was done stays done; what could not be looked at is not known.
+    outcome.exit = unread.then_some(Exit::Failed);
     outcome.next = next(&tables, &args, file.is_some());
     Ok(outcome)
 }
@@ -282,11 +241,7 @@ fn next(tables: &Tables, args: &DiscoverArgs, has_deployment: bool) -> Option<St
         (true, _, true) => return Some("edgecert list".to_owned()),
         (_, _, _) => return None,
     };
-    let mut words = vec![command.to_owned()];
-    words.extend(args.scope.only.iter().map(|one| format!("--only {one}")));
-    if args.scope.root != std::path::Path::new("/") {
-        words.push(format!("--root {}", args.scope.root.display()));
-    }
+    let mut words = vec![args.scope.after(command)];
     if has_deployment {
         words.extend(
             args.certificate
@@ -352,7 +307,11 @@ pub fn everything(found: &[Found], name: Slug) -> Candidate {
 fn insist_on_a_choice(tables: &Tables) -> Result<(), Failure> {
     let open = tables.rows.iter().find_map(|row| match &row.standing {
         Standing::Undecided(names) => Some((row, names)),
-        Standing::New(_) | Standing::There(_) | Standing::Taken(..) | Standing::NotOurs => None,
+        Standing::New(_)
+        | Standing::There(_)
+        | Standing::Taken(..)
+        | Standing::NotOurs
+        | Standing::Unread => None,
     });
     match open {
         None => Ok(()),
@@ -375,6 +334,7 @@ impl Row {
             Standing::There(_) => "there",
             Standing::Taken(..) => "taken",
             Standing::NotOurs => "not-ours",
+            Standing::Unread => "unread",
             Standing::Undecided(_) => "undecided",
         }
     }
@@ -398,6 +358,7 @@ impl Row {
                 "none: what is served shares no name with a certificate of the deployment"
                     .to_owned()
             }
+            Standing::Unread => format!("what is served {RUN_AS_ROOT}"),
             Standing::Undecided(names) => format!(
                 "new, and {} fit equally well: name one with --certificate",
                 listed(names, 8)
@@ -409,7 +370,7 @@ impl Row {
     pub fn to_json(&self) -> serde_json::Value {
         let gateway = match &self.standing {
             Standing::There(name) | Standing::Taken(name, _) => Some(name.to_string()),
-            Standing::New(_) | Standing::NotOurs | Standing::Undecided(_) => {
+            Standing::New(_) | Standing::NotOurs | Standing::Unread | Standing::Undecided(_) => {
                 self.table.as_ref().map(|table| table.name.to_string())
             }
         };

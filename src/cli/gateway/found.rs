@@ -2,7 +2,7 @@
 
 use super::adopt::Adopted;
 use super::discover::Tables;
-use crate::assign::discover::tables::NoTable;
+use crate::assign::discover::tables::{NoTable, RUN_AS_ROOT};
 use crate::assign::discover::{Found, InUse, Root, Server, Way, way};
 use crate::assign::other_writers::{Watched, other_writers as writers_of};
 use crate::cli::Context;
@@ -119,6 +119,10 @@ fn server_words(context: &Context, found: &Found) -> String {
     );
     let server = match &found.server {
         Ok(server) => server,
+        Err(_) if !found.unread.is_empty() => {
+            text.push_str(&unread_words(found));
+            return text;
+        }
         Err(error) => {
             let told = error.explain();
             text.push_str(&line(
@@ -131,6 +135,7 @@ fn server_words(context: &Context, found: &Found) -> String {
     for pair in &found.in_use {
         text.push_str(&line("certificate", &pair_words(context, pair)));
     }
+    text.push_str(&unread_words(found));
     let common = server.common();
     let listeners: Vec<String> = common
         .listeners
@@ -164,6 +169,13 @@ fn server_words(context: &Context, found: &Found) -> String {
         }
     }
     text
+}
+
+fn unread_words(found: &Found) -> String {
+    let paths = found.unread.iter();
+    paths
+        .map(|path| line("unreadable", &format!("{} {RUN_AS_ROOT}", shown(path))))
+        .collect()
 }
 
 fn pair_words(context: &Context, pair: &InUse) -> String {
@@ -277,6 +289,7 @@ fn server_json(context: &Context, found: &Found) -> Value {
         "running": !found.processes.is_empty(),
         "pids": found.processes,
         "user": found.user,
+        "cannot_read": found.unread.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "why_not_read": found.server.as_ref().err().map(|error| {
             let told = error.explain();
             format!("{}: {}", told.place, told.why)

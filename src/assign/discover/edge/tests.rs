@@ -40,6 +40,7 @@ fn prosody(hosts: &[(&str, HostKind)], names: &[&str]) -> Found {
         processes: Vec::new(),
         user: None,
         others: Default::default(),
+        unread: Vec::new(),
         started: Started::default(),
         server: Ok(Server::Prosody(ProsodyConfig {
             common: Configured {

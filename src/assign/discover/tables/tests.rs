@@ -28,6 +28,7 @@ fn found(kind: ServerKind, server: Server, in_use: Vec<InUse>) -> Found {
         processes: vec![7],
         user: None,
         others: Default::default(),
+        unread: Vec::new(),
         started: Started::default(),
         server: Ok(server),
         in_use,
@@ -115,7 +116,17 @@ fn what_a_driver_could_not_write_gets_no_table_and_a_reason() {
     );
     by_his_pid_file.started.pid_file = Some("/home/evil/pid".to_owned());
     by_his_pid_file.others.pid_file = Some("evil".to_owned());
+    let mut unread = nginx(Vec::new());
+    unread.server = Err(crate::servers::ConfigError::Unreadable {
+        path: "/etc/nginx/nginx.conf".into(),
+        why: "Permission denied".to_owned(),
+    });
+    unread.unread = vec!["/etc/nginx/nginx.conf".into()];
+    let mut shut_folder = prosody(Vec::new());
+    shut_folder.unread = vec!["/etc/prosody/certs".into()];
     for (server, why) in [
+        (unread, "cannot be read: run as root"),
+        (shut_folder, "cannot be read: run as root"),
         (of_another, "its configuration can be changed by evil"),
         (in_his_root, "the folder of its root can be changed by evil"),
         (by_his_pid_file, "its pid file can be changed by evil"),
@@ -182,6 +193,18 @@ fn a_certificate_is_chosen_by_the_names_that_are_served() {
         standing(&tables[0], &[], &all, Some(&slug("edge"))),
         new("edge")
     );
+}
+
+#[test]
+fn what_may_not_be_read_is_not_said_to_be_anothers() {
+    let all = candidates(&[("edge", &["a.test"])]);
+    let mut server = nginx(vec![pair("/t/a.pem", "/t/a.key", &["b.test"])]);
+    let stand = |server: &Found| standing(&proposals(server).0[0], &[], &all, None);
+    assert_eq!(stand(&server), Standing::NotOurs);
+    server.unread = vec!["/t/a.pem".into()];
+    assert_eq!(stand(&server), Standing::Unread);
+    server.in_use[0].names = vec!["a.test".to_owned()];
+    assert_eq!(stand(&server), Standing::New(slug("edge")));
 }
 
 #[test]
