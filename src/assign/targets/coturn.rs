@@ -4,6 +4,7 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, OnServer};
+use super::pid_file::process_of;
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
@@ -12,7 +13,6 @@ use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::coturn::{CoturnConfig, read};
 use crate::servers::{Configured, PathKind, Source};
-use crate::store::atomic::read_limited;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,9 +30,6 @@ const UNIT: &str = "coturn";
 
 /// The program of the process that gets the signal, as the kernel names it.
 const PROGRAM: &str = "turnserver";
-
-/// Most bytes of a pid file.
-const MAX_PID_BYTES: u64 = 64;
 
 /// A gateway of kind `coturn`.
 #[derive(Debug)]
@@ -67,38 +64,14 @@ impl Coturn {
 
     /// The process of the pid file, if it is a turnserver.
     fn process(&self, file: &Path) -> Result<Pid, AssignError> {
-        let unfit = |why: String| {
+        process_of(file, PROGRAM).map_err(|why| {
             self.own.unfit(
                 file,
                 "the pid file leads to no turnserver",
                 why,
                 "start the server, or name its pid file as `pid-file`".to_owned(),
             )
-        };
-        let text = read_limited(file, MAX_PID_BYTES).map_err(|error| unfit(error.to_string()))?;
-        let text = String::from_utf8_lossy(&text);
-        let pid = text
-            .trim()
-            .parse()
-            .ok()
-            .filter(|pid| *pid > 1)
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| unfit("it holds no process number".to_owned()))?;
-        let name = read_limited(
-            Path::new(&format!("/proc/{}/comm", pid.as_raw_nonzero())),
-            MAX_PID_BYTES,
-        )
-        .map_err(|_| unfit(format!("there is no process {}", pid.as_raw_nonzero())))?;
-        // A number that was given to another program since must not get the signal.
-        if String::from_utf8_lossy(&name).trim() == PROGRAM {
-            Ok(pid)
-        } else {
-            Err(unfit(format!(
-                "process {} is {}",
-                pid.as_raw_nonzero(),
-                crate::explain::printable(String::from_utf8_lossy(&name).trim())
-            )))
-        }
+        })
     }
 }
 

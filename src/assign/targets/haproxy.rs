@@ -5,7 +5,8 @@
 //! transaction of another writer is replaced in silence: the folder of the file is locked meanwhile.
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
-use super::on_server::{Kind, OnServer};
+use super::on_server::{Kind, OnServer, dns_names};
+use super::pid_file::process_of;
 use super::runtime::Runtime;
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -16,8 +17,8 @@ use crate::names::Slug;
 use crate::servers::haproxy::{Bind, HaproxyConfig, Level, Opening, SocketAt, read, with_file};
 use crate::servers::{Configured, Listening};
 use crate::store::MAX_PEM_BYTES;
-use crate::store::atomic::{read_limited, read_secret};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::store::atomic::read_secret;
+use rustix::process::{Signal, kill_process};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,9 +33,6 @@ pub(in crate::assign) const KIND: Kind = Kind {
 
 /// What reloads it where the table has neither socket, pid file nor command.
 const SYSTEM_RELOAD: [&str; 3] = ["systemctl", "reload", "haproxy"];
-
-/// Most bytes of a pid file.
-const MAX_PID_BYTES: u64 = 64;
 
 /// A gateway of kind `haproxy`.
 #[derive(Debug)]
@@ -106,23 +104,7 @@ impl Haproxy {
                     .to_owned(),
             )
         };
-        let text = read_limited(file, MAX_PID_BYTES).map_err(|error| unfit(error.to_string()))?;
-        let number = String::from_utf8_lossy(&text);
-        let pid = number
-            .trim()
-            .parse()
-            .ok()
-            .filter(|pid| *pid > 1)
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| unfit("it holds no process number".to_owned()))?;
-        let name = read_limited(
-            Path::new(&format!("/proc/{}/comm", pid.as_raw_nonzero())),
-            MAX_PID_BYTES,
-        )
-        .map_err(|_| unfit(format!("there is no process {}", pid.as_raw_nonzero())))?;
-        if String::from_utf8_lossy(&name).trim() != KIND.word {
-            return Err(unfit("that process is another program".to_owned()));
-        }
+        let pid = process_of(file, KIND.word).map_err(unfit)?;
         kill_process(pid, Signal::USR2).map_err(|error| unfit(error.to_string()))
     }
 
@@ -206,7 +188,7 @@ impl OnFiles for Haproxy {
         let Some(file) = &self.own.settings.file else {
             return Ok(Needed::default());
         };
-        let names = super::kamailio::dns_names(
+        let names = dns_names(
             offer
                 .chain
                 .leaf

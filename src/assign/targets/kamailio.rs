@@ -5,13 +5,13 @@
 //! handshakes at once.
 
 use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
-use super::on_server::{Kind, OnServer};
+use super::on_server::{Kind, OnServer, dns_names};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::FileTarget;
 use crate::findings::{Code, Finding};
-use crate::names::{Domain, Presented, Slug};
+use crate::names::Slug;
 use crate::servers::Configured;
 use crate::servers::kamailio::{KamailioConfig, read, with_profiles};
 use std::path::Path;
@@ -84,23 +84,6 @@ fn free_memory(text: &str) -> Option<u64> {
         let value = line.trim().strip_prefix("free:")?;
         value.trim().parse().ok()
     })
-}
-
-/// The domains that a certificate's DNS names stand for.
-pub(super) fn dns_names(names: &[Presented]) -> Vec<Domain> {
-    names
-        .iter()
-        .filter_map(|name| match name {
-            Presented::Dns(text) => Domain::parse(text).ok(),
-            Presented::Srv(_)
-            | Presented::Xmpp(_)
-            | Presented::Uri(_)
-            | Presented::Ip(_)
-            | Presented::Email(_)
-            | Presented::Other(_)
-            | Presented::Malformed(_) => None,
-        })
-        .collect()
 }
 
 impl OnFiles for Kamailio {

@@ -14,6 +14,7 @@ pub mod kamailio;
 pub mod nginx;
 pub mod on_files;
 pub(in crate::assign) mod on_server;
+mod pid_file;
 pub mod prosody;
 mod runtime;
 

@@ -4,9 +4,9 @@
 //! is written here was proven a pair and ordered. Files with a variable in their name are read at each handshake: then
 //! the renames are the assignment.
 
-use super::kamailio::dns_names;
 use super::on_files::{ConfigWritten, Needed, OnFiles};
-use super::on_server::{Kind, OnServer};
+use super::on_server::{Kind, OnServer, dns_names};
+use super::pid_file::process_of;
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
@@ -31,9 +31,6 @@ pub(in crate::assign) const KIND: Kind = Kind {
 
 /// Where its master writes its number in Debian's package.
 const PID_FILE: &str = "/run/nginx.pid";
-
-/// Most bytes of a pid file.
-const MAX_PID_BYTES: u64 = 64;
 
 /// Most bytes of a process's title, or of what the kernel says of it.
 const MAX_TITLE_BYTES: u64 = 64 * 1024;
@@ -235,7 +232,7 @@ impl OnFiles for Nginx {
             return Ok(());
         };
         let file = self.pid_file();
-        let master = read_pid(&file).map_err(|why| {
+        let master = process_of(&file, KIND.word).map_err(|why| {
             self.own.unfit(
                 &file,
                 "the pid file leads to no nginx",
@@ -258,30 +255,6 @@ impl OnFiles for Nginx {
             }
         }
         Ok(())
-    }
-}
-
-/// The master's number. Errors: why not, in words.
-fn read_pid(file: &Path) -> Result<Pid, String> {
-    let text = read_limited(file, MAX_PID_BYTES).map_err(|error| error.to_string())?;
-    let pid = String::from_utf8_lossy(&text)
-        .trim()
-        .parse()
-        .ok()
-        .filter(|pid| *pid > 1)
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| "it holds no process number".to_owned())?;
-    let name = format!("/proc/{}/comm", pid.as_raw_nonzero());
-    let name = read_limited(Path::new(&name), MAX_PID_BYTES)
-        .map_err(|_| format!("there is no process {}", pid.as_raw_nonzero()))?;
-    // A number that was given to another program since is not its.
-    if String::from_utf8_lossy(&name).trim() == KIND.word {
-        Ok(pid)
-    } else {
-        Err(format!(
-            "process {} is another program",
-            pid.as_raw_nonzero()
-        ))
     }
 }
 

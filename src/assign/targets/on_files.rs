@@ -1,7 +1,7 @@
 //! A server that reads its certificate from files: written beside the old ones and renamed, the server told to read
 //! them again; on failure the old files are put back and it is told once more.
 
-use super::kamailio::dns_names;
+use super::on_server::dns_names;
 use super::{
     EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Run, Stop, Target, WriteConfig,
 };

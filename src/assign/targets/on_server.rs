@@ -269,3 +269,20 @@ pub fn is_covered(domain: &Domain, presented: &[Presented]) -> bool {
     let coverage = covers(Service::XmppServer, domain, presented);
     !matches!(coverage, crate::names::matching::Coverage::Missing)
 }
+
+/// The domains that a certificate's DNS names stand for.
+pub(super) fn dns_names(names: &[Presented]) -> Vec<Domain> {
+    names
+        .iter()
+        .filter_map(|name| match name {
+            Presented::Dns(text) => Domain::parse(text).ok(),
+            Presented::Srv(_)
+            | Presented::Xmpp(_)
+            | Presented::Uri(_)
+            | Presented::Ip(_)
+            | Presented::Email(_)
+            | Presented::Other(_)
+            | Presented::Malformed(_) => None,
+        })
+        .collect()
+}
