@@ -12,8 +12,6 @@ mod error;
 pub mod haproxy;
 pub mod kamailio;
 pub mod nginx;
-#[cfg(test)]
-mod paper;
 pub mod prosody;
 mod text;
 

@@ -1,12 +1,12 @@
 use super::*;
-use crate::servers::paper::Paper;
+use crate::servers::text::given::Given;
 
 const MAIN: &str = "/etc/ejabberd/ejabberd.yml";
 
 const DEBIAN: &str = include_str!("../../../fixtures/servers/ejabberd.yml");
 
 fn config_of(files: &[(&str, &str)]) -> EjabberdConfig {
-    read(Path::new(MAIN), &Paper::of(files)).unwrap()
+    read(Path::new(MAIN), &Given::new(files)).unwrap()
 }
 
 fn config(text: &str) -> EjabberdConfig {
@@ -264,7 +264,7 @@ listen: [ { port: 1, module: ejabberd_c2s, tls: true, certfile: /c.pem } ]",
 
 #[test]
 fn files_that_include_themselves_or_are_missing_or_no_yaml_are_refused() {
-    let refused = |text: &str| read(Path::new(MAIN), &Paper::of(&[(MAIN, text)])).unwrap_err();
+    let refused = |text: &str| read(Path::new(MAIN), &Given::new(&[(MAIN, text)])).unwrap_err();
     assert!(matches!(
         refused("\ninclude_config_file: /etc/ejabberd/ejabberd.yml"),
         ConfigError::TooMany { place } if place.line == 2
@@ -280,7 +280,7 @@ fn files_that_include_themselves_or_are_missing_or_no_yaml_are_refused() {
 }
 
 fn added(text: &str, file: &str) -> Option<crate::servers::Change> {
-    let source = Paper::of(&[(MAIN, text)]);
+    let source = Given::new(&[(MAIN, text)]);
     let config = read(Path::new(MAIN), &source).unwrap();
     let change = with_certfile(&config, &source, Path::new(file)).unwrap()?;
     assert_eq!(change.before, text);
@@ -295,7 +295,7 @@ fn added(text: &str, file: &str) -> Option<crate::servers::Change> {
         &text.as_bytes()[front..],
         &change.after.as_bytes()[front + new..]
     );
-    let again = read(Path::new(MAIN), &Paper::of(&[(MAIN, &change.after)])).unwrap();
+    let again = read(Path::new(MAIN), &Given::new(&[(MAIN, &change.after)])).unwrap();
     assert!(
         again
             .certfiles
@@ -403,7 +403,7 @@ fn a_file_that_a_pattern_names_needs_no_change() {
 
 #[test]
 fn a_list_in_an_included_file_is_changed_there() {
-    let source = Paper::of(&[
+    let source = Given::new(&[
         (
             MAIN,
             "hosts: [a.example]\ninclude_config_file: /etc/ejabberd/tls.yml\n",
@@ -436,7 +436,7 @@ fn what_cannot_be_added_is_refused() {
             "/n.pem",
         ),
     ] {
-        let source = Paper::of(&[(MAIN, text)]);
+        let source = Given::new(&[(MAIN, text)]);
         let config = read(Path::new(MAIN), &source).unwrap();
         let outcome = with_certfile(&config, &source, Path::new(file));
         assert!(
@@ -454,7 +454,7 @@ mod properties {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let text = String::from_utf8_lossy(&bytes);
-            let source = Paper::of(&[(MAIN, &text)]);
+            let source = Given::new(&[(MAIN, &text)]);
             if let Ok(config) = read(Path::new(MAIN), &source) {
                 let _ = with_certfile(&config, &source, Path::new("/n.pem"));
             }
@@ -470,7 +470,7 @@ mod properties {
             ]), 0..60,
         )) {
             let text = words.concat();
-            let source = Paper::of(&[(MAIN, &text)]);
+            let source = Given::new(&[(MAIN, &text)]);
             if let Ok(config) = read(Path::new(MAIN), &source)
                 && let Ok(Some(change)) = with_certfile(&config, &source, Path::new("/n.pem"))
             {

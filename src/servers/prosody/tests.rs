@@ -1,11 +1,11 @@
 use super::*;
 use crate::servers::Listening;
-use crate::servers::paper::Paper;
+use crate::servers::text::given::Given;
 
 const MAIN: &str = "/etc/prosody/prosody.cfg.lua";
 
 fn config(text: &str) -> ProsodyConfig {
-    read(Path::new(MAIN), &Paper::of(&[(MAIN, text)])).unwrap()
+    read(Path::new(MAIN), &Given::new(&[(MAIN, text)])).unwrap()
 }
 
 fn sockets(config: &ProsodyConfig) -> Vec<String> {
@@ -171,7 +171,7 @@ fn hosts_are_found_and_those_switched_off_left_out() {
 
 #[test]
 fn includes_are_read_in_their_place_and_leave_the_section_as_it_was() {
-    let source = Paper::of(&[
+    let source = Given::new(&[
         (
             MAIN,
             "certificates = './keys'\nVirtualHost 'a.example'\nInclude 'conf.d/*.cfg.lua'\ncertificate = 'a.crt'",
@@ -225,12 +225,12 @@ fn includes_are_read_in_their_place_and_leave_the_section_as_it_was() {
 
 #[test]
 fn files_that_include_themselves_or_are_missing_are_refused() {
-    let source = Paper::of(&[(MAIN, "\nInclude 'prosody.cfg.lua'")]);
+    let source = Given::new(&[(MAIN, "\nInclude 'prosody.cfg.lua'")]);
     match read(Path::new(MAIN), &source) {
         Err(ConfigError::TooMany { place }) => assert_eq!(place.line, 2),
         other => panic!("{other:?}"),
     }
-    let source = Paper::of(&[(MAIN, "Include 'conf.d/none*.lua'\nInclude 'gone.lua'")]);
+    let source = Given::new(&[(MAIN, "Include 'conf.d/none*.lua'\nInclude 'gone.lua'")]);
     match read(Path::new(MAIN), &source) {
         Err(ConfigError::Unreadable { path, .. }) => {
             assert_eq!(path, Path::new("/etc/prosody/gone.lua"))
@@ -241,7 +241,7 @@ fn files_that_include_themselves_or_are_missing_are_refused() {
 
 #[test]
 fn settings_that_name_their_own_files_are_found() {
-    let source = Paper::of(&[
+    let source = Given::new(&[
         (
             MAIN,
             "ssl = { certificate = '/tls/g.crt'; key = 'g.key'; [5223] = { certificate = 'p.crt', key = 'p.key' } }
@@ -342,7 +342,7 @@ Include(dir)",
 #[test]
 fn the_configuration_of_a_debian_package_is_read_without_a_remark_but_for_localhost() {
     let text = include_str!("../../../fixtures/servers/prosody.cfg.lua");
-    let source = Paper::of(&[
+    let source = Given::new(&[
         (MAIN, text),
         (
             "/etc/prosody/conf.d/example.com.cfg.lua",
@@ -372,7 +372,7 @@ mod properties {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let text = String::from_utf8_lossy(&bytes);
-            let _ = read(Path::new(MAIN), &Paper::of(&[(MAIN, &text)]));
+            let _ = read(Path::new(MAIN), &Given::new(&[(MAIN, &text)]));
             first_line_fits(&bytes);
         }
 
@@ -384,7 +384,7 @@ mod properties {
                 "s2s_ports", "interfaces", "certificate", "modules_enabled", "::", ":", ".", "not",
             ]), 0..60,
         )) {
-            let _ = read(Path::new(MAIN), &Paper::of(&[(MAIN, &words.join(" "))]));
+            let _ = read(Path::new(MAIN), &Given::new(&[(MAIN, &words.join(" "))]));
         }
     }
 }
