@@ -138,6 +138,8 @@ fn wrong_usage_ends_as_the_family_of_the_command_promises() {
         (&["init", "--no-such-flag"], 64),
         (&["remove"], 64),
         (&["rekey", "--reason", "stolen"], 64),
+        (&["rekey", "external-edge", "--compromised"], 64),
+        (&["rekey", "--compromised", "--reason", "stolen"], 64),
         (&["prune", "--keep", "many"], 64),
         (&["export"], 64),
         (&["export", "--format", "p12"], 64),

@@ -258,7 +258,10 @@ fn a_compromised_key_is_neither_served_nor_asked_for_again() {
         .said("rekey");
 
     // The mark is once in the journal, and outlives the generations.
-    let again = rekey(world, &["external-edge/1", "--compromised"]);
+    let again = rekey(
+        world,
+        &["external-edge/1", "--compromised", "--reason", "stolen"],
+    );
     assert_eq!(
         again["result"]["compromised"]["generations"][0]["marked_now"],
         false
@@ -442,6 +445,79 @@ fn connections_from_before_are_counted_and_never_fail_an_assignment() {
         .ended(64);
 }
 
+/// Nothing is stopped by a bar: whatever looks says so, and what could be served instead.
+#[test]
+fn a_barred_key_that_is_still_served_is_told_everywhere() {
+    let (edge, _gateway) = Edge::assigned();
+    let world = &edge.world;
+    edge.generation(&[]);
+    world.run(&["assign"]).ended(0);
+    world.run(&["check"]).ended(0);
+    // A bar is for ever: it wants its reason, and the name of what is meant.
+    let (bar, why) = (["rekey", "--compromised"], ["--reason", "stolen"]);
+    let journal = world.read("edgecert.state/journal.jsonl");
+    world.run(&bar).ended(64).said("--reason");
+    world
+        .run(&[&bar[..], &why].concat())
+        .ended(64)
+        .said("is not said")
+        .said("edgecert rekey CERT --compromised");
+    world
+        .run(&[&bar[..], &["external-edge", "--reason", ""]].concat())
+        .ended(64);
+    assert_eq!(journal, world.read("edgecert.state/journal.jsonl"));
+
+    let still = "still served on front until another generation is assigned";
+    let way_out = "edgecert assign external-edge/1 --end-sessions";
+    let named = [&bar[..], &["external-edge"], &why].concat();
+    for arguments in [[&named[..], &["--dry-run"]].concat(), named.clone()] {
+        world
+            .run(&arguments)
+            .ended(0)
+            .said("external-edge/2")
+            .said(still)
+            .said(way_out);
+    }
+    let told = world.run(&[&named[..], &["--json"]].concat()).ended(0);
+    let told = told.json();
+    schema::insist(world, &told);
+    let served = &told["result"]["compromised"]["served"];
+    assert_eq!(served[0]["generation"], 2, "{told:#}");
+    assert_eq!(served[0]["gateways"][0], "front");
+    assert_eq!(served[0]["instead"], 1);
+
+    world.run(&["show"]).ended(0).said(still);
+    let listed = world.run(&["list"]).ended(0);
+    listed
+        .said("2 (barred)")
+        .said("edgecert assign external-edge/1");
+    let listed = world.run(&["list", "--json"]).ended(0).json();
+    schema::insist(world, &listed);
+    assert_eq!(listed["result"]["certificates"][0]["compromised"], true);
+    world
+        .run(&["check"])
+        .ended(2)
+        .said("live.compromised-key")
+        .said(way_out);
+    let nagios = world.run(&["check", "--format", "nagios"]).ended(2);
+    let first = nagios.stdout.lines().next().unwrap();
+    assert!(first.contains("has a key that is compromised"), "{first}");
+    let found = world.run(&["check", "--json"]).ended(2).json();
+    schema::insist(world, &found);
+    assert_eq!(found["findings"][0]["code"], "live.compromised-key");
+
+    world.run(&["assign", "external-edge/1"]).ended(0);
+    world.run(&["check"]).ended(0);
+    let listed = world.run(&["list"]).ended(0);
+    let all = format!("{}{}", listed.stdout, listed.stderr);
+    assert!(!all.contains("assign external-edge/2"), "{all}");
+    assert!(!all.contains("barred"), "{all}");
+    world
+        .run(&["show", "external-edge/2"])
+        .ended(0)
+        .said("its key is barred: it is not assigned again");
+}
+
 /// Where the issuer has a program it is one command, from the bar to the last connection.
 #[test]
 fn a_compromised_key_is_replaced_in_one_run_where_the_issuer_has_a_program() {
@@ -461,7 +537,16 @@ fn a_compromised_key_is_replaced_in_one_run_where_the_issuer_has_a_program() {
         text.replacen("profile = \"public-dv\"", told, 1),
     );
     let _held = TcpStream::connect(edge.listeners[3]).unwrap();
-    let made = rekey(world, &["--compromised", "--end-sessions"]);
+    let made = rekey(
+        world,
+        &[
+            "external-edge",
+            "--compromised",
+            "--reason",
+            "stolen",
+            "--end-sessions",
+        ],
+    );
     assert_eq!(made["result"]["action"], "renewed");
     assert_eq!(made["result"]["imported"], true);
     let assigned = &made["result"]["request"]["assign"];
@@ -483,17 +568,36 @@ fn what_has_no_key_yet_has_none_to_bar() {
     let ca = OpensslCa::new(&world, "ca");
     world.deployment(&ca);
     let told = world
-        .run(&["rekey", "--compromised", "--json"])
+        .run(&[
+            "rekey",
+            "external-edge",
+            "--compromised",
+            "--reason",
+            "stolen",
+            "--json",
+        ])
         .ended(1)
         .json();
     assert_eq!(told["error"]["code"], "rekey.no-generation");
     schema::insist(&world, &told);
     world
-        .run(&["rekey", "external-edge/7", "--compromised"])
+        .run(&[
+            "rekey",
+            "external-edge/7",
+            "--compromised",
+            "--reason",
+            "stolen",
+        ])
         .ended(1);
     world.run(&["rekey"]).ended(0);
     world
-        .run(&["rekey", "external-edge/7", "--compromised"])
+        .run(&[
+            "rekey",
+            "external-edge/7",
+            "--compromised",
+            "--reason",
+            "stolen",
+        ])
         .ended(64);
 }
 

@@ -3,24 +3,23 @@
 //!
 //! Readers: they neither wait nor write. What they tell of gateways is what was last proved; `check` asks the ports.
 
+mod known;
 mod show;
 
 pub use show::{ShowArgs, show};
 
 use super::Context;
+use super::barred::Barred;
 use super::context::MAX_TOLD;
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
-use super::render::json::summary_json;
 use super::render::{self, Table};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::{Explanation, listed, nearest, printable};
 use crate::names::Slug;
-use crate::store::{
-    AssignmentRecord, GenerationRecord, Proved, RequestRecord, RequestState, Staged, Store,
-    StoreError,
-};
+use crate::store::{Proved, RequestRecord, RequestState, Staged, Store, StoreError};
 use clap::Args;
+use known::Known;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,14 +40,18 @@ pub fn run(_: ListArgs, context: &Context) -> Result<Outcome, Failure> {
     let deployment = context.find_deployment()?;
     let folder = context.state_directory(deployment.as_ref());
     let store = open(&folder)?;
-    let known = all_known(deployment.as_ref(), store.as_ref())?;
+    let barred = read_barred(store.as_ref())?;
+    let known = all_known(deployment.as_ref(), store.as_ref(), &barred)?;
     let text = describe(&known, &folder, store.is_some(), context.now);
     let certificates: Vec<Value> = known.iter().map(|one| one.to_json(context.now)).collect();
     let result = json!({
         "state": store.as_ref().map(|_| folder.display().to_string()),
         "certificates": certificates,
     });
-    let next: Vec<String> = known.iter().filter_map(Known::next).collect();
+    let next: Vec<String> = known
+        .iter()
+        .filter_map(|one| one.next(context.now))
+        .collect();
     let outcome = Outcome::show(text, result);
     Ok(match next.is_empty() {
         true => outcome,
@@ -62,121 +65,6 @@ fn open(folder: &Path) -> Result<Option<Store>, Failure> {
         Ok(store) => Ok(Some(store)),
         Err(StoreError::Missing { .. }) => Ok(None),
         Err(error) => Err(Failure::from_error(FailureKind::Failed, &error)),
-    }
-}
-
-/// A lineage, from the deployment, the state, or both.
-#[derive(Debug)]
-struct Known<'a> {
-    name: Slug,
-    planned: Option<&'a Certificate>,
-    assignment: AssignmentRecord,
-    /// Oldest first.
-    generations: Vec<GenerationRecord>,
-    /// Oldest first.
-    requests: Vec<RequestRecord>,
-}
-
-impl<'a> Known<'a> {
-    fn read(
-        name: Slug,
-        deployment: Option<&'a Deployment>,
-        store: Option<&Store>,
-    ) -> Result<Self, StoreError> {
-        let planned = deployment.and_then(|deployment| deployment.certificate(&name));
-        let (assignment, generations, requests) = match store {
-            Some(store) => (
-                store.assignment(&name)?,
-                store.generations(&name)?,
-                store.requests(Some(&name))?,
-            ),
-            None => (AssignmentRecord::default(), Vec::new(), Vec::new()),
-        };
-        Ok(Self {
-            name,
-            planned,
-            assignment,
-            generations,
-            requests,
-        })
-    }
-
-    /// The generation that stands for the lineage: the current one, else the newest.
-    fn shown(&self) -> Option<&GenerationRecord> {
-        self.assignment
-            .current
-            .and_then(|current| self.generation(current))
-            .or_else(|| self.generations.last())
-    }
-
-    fn generation(&self, number: u32) -> Option<&GenerationRecord> {
-        self.generations
-            .iter()
-            .find(|generation| generation.number == number)
-    }
-
-    fn pending(&self) -> impl Iterator<Item = &RequestRecord> {
-        self.requests
-            .iter()
-            .filter(|request| request.state == RequestState::Pending)
-    }
-
-    /// The key's type: as the request said, else as the deployment wants it.
-    fn key_word(&self) -> Option<String> {
-        let asked = self
-            .shown()
-            .and_then(|generation| generation.request.as_deref());
-        self.requests
-            .iter()
-            .find(|request| Some(request.id.as_str()) == asked)
-            .map(|request| printable(&request.key_type))
-            .or_else(|| {
-                self.planned
-                    .map(|planned| planned.key.key_type.word().to_owned())
-            })
-    }
-
-    /// The command that leads on.
-    fn next(&self) -> Option<String> {
-        let name = &self.name;
-        let newest = self.generations.last().map(|generation| generation.number);
-        match (newest, self.assignment.current) {
-            (None, _) if self.pending().next().is_some() => Some("edgecert import FILE".into()),
-            (None, _) => Some(format!("edgecert request {name}")),
-            (Some(newest), current)
-                if current.is_none_or(|current| current < newest)
-                    && self.assignment.staged.is_none() =>
-            {
-                let assign = format!("edgecert assign {name}/{newest}");
-                Some(match self.planned {
-                    Some(_) => assign,
-                    None => format!(
-                        "edgecert init (or [certificate.{name}] in the deployment that is there), to say which gateways serve it; then {assign}"
-                    ),
-                })
-            }
-            (Some(_), _) => None,
-        }
-    }
-
-    fn to_json(&self, now: OffsetDateTime) -> Value {
-        let shown = self.shown();
-        json!({
-            "name": self.name.as_str(),
-            "in_deployment": self.planned.is_some(),
-            "issuer": self.planned.map(|planned| planned.issuer.as_str()),
-            "uses": self.planned.map(uses_of).unwrap_or_default(),
-            "key_type": self.key_word(),
-            "generations": self.generations.iter().map(|generation| generation.number).collect::<Vec<_>>(),
-            "current": self.assignment.current,
-            "since": self.assignment.since.map(render::rfc3339),
-            "previous": self.assignment.previous,
-            "staged": self.assignment.staged.as_ref().map(staged_json),
-            "generation": shown.map(|generation| generation.number),
-            "certificate": shown.map(|generation| summary_json(&generation.leaf, now)),
-            "gateways": gateways_json(&self.assignment.gateways),
-            "requests": self.pending().map(request_json).collect::<Vec<_>>(),
-        })
     }
 }
 
@@ -204,14 +92,22 @@ fn all_names(deployment: Option<&Deployment>, store: Option<&Store>) -> Result<V
     Ok(names)
 }
 
+fn read_barred(store: Option<&Store>) -> Result<Barred, Failure> {
+    match store.map(Barred::read) {
+        Some(read) => read.map_err(|error| Failure::from_error(FailureKind::Failed, &error)),
+        None => Ok(Barred::default()),
+    }
+}
+
 fn all_known<'a>(
     deployment: Option<&'a Deployment>,
     store: Option<&Store>,
+    barred: &'a Barred,
 ) -> Result<Vec<Known<'a>>, Failure> {
     all_names(deployment, store)?
         .into_iter()
         .map(|name| {
-            Known::read(name, deployment, store)
+            Known::read(name, deployment, store, barred)
                 .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
         })
         .collect()
@@ -310,6 +206,7 @@ fn row(one: &Known<'_>, now: OffsetDateTime) -> [String; 9] {
     let shown = one.shown();
     let leaf = shown.map(|generation| &generation.leaf);
     let current = match (one.assignment.current, shown) {
+        (Some(current), _) if one.is_barred(current) => format!("{current} (barred)"),
         (Some(current), _) => current.to_string(),
         (None, Some(newest)) => format!("none, newest {}", newest.number),
         (None, None) => "–".into(),
@@ -412,21 +309,6 @@ fn request_json(request: &RequestRecord) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::CertificateSummary;
-    use time::macros::datetime;
-
-    fn leaf() -> CertificateSummary {
-        CertificateSummary {
-            subject: "CN=edge.contoso.com".into(),
-            issuer: "CN=Example CA E5,O=Example".into(),
-            sans: vec!["dns:edge.contoso.com".into()],
-            not_before: datetime!(2026-01-01 0:00 UTC),
-            not_after: datetime!(2026-04-10 23:59:59 UTC),
-            sha256: "sha256:00".into(),
-            spki_sha256: "sha256:01".into(),
-            serial: "04".into(),
-        }
-    }
 
     #[test]
     fn an_issuer_is_called_by_its_common_name() {
@@ -438,40 +320,5 @@ mod tests {
         ] {
             assert_eq!(short_name(name), short);
         }
-    }
-
-    #[test]
-    fn what_to_do_next_follows_from_where_it_stands() {
-        let name = Slug::parse("edge").unwrap();
-        let mut one = Known {
-            name,
-            planned: None,
-            assignment: AssignmentRecord::default(),
-            generations: Vec::new(),
-            requests: Vec::new(),
-        };
-        assert_eq!(one.next().as_deref(), Some("edgecert request edge"));
-        one.generations.push(GenerationRecord {
-            certificate: "edge".into(),
-            number: 2,
-            created: datetime!(2026-01-01 0:00 UTC),
-            source: crate::store::Source::Import,
-            request: None,
-            sealed_as: None,
-            leaf: leaf(),
-            chain_sha256: Vec::new(),
-            issuer_profile: None,
-            accepted: Vec::new(),
-            exportable: true,
-            compromised: false,
-        });
-        // No deployment speaks of it: assign would only ask for one.
-        let next = one.next().unwrap_or_default();
-        assert!(
-            next.starts_with("edgecert init ") && next.ends_with("edgecert assign edge/2"),
-            "{next}"
-        );
-        one.assignment.current = Some(2);
-        assert_eq!(one.next(), None);
     }
 }

@@ -5,6 +5,7 @@
 //! this room. Exit codes and the JSON envelope are made from the outcome, in `exit.rs` and `output.rs`.
 
 mod assign;
+mod barred;
 mod check;
 mod commands;
 mod context;

@@ -118,6 +118,7 @@ catalogue! {
     LiveUnreachable, "live.unreachable", Error, "RFC 6120 §3", "Nothing answers at the address.";
     LiveNoTls, "live.no-tls", Error, "RFC 7590 §3", "The peer answers but TLS does not come up.";
     LiveOtherLeaf, "live.other-leaf", Error, "docs/gateway.md", "The address serves another leaf than the one assigned.";
+    LiveCompromisedKey, "live.compromised-key", Error, "docs/workspace.md", "A gateway serves a certificate whose key is barred.";
     LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
     LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/gateway.md", "A gateway has nothing assigned to it.";
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";

@@ -6,6 +6,7 @@ use crate::check::compare::waiting;
 use crate::check::endpoint::{self, Assigned};
 use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
+use crate::cli::barred::{Barred, served_on, still_served};
 use crate::cli::passphrase;
 use crate::deployment::{Deployment, Gateway};
 use crate::explain::{Explain, printable};
@@ -36,12 +37,21 @@ pub(super) fn everything(
         ));
     }
     let mut items = Vec::new();
+    let barred = match around.store.as_ref().map(Barred::read) {
+        Some(Ok(barred)) => barred,
+        Some(Err(error)) => {
+            items.push(unknown("state", &error));
+            Barred::default()
+        }
+        None => Barred::default(),
+    };
     for name in names {
         let looked = Lineage {
             context,
             around,
             yardstick,
             name: &name,
+            barred: &barred,
         }
         .look(&mut items);
         if let Err(error) = looked {
@@ -83,6 +93,7 @@ struct Lineage<'a> {
     around: &'a Surroundings,
     yardstick: &'a Yardstick,
     name: &'a Slug,
+    barred: &'a Barred,
 }
 
 impl Lineage<'_> {
@@ -236,6 +247,12 @@ impl Lineage<'_> {
                 format!("`edgecert assign {}`", self.name),
             ));
         }
+        if let (Some(first), Some(_)) = (rows.first_mut(), current)
+            && let Some(finding) = self.compromised(store, number)?
+        {
+            // Whatever else there is to say of it comes after this.
+            first.findings.insert(0, finding);
+        }
         let leaf = container::read(&files.cert, None)
             .ok()
             .and_then(|contents| contents.certificates.into_iter().next())
@@ -249,6 +266,38 @@ impl Lineage<'_> {
         items.extend(rows.into_iter().map(row));
         items.extend(live);
         Ok(())
+    }
+
+    /// The current generation has a key that others have as well.
+    fn compromised(&self, store: &Store, number: u32) -> Result<Option<Finding>, StoreError> {
+        let record = store.generation(self.name, number)?;
+        if !self.barred.has(&record) {
+            return Ok(None);
+        }
+        let (name, key) = (self.name, &record.leaf.spki_sha256);
+        let on = served_on(&store.assignment(name)?, number).unwrap_or_default();
+        let all = store.generations(name)?;
+        let waits = store.requests(Some(name))?.into_iter().any(|request| {
+            request.state == RequestState::Pending && !self.barred.has_key(&request.spki_sha256)
+        });
+        let mend = match (self.barred.instead(&all, self.context.now), waits) {
+            (Some(other), _) => format!(
+                "`edgecert assign {name}/{other} --end-sessions`: it has another key and is valid"
+            ),
+            (None, true) => format!(
+                "`edgecert import FILE` as soon as the reply is there, then `edgecert assign {name} --end-sessions`"
+            ),
+            (None, false) => format!(
+                "`edgecert rekey {name}`; import the reply, then `edgecert assign {name} --end-sessions`"
+            ),
+        };
+        Ok(Some(Finding::new(
+            Code::LiveCompromisedKey,
+            format!("{name}/{number}"),
+            "has a key that is compromised",
+            format!("the key {} is {}", printable(key), still_served(&on)),
+            mend,
+        )))
     }
 
     fn listeners(

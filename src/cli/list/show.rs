@@ -1,14 +1,17 @@
 //! `show`: everything about one lineage or one of its generations.
 
+use super::known::Known;
 use super::{
-    Known, gateways_json, open, request_json, resolve, short_name, staged_json, staged_words,
-    summary_json, uses_of,
+    gateways_json, open, read_barred, request_json, resolve, short_name, staged_json, staged_words,
+    uses_of,
 };
 use crate::cli::Context;
+use crate::cli::barred::{served_on, still_served};
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation;
 use crate::cli::options::{Lineage, lineage};
 use crate::cli::output::{Failure, Outcome};
+use crate::cli::render::json::summary_json;
 use crate::cli::render::{self, Table};
 use crate::cli::request::prepare;
 use crate::deployment::Deployment;
@@ -47,7 +50,8 @@ pub fn show(args: ShowArgs, context: &Context) -> Result<Outcome, Failure> {
         store.as_ref(),
         wanted.map(|wanted| &wanted.certificate),
     )?;
-    let known = Known::read(name, deployment.as_ref(), store.as_ref())
+    let barred = read_barred(store.as_ref())?;
+    let known = Known::read(name, deployment.as_ref(), store.as_ref(), &barred)
         .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
     let record = match wanted.and_then(|wanted| wanted.generation) {
         Some(number) => Some(
@@ -110,7 +114,7 @@ pub fn show(args: ShowArgs, context: &Context) -> Result<Outcome, Failure> {
                 .map_or(Value::Null, |detail| detail.to_json(context.now)),
         );
     }
-    let next = known.next();
+    let next = known.next(context.now);
     Ok(Outcome {
         next,
         ..Outcome::show(text, result)
@@ -138,6 +142,8 @@ fn no_such_generation(known: &Known<'_>, number: u32) -> Failure {
 struct Detail<'a> {
     record: &'a GenerationRecord,
     role: &'static str,
+    /// What there is to say where its key is barred.
+    barred: Option<String>,
     /// `ECDSA P-256` …
     key: String,
     key_encrypted: bool,
@@ -192,6 +198,12 @@ impl<'a> Detail<'a> {
         Ok(Self {
             record,
             role: role(known, record.number),
+            barred: known.is_barred(record.number).then(|| {
+                let on = served_on(&known.assignment, record.number);
+                on.map_or("its key is barred: it is not assigned again".into(), |on| {
+                    format!("its key is {}", still_served(&on))
+                })
+            }),
             key: certificates
                 .first()
                 .map(|leaf| leaf.facts().public_key.to_string())
@@ -225,7 +237,7 @@ impl<'a> Detail<'a> {
                 .iter()
                 .map(|accepted| json!({"code": accepted.code, "reason": accepted.reason}))
                 .collect::<Vec<_>>(),
-            "compromised": record.compromised,
+            "compromised": self.barred.is_some(),
             "key": self.key,
             "key_encrypted": self.key_encrypted,
             "key_exportable": record.exportable,
@@ -421,11 +433,8 @@ fn describe_generation(detail: &Detail<'_>, now: OffsetDateTime) -> String {
             ),
         );
     }
-    if record.compromised {
-        row(
-            "compromised",
-            "its key is marked; it is never served again".into(),
-        );
+    if let Some(barred) = &detail.barred {
+        row("compromised", barred.clone());
     }
     let folder = detail.folder.display();
     row(

@@ -2,6 +2,7 @@
 
 use super::no_generation;
 use crate::cli::Context;
+use crate::cli::barred::{Barred, served_on};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::cli::passphrase;
@@ -12,6 +13,7 @@ use crate::store::atomic::{self, Overwrite, Placement};
 use crate::store::{GenerationRecord, Store, StoreError};
 use crate::x509::{Csr, CsrSpec, KeyUsage, PrivateKey, Subject};
 use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
 
 /// The common name of a proof: CAs ask for words that no certificate has, so that it is nothing to issue from.
 const PROOF_NAME: &str = "Proof of Key Compromise";
@@ -30,6 +32,17 @@ pub(super) struct Marks {
     /// Those that were staged to become current, and are no longer.
     pub unstaged: Vec<(Slug, u32)>,
     store: Store,
+}
+
+/// A generation that has the key and is served all the same.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub certificate: Slug,
+    pub generation: u32,
+    /// Where it was last proved.
+    pub gateways: Vec<String>,
+    /// The newest valid generation with another key.
+    pub instead: Option<u32>,
 }
 
 impl Marks {
@@ -129,6 +142,30 @@ impl Marks {
             self.unstaged.push((name, staged.generation));
         }
         Ok(())
+    }
+
+    /// Those that are served at this moment. What cannot be read is left out: `check` tells it.
+    pub(super) fn served(&self, now: OffsetDateTime) -> Vec<Served> {
+        let barred = Barred::read(&self.store).unwrap_or_default();
+        let mut served = Vec::new();
+        for (name, one) in &self.generations {
+            let Ok(assignment) = self.store.assignment(name) else {
+                continue;
+            };
+            let Some(gateways) = served_on(&assignment, one.number) else {
+                continue;
+            };
+            let mut others = self.store.generations(name).unwrap_or_default();
+            // A dry run has marked nothing.
+            others.retain(|other| !self.has(name, other.number));
+            served.push(Served {
+                certificate: name.clone(),
+                generation: one.number,
+                gateways,
+                instead: barred.instead(&others, now),
+            });
+        }
+        served
     }
 
     /// The lineages that have it, each once.

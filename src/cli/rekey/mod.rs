@@ -17,6 +17,7 @@ use crate::deployment::Deployment;
 use crate::explain::{Explanation, listed};
 use crate::names::Slug;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use marks::{Marks, Proof};
 use std::path::PathBuf;
 use told::Told;
@@ -28,7 +29,7 @@ Examples:
   edgecert rekey                   the next request, with a new key whatever the
                                    deployment says
   edgecert rekey external-edge --compromised --reason \"laptop stolen\"
-  edgecert rekey external-edge/4 --compromised --dry-run
+  edgecert rekey external-edge/4 --compromised --reason \"laptop stolen\" --dry-run
   edgecert assign --end-sessions   then, once the reply is imported
 
 --compromised bars the key first: no generation that has it is served again, by
@@ -43,11 +44,11 @@ pub struct RekeyArgs {
     /// [default: the only one, its live generation]
     #[arg(value_name = "CERT[/N]", value_parser = lineage)]
     certificate: Option<Lineage>,
-    /// The key is known to others: bar it for ever
-    #[arg(long)]
+    /// The key is known to others: bar it for ever; needs --reason
+    #[arg(long, requires = "reason")]
     compromised: bool,
     /// Why; it is journalled
-    #[arg(long, value_name = "TEXT", requires = "compromised")]
+    #[arg(long, value_name = "TEXT", requires = "compromised", value_parser = NonEmptyStringValueParser::new())]
     reason: Option<String>,
     /// Write a CSR that the compromised key signs: it proves to a CA that you hold that key
     #[arg(long, value_name = "FILE", requires = "compromised")]
@@ -71,6 +72,13 @@ pub fn run(args: RekeyArgs, context: &mut Context) -> Result<Outcome, Failure> {
             format!("generation {number} is named, and no key is compromised"),
             "a new key is that of the next request, whatever generation there is",
             "leave the number out; or give --compromised, if its key is known to others",
+        ));
+    }
+    if named.is_none() && args.compromised && !context.can_ask() {
+        return Err(Failure::usage(
+            "which key is compromised is not said",
+            "a bar is for ever, and nobody is here to see which certificate is meant",
+            "name it: `edgecert rekey CERT --compromised --reason TEXT`",
         ));
     }
     let before = only_one(context, deployment, named.map(|one| &one.certificate))?;

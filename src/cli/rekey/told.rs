@@ -4,6 +4,7 @@ use super::marks::Marks;
 use crate::assign::AssignPlan;
 use crate::cli::assign::pins::{Places, tlsa_json};
 use crate::cli::assign::{HeldSessions, held, plan_of};
+use crate::cli::barred::still_served;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::renew::Done;
 use crate::cli::request::{open_if_there, short};
@@ -83,7 +84,12 @@ impl Told {
         };
         Outcome {
             changed: done.changed || self.is_changed(),
-            text: format!("{}{}{}", self.barred_text(), done.text, elsewhere.text),
+            text: format!(
+                "{}{}{}",
+                self.barred_text(context.now),
+                done.text,
+                elsewhere.text
+            ),
             result: Value::Object(fields),
             findings: done.findings,
             ..Outcome::default()
@@ -99,7 +105,7 @@ impl Told {
         failure: Failure,
     ) -> Failure {
         let elsewhere = self.elsewhere(context, deployment, None);
-        context.note(&self.barred_text());
+        context.note(&self.barred_text(context.now));
         if self.marks.is_some() {
             context.note(&elsewhere.text);
         }
@@ -128,7 +134,7 @@ impl Told {
         }
     }
 
-    fn barred_text(&self) -> String {
+    fn barred_text(&self, now: OffsetDateTime) -> String {
         let Some(marks) = &self.marks else {
             return String::new();
         };
@@ -157,13 +163,25 @@ impl Told {
             )
         } else {
             format!(
-                "{}  barred: the key {key}, and with it {}: never served again, never asked for again\n",
+                "{}  barred: the key {key}, and with it {}: never assigned again, never asked for again\n",
                 style("ok").green().bold(),
                 list(&all)
             )
         };
         if !marks.unstaged.is_empty() {
             text.push_str(&format!("  no longer staged: {}\n", list(&marks.unstaged)));
+        }
+        for one in marks.served(now) {
+            let (name, at) = (&one.certificate, one.generation);
+            let told = format!("{name}/{at}: {}", still_served(&one.gateways));
+            text.push_str(&render::hanging("  ", &told));
+            if let Some(other) = one.instead {
+                let told = format!(
+                    "`edgecert assign {name}/{other}{}`: it has another key and is valid",
+                    self.end_flag()
+                );
+                text.push_str(&render::hanging("  at once: ", &told));
+            }
         }
         text
     }
@@ -178,7 +196,7 @@ impl Told {
         let mut fields = Map::new();
         fields.insert("certificate".into(), self.name.as_str().into());
         fields.insert("dry_run".into(), self.dry_run.into());
-        fields.insert("compromised".into(), self.barred_json());
+        fields.insert("compromised".into(), self.barred_json(context.now));
         let store = open_if_there(context, deployment).ok().flatten();
         let old = self.old(store.as_ref());
         let new = done
@@ -206,7 +224,7 @@ impl Told {
         Elsewhere { text, fields }
     }
 
-    fn barred_json(&self) -> Value {
+    fn barred_json(&self, now: OffsetDateTime) -> Value {
         let Some(marks) = &self.marks else {
             return Value::Null;
         };
@@ -217,6 +235,12 @@ impl Told {
                 "certificate": name.as_str(),
                 "generation": one.number,
                 "marked_now": marks.new.contains(&(name.clone(), one.number)),
+            })).collect::<Vec<_>>(),
+            "served": marks.served(now).iter().map(|one| json!({
+                "certificate": one.certificate.as_str(),
+                "generation": one.generation,
+                "gateways": one.gateways,
+                "instead": one.instead,
             })).collect::<Vec<_>>(),
             "unstaged": marks.unstaged.iter().map(|(name, number)| json!({
                 "certificate": name.as_str(),

@@ -1,0 +1,166 @@
+//! Keys that are barred, where such a key is served all the same, and which generation could stand in for it.
+//!
+//! Read once for a whole run: records and journal are gone through a single time, however many lineages there are.
+
+use crate::explain::printable;
+use crate::store::{AssignmentRecord, GenerationRecord, Store, StoreError};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use time::OffsetDateTime;
+
+/// What is known of barred keys, and of generations that were left on purpose.
+#[derive(Debug, Default)]
+pub struct Barred {
+    /// `sha256:…` of each SubjectPublicKeyInfo.
+    keys: BTreeSet<String>,
+    /// By lineage: the generation that its last rollback left, unless one was assigned since.
+    left: BTreeMap<String, u64>,
+}
+
+impl Barred {
+    /// Gathers them. Effects: reads the records of all generations, and the journal.
+    pub fn read(store: &Store) -> Result<Self, StoreError> {
+        let mut found = Self::default();
+        for certificate in store.certificates()? {
+            // One that cannot be read is a matter of `doctor`; its mark stands in the journal as well.
+            let Ok(all) = store.generations(&certificate) else {
+                continue;
+            };
+            let marked = all.into_iter().filter(|one| one.compromised);
+            found.keys.extend(marked.map(|one| one.leaf.spki_sha256));
+        }
+        store.journal_each(|entry| {
+            let fact = |name: &str| entry.detail.get(name);
+            match (entry.action.as_str(), entry.certificate) {
+                ("mark-compromised", _) => {
+                    let key = fact("spki_sha256").and_then(Value::as_str);
+                    found.keys.extend(key.map(str::to_owned));
+                }
+                ("rollback", Some(certificate)) => {
+                    if let Some(from) = fact("from").and_then(Value::as_u64) {
+                        found.left.insert(certificate, from);
+                    }
+                }
+                ("assign", Some(certificate)) => {
+                    found.left.remove(&certificate);
+                }
+                _ => {}
+            }
+            true
+        })?;
+        Ok(found)
+    }
+
+    /// Whether a key is barred; `spki_sha256` as in the records.
+    pub fn has_key(&self, spki_sha256: &str) -> bool {
+        self.keys.contains(spki_sha256)
+    }
+
+    /// Whether a generation's key is barred.
+    pub fn has(&self, record: &GenerationRecord) -> bool {
+        record.compromised || self.has_key(&record.leaf.spki_sha256)
+    }
+
+    /// Whether a generation may be recommended: its key is not barred, and the last rollback did not leave it.
+    pub fn allows(&self, record: &GenerationRecord) -> bool {
+        let left = self.left.get(&record.certificate).copied();
+        !self.has(record) && left != Some(u64::from(record.number))
+    }
+
+    /// The newest generation that may stand in for one with a barred key: valid now, with a key that `allows` it.
+    pub fn instead(&self, all: &[GenerationRecord], now: OffsetDateTime) -> Option<u32> {
+        all.iter()
+            .filter(|one| self.allows(one))
+            .filter(|one| one.leaf.not_before <= now && now <= one.leaf.not_after)
+            .map(|one| one.number)
+            .max()
+    }
+}
+
+/// The gateways that were last proved to serve a generation; none where it is neither there nor current.
+pub fn served_on(assignment: &AssignmentRecord, number: u32) -> Option<Vec<String>> {
+    let gateways: Vec<String> = assignment
+        .gateways
+        .iter()
+        .filter(|(_, proved)| proved.generation == number)
+        .map(|(gateway, _)| printable(gateway))
+        .collect();
+    (assignment.current == Some(number) || !gateways.is_empty()).then_some(gateways)
+}
+
+/// `barred, and still served on front until another generation is assigned`.
+pub fn still_served(gateways: &[String]) -> String {
+    let on = match gateways {
+        [] => "from live/".to_owned(),
+        some => format!("on {}", some.join(", ")),
+    };
+    format!("barred, and still served {on} until another generation is assigned")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::store::{CertificateSummary, Source};
+    use time::macros::datetime;
+
+    pub(in crate::cli) fn generation(number: u32, key: &str) -> GenerationRecord {
+        GenerationRecord {
+            certificate: "edge".into(),
+            number,
+            created: datetime!(2026-01-01 0:00 UTC),
+            source: Source::Import,
+            request: None,
+            sealed_as: None,
+            leaf: CertificateSummary {
+                subject: "CN=edge.contoso.com".into(),
+                issuer: "CN=Example CA E5,O=Example".into(),
+                sans: vec!["dns:edge.contoso.com".into()],
+                not_before: datetime!(2026-01-01 0:00 UTC),
+                not_after: datetime!(2026-04-10 23:59:59 UTC),
+                sha256: "sha256:00".into(),
+                spki_sha256: key.into(),
+                serial: "04".into(),
+            },
+            chain_sha256: Vec::new(),
+            issuer_profile: None,
+            accepted: Vec::new(),
+            exportable: true,
+            compromised: false,
+        }
+    }
+
+    /// What `read` would find.
+    pub(in crate::cli) fn barred(keys: &[&str], left: Option<u64>) -> Barred {
+        Barred {
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            left: left.into_iter().map(|left| ("edge".into(), left)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_is_valid_has_another_key_and_was_not_left() {
+        let all = [generation(1, "a"), generation(2, "b"), generation(3, "c")];
+        let now = datetime!(2026-03-01 0:00 UTC);
+        for (keys, left, now, instead) in [
+            (&["c"][..], None, now, Some(2)),
+            (&["c"], Some(2), now, Some(1)),
+            (&["b", "c"], None, now, Some(1)),
+            (&["a", "b", "c"], None, now, None),
+            (&["c"], None, datetime!(2026-05-01 0:00 UTC), None),
+        ] {
+            let found = barred(keys, left).instead(&all, now);
+            assert_eq!(found, instead, "{keys:?} {left:?} {now}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_where_a_barred_key_is_served() {
+        let mut assignment = AssignmentRecord::default();
+        assert_eq!(served_on(&assignment, 1), None);
+        assignment.current = Some(1);
+        assert_eq!(served_on(&assignment, 1), Some(Vec::new()));
+        assert!(still_served(&[]).contains("from live/"));
+        let on = still_served(&["front".into(), "chat".into()]);
+        assert!(on.contains("still served on front, chat until"), "{on}");
+    }
+}
