@@ -7,7 +7,7 @@ use super::observed::judge_observation;
 use super::{Endpoint, TargetKind, TargetReport, Yardstick};
 use crate::explain::{Explanation, printable};
 use crate::names::Domain;
-use crate::probe::{Limits, Observation, Target, probe};
+use crate::probe::{KeyKind, Limits, Observation, ProbeError, Stage, Target, probe};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,13 +100,19 @@ async fn ask(endpoint: Endpoint, limits: LiveLimits, permits: Arc<Semaphore>) ->
     for (number, address) in addresses.into_iter().enumerate() {
         let target = target(&endpoint, address)?;
         let permits = Arc::clone(&permits);
+        let has_assigned = endpoint.assigned.is_some();
         asked.spawn(async move {
             let _permit = permits.acquire_owned().await;
             let within = Limits {
                 connect: limits.timeout,
                 total: limits.timeout,
             };
-            (number, address, probe(&target, within).await)
+            let seen = probe(&target, within).await;
+            let seen = match has_assigned && is_refused_for_its_kind(&target, &seen) {
+                true => whatever_is_served(target, within, seen).await,
+                false => seen,
+            };
+            (number, address, seen)
         });
     }
     let mut seen = Vec::new();
@@ -118,6 +124,33 @@ async fn ask(endpoint: Endpoint, limits: LiveLimits, permits: Arc<Semaphore>) ->
         .into_iter()
         .map(|(_, address, observation)| (address, observation))
         .collect())
+}
+
+/// One type of signature was offered, and the handshake failed before a certificate was shown: so a server ends it that
+/// has a key of another type alone.
+fn is_refused_for_its_kind(target: &Target, seen: &Observation) -> bool {
+    let is_tls = seen.failure.as_ref().is_some_and(|failure| {
+        matches!(failure, ProbeError::Tls(_))
+            && !failure.is_not_tls()
+            && !failure.is_access_denied()
+    });
+    target.key_kind != KeyKind::Any
+        && seen.chain.is_empty()
+        && seen.reached == Some(Stage::Handshake)
+        && is_tls
+}
+
+/// Asks once more with every type; where that shows no certificate either, the first look stands.
+async fn whatever_is_served(target: Target, within: Limits, first: Observation) -> Observation {
+    let any = Target {
+        key_kind: KeyKind::Any,
+        ..target
+    };
+    let second = probe(&any, within).await;
+    match second.chain.is_empty() {
+        true => first,
+        false => second,
+    }
 }
 
 fn target(endpoint: &Endpoint, address: SocketAddr) -> Result<Target, Explanation> {

@@ -296,6 +296,29 @@ impl Counts {
         self.ok + self.warning + self.unknown + self.critical
     }
 
+    /// How many stand worst.
+    pub fn of_worst(&self) -> usize {
+        match self.status() {
+            Status::Ok => self.ok,
+            Status::Warning => self.warning,
+            Status::Unknown => self.unknown,
+            Status::Critical => self.critical,
+        }
+    }
+
+    /// How many stand badly beside them: `5 warning`, `1 unknown`.
+    pub fn beside_worst(&self) -> Vec<String> {
+        let worst = self.status();
+        [
+            (Status::Warning, self.warning),
+            (Status::Unknown, self.unknown),
+        ]
+        .into_iter()
+        .filter(|(status, count)| worst > *status && *count > 0)
+        .map(|(status, count)| format!("{count} {}", status.word()))
+        .collect()
+    }
+
     /// The worst there is.
     pub fn status(&self) -> Status {
         match self {

@@ -5,7 +5,7 @@ use super::{CertificateForm, Hold, TargetKind, TargetReport, Yardstick};
 use crate::explain::{Explain, printable, span};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Protocol;
-use crate::probe::{Observation, ProbeError, Stage};
+use crate::probe::{KeyKind, Observation, ProbeError, Stage};
 use crate::verify::Wanted;
 use crate::x509::{Certificate, Standing};
 use std::net::SocketAddr;
@@ -276,6 +276,16 @@ fn not_completed(
     })
 }
 
+/// What the signatures of a type are called; none: of any.
+fn kind_word(kind: KeyKind) -> Option<&'static str> {
+    match kind {
+        KeyKind::Any => None,
+        KeyKind::Rsa => Some("RSA"),
+        KeyKind::Ecdsa => Some("ECDSA"),
+        KeyKind::Ed25519 => Some("Ed25519"),
+    }
+}
+
 fn other_leaf(
     endpoint: &Endpoint,
     place: &str,
@@ -292,12 +302,19 @@ fn other_leaf(
         Standing::Over => format!("ended {} ago", span(until)),
     };
     let certificate = assigned.certificate();
+    let key = &leaf.facts().public_key;
+    let (shown, wanted) = match kind_word(endpoint.key_kind) {
+        Some(word) if KeyKind::from(key) != endpoint.key_kind => {
+            (format!(", {key}"), format!(", with a key for {word}"))
+        }
+        Some(_) | None => (String::new(), String::new()),
+    };
     Some(Finding::new(
         Code::LiveOtherLeaf,
         place,
         format!("serves another leaf than {}", assigned.generation),
         format!(
-            "served is {} ({}, {end}), assigned is {}",
+            "served is {} ({}{shown}, {end}), assigned is {}{wanted}",
             leaf.facts().sha256.short(),
             leaf.display_name(),
             assigned.leaf.short()
@@ -314,7 +331,7 @@ mod tests {
     use crate::check::Status;
     use crate::check::endpoint::Assigned;
     use crate::names::{Domain, Identifier, Slug};
-    use crate::probe::{Depth, KeyKind};
+    use crate::probe::Depth;
     use crate::x509::issue::{IssueSpec, Issuer, issue};
     use crate::x509::{KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
     use time::Duration;

@@ -3,6 +3,7 @@
 mod deployed;
 mod table;
 mod targets;
+mod written;
 
 use super::exit::{Exit, FailureKind};
 use super::expectation;

@@ -1,5 +1,6 @@
 //! Everything deployed: each certificate's generation at rest, its listeners live, and requests that wait.
 
+use super::written::{self, Listeners};
 use super::{Context, Failure, FailureKind, Item, Surroundings};
 use crate::assign::{self, AssignError};
 use crate::check::compare::waiting;
@@ -8,11 +9,12 @@ use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
 use crate::cli::barred::{Barred, served_on, still_served};
 use crate::cli::passphrase;
+use crate::cli::render;
 use crate::deployment::{Deployment, Gateway};
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
-use crate::store::{RequestState, Store, StoreError};
+use crate::store::{IntentRecord, RequestState, Store, StoreError};
 use crate::x509::{Certificate, Fingerprint, container};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -130,6 +132,11 @@ impl Lineage<'_> {
             }
             Err(error) => items.push(unknown(&format!("live/{}", self.name), &error)),
         }
+        let begun = store.intents()?;
+        let begun = begun
+            .iter()
+            .find(|one| one.certificate == self.name.as_str());
+        items.extend(begun.map(|intent| self.unfinished(intent)));
         match current.or(newest) {
             Some(number) => self.generation(store, number, current, items)?,
             None => items.push(row(
@@ -148,6 +155,24 @@ impl Lineage<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Nobody knows what is served until it is ended.
+    fn unfinished(&self, intent: &IntentRecord) -> Item {
+        let name = self.name;
+        let finding = Finding::new(
+            Code::DoctorUnfinished,
+            format!("{name}/{}", intent.to),
+            "an assignment was begun and not ended",
+            format!(
+                "it was begun at {} and got to \"{}\": it was killed, unless it runs at this moment",
+                render::moment(intent.started),
+                printable(&intent.step)
+            ),
+            format!("`edgecert assign {name}` finishes it or puts everything back"),
+        );
+        let place = format!("assignment of {name}/{}", intent.to);
+        row(TargetReport::new(place, TargetKind::Deployment).with_finding(finding))
     }
 
     /// `live/CERT` is not what was assigned; `in_the_way` has to go before another link can be set.
@@ -259,7 +284,11 @@ impl Lineage<'_> {
             .map(|(_, leaf)| leaf);
         let live = match (deployment, current, &leaf) {
             (Some(deployment), Some(_), Some(leaf)) => {
-                self.listeners(deployment, &generation, leaf, &mut rows)
+                let (live, silent) = self.listeners(deployment, &generation, leaf, &mut rows);
+                if let Some(first) = rows.first_mut() {
+                    self.files(deployment, store, number, &silent, first)?;
+                }
+                live
             }
             _ => Vec::new(),
         };
@@ -306,7 +335,7 @@ impl Lineage<'_> {
         generation: &str,
         leaf: &Certificate,
         rows: &mut [TargetReport],
-    ) -> Vec<Item> {
+    ) -> (Vec<Item>, Vec<Slug>) {
         let key: Fingerprint = leaf.facts().spki_sha256;
         let assigned = Assigned {
             generation: generation.to_owned(),
@@ -333,7 +362,7 @@ impl Lineage<'_> {
             first.findings.extend(unreadable.into_inner());
         }
         if let Some(first) = rows.first_mut() {
-            for gateway in silent {
+            for gateway in &silent {
                 first.not_applicable.push((
                     "live",
                     format!(
@@ -342,7 +371,38 @@ impl Lineage<'_> {
                 ));
             }
         }
-        endpoints.into_iter().map(Item::Endpoint).collect()
+        let live = endpoints.into_iter().map(Item::Endpoint).collect();
+        (live, silent)
+    }
+
+    /// What lies at the gateways, where files were written for them.
+    fn files(
+        &self,
+        deployment: &Deployment,
+        store: &Store,
+        number: u32,
+        silent: &[Slug],
+        report: &mut TargetReport,
+    ) -> Result<(), StoreError> {
+        let assignment = store.assignment(self.name)?;
+        for gateway in deployment.gateways_of(self.name) {
+            let name = gateway.name.as_str();
+            let proved = assignment.gateways.get(name);
+            let Some(proved) = proved.filter(|proved| proved.generation == number) else {
+                continue;
+            };
+            let listeners = match silent.contains(&gateway.name) {
+                true => Listeners::Unknown,
+                false => Listeners::Looked,
+            };
+            let found = written::look(self.name, name, proved, listeners);
+            report.findings.extend(found.findings);
+            let not_looked = found.not_looked.into_iter();
+            report
+                .not_applicable
+                .extend(not_looked.map(|why| ("files", why)));
+        }
+        Ok(())
     }
 }
 

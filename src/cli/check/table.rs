@@ -162,6 +162,28 @@ fn leaf_words(certificate: &CertificateForm, named: bool, now: OffsetDateTime) -
 struct Block<'a> {
     groups: Vec<Group<'a>>,
     findings: Vec<Finding>,
+    /// Of each finding, where it was found, each place once.
+    places: Vec<Vec<String>>,
+}
+
+impl Block<'_> {
+    /// The findings with all their places.
+    fn told(&self) -> impl Iterator<Item = Finding> {
+        self.findings
+            .iter()
+            .zip(&self.places)
+            .map(|(finding, places)| {
+                // A place may have a comma in it: `leaf, subjectAltName`.
+                let between = match places.iter().any(|place| place.contains(", ")) {
+                    true => "; ",
+                    false => ", ",
+                };
+                Finding {
+                    place: places.join(between),
+                    ..finding.clone()
+                }
+            })
+    }
 }
 
 /// Targets that stand alike, place excepted, are told in one block.
@@ -198,15 +220,16 @@ fn blocks<'a>(rows: impl Iterator<Item = &'a TargetReport>, verbose: bool) -> Ve
         };
         match blocks.iter_mut().rev().take(near).find(alike) {
             Some(block) => {
-                for (known, one) in block.findings.iter_mut().zip(&findings) {
-                    if !known.place.split(", ").any(|place| place == one.place) {
-                        known.place = format!("{}, {}", known.place, one.place);
+                for (known, one) in block.places.iter_mut().zip(&findings) {
+                    if !known.contains(&one.place) {
+                        known.push(one.place.clone());
                     }
                 }
                 block.groups.push(group);
             }
             None => blocks.push(Block {
                 groups: vec![group],
+                places: findings.iter().map(|one| vec![one.place.clone()]).collect(),
                 findings,
             }),
         }
@@ -253,8 +276,8 @@ fn explained(report: &CheckReport, verbose: bool) -> String {
             if let Some(problem) = first.and_then(|row| row.problem.as_ref()) {
                 text.push_str(&render::explanation(problem));
             }
-            for finding in &block.findings {
-                text.push_str(&render::finding(finding));
+            for finding in block.told() {
+                text.push_str(&render::finding(&finding));
             }
             for (part, why) in first
                 .filter(|_| verbose)
@@ -278,20 +301,8 @@ fn explained(report: &CheckReport, verbose: bool) -> String {
 /// `CRITICAL  1 of 3 · 1 warning · not judged: …`.
 fn sum(report: &CheckReport) -> String {
     let counts = report.counts;
-    let mut parts = Vec::new();
-    let total = counts.total();
-    parts.push(match report.status() {
-        Status::Ok => format!("{total} of {total}"),
-        Status::Warning => format!("{} of {total}", counts.warning),
-        Status::Unknown => format!("{} of {total}", counts.unknown),
-        Status::Critical => format!("{} of {total}", counts.critical),
-    });
-    if report.status() > Status::Warning && counts.warning > 0 {
-        parts.push(format!("{} warning", counts.warning));
-    }
-    if report.status() > Status::Unknown && counts.unknown > 0 {
-        parts.push(format!("{} unknown", counts.unknown));
-    }
+    let mut parts = vec![format!("{} of {}", counts.of_worst(), counts.total())];
+    parts.extend(counts.beside_worst());
     if counts.skipped > 0 {
         parts.push(format!("{} files hold no certificate", counts.skipped));
     }
@@ -326,5 +337,41 @@ fn word_padded(status: Status) -> String {
     match status {
         Status::Ok => style("OK").green().bold().to_string(),
         Status::Warning | Status::Unknown | Status::Critical => word(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Code;
+
+    fn endpoint(port: u16, place: &str) -> TargetReport {
+        let finding = Finding::new(Code::NamesMissing, place, "what", "why", "mend");
+        TargetReport::new(format!("front 127.0.0.1:{port}"), TargetKind::Endpoint)
+            .with_finding(finding)
+    }
+
+    #[test]
+    fn each_place_is_told_once_whatever_is_in_it() {
+        for (places, told) in [
+            (
+                &["leaf, subjectAltName", "leaf, subjectAltName"][..],
+                "leaf, subjectAltName",
+            ),
+            (&["leaf", "leaf", "chain"], "leaf, chain"),
+            (
+                &["leaf, subjectAltName", "leaf", "leaf, subjectAltName"],
+                "leaf, subjectAltName; leaf",
+            ),
+        ] {
+            let rows: Vec<_> = (1..)
+                .zip(places)
+                .map(|(port, place)| endpoint(port, place))
+                .collect();
+            let blocks = blocks(rows.iter(), false);
+            assert_eq!(blocks.len(), 1, "{places:?}");
+            let found: Vec<_> = blocks[0].told().map(|one| one.place).collect();
+            assert_eq!(found, [told]);
+        }
     }
 }

@@ -18,7 +18,8 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
     let bad = counts.warning + counts.unknown + counts.critical;
     match report.worst().filter(|_| bad > 0) {
         Some(worst) => line.push_str(&format!(
-            "{bad} of {total}: {}: {}",
+            "{} of {total}: {}: {}",
+            counts.of_worst(),
             plain(&worst.target),
             plain(&cause(worst))
         )),
@@ -32,8 +33,13 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
             None => format!("{total} of {total}"),
         }),
     }
-    // Whatever the line says, its performance data has to stand behind it.
-    let mut text = shortened(&line, 1024);
+    let beside = match counts.beside_worst() {
+        none if none.is_empty() => String::new(),
+        some => format!("; {}", some.join(", ")),
+    };
+    // Whatever the line says, its sums and its performance data have to stand behind it.
+    let mut text = shortened(&line, 1024 - beside.len());
+    text.push_str(&beside);
     text.push_str(&format!(
         " | ok={} warning={} critical={} unknown={}",
         counts.ok, counts.warning, counts.critical, counts.unknown
@@ -161,7 +167,7 @@ fn shortened(text: &str, max: usize) -> String {
 mod tests {
     use super::*;
     use crate::check::TargetKind;
-    use crate::findings::{Code, Finding};
+    use crate::findings::{Code, Finding, Severity};
     use time::macros::datetime;
 
     #[test]
@@ -187,6 +193,32 @@ mod tests {
             rest,
             "CRITICAL a¦b c: leaf ended 3 days ago (pipe ¦ here)\n"
         );
+    }
+
+    #[test]
+    fn the_line_counts_as_the_table_does() {
+        let mut report = CheckReport::default();
+        for (number, severity) in [Severity::Error, Severity::Warning, Severity::Warning]
+            .into_iter()
+            .chain([Severity::Note])
+            .enumerate()
+        {
+            let finding = Finding::new(Code::ValidityExpired, "leaf", "x".repeat(2000), "", "");
+            report.push(
+                TargetReport::new(format!("{number}.pem"), TargetKind::File)
+                    .with_finding(finding.with_severity(severity)),
+            );
+        }
+        let text = check(&report, datetime!(2026-11-20 0:00 UTC));
+        let first = text.lines().next().unwrap();
+        let (line, data) = first.split_once(" | ").unwrap();
+        assert!(
+            line.starts_with("CERTIFICATES CRITICAL - 1 of 4: 0.pem: "),
+            "{line}"
+        );
+        assert!(line.ends_with("; 2 warning"), "{line}");
+        assert!(line.len() <= 1024 + '…'.len_utf8(), "{}", line.len());
+        assert!(data.starts_with("ok=1 warning=2 critical=1 "), "{data}");
     }
 
     #[test]
