@@ -713,33 +713,88 @@ fn all_that_is_deployed_is_checked_at_rest_and_live() {
         .said("live.unreachable");
 }
 
+/// A foreign server on a listener of the edge, with `NAME.pem` and `NAME.key`.
+fn answering(edge: &Edge, name: &str) -> Server {
+    let address = edge.listeners[3];
+    let child = std::process::Command::new("openssl")
+        .current_dir(edge.world.folder())
+        .args(["s_server", "-quiet", "-accept", &address.to_string()])
+        .args(["-cert", &format!("{name}.pem")])
+        .args(["-key", &format!("{name}.key")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let server = Server(child, address.port());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    server
+}
+
 #[test]
 fn another_leaf_on_the_port_is_told_with_both_fingerprints() {
     let (edge, gateway) = Edge::assigned();
     drop(gateway);
     let ca = Ca::new(&edge.world);
     ca.leaf(&edge.world, "stranger", &USUAL);
-    let address = edge.listeners[3];
-    let child = std::process::Command::new("openssl")
-        .current_dir(edge.world.folder())
-        .args(["s_server", "-quiet", "-accept", &address.to_string()])
-        .args(["-cert", "stranger.pem", "-key", "stranger.key"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _server = Server(child, address.port());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while std::net::TcpStream::connect(address).is_err() {
-        assert!(std::time::Instant::now() < deadline);
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    let _server = answering(&edge, "stranger");
     edge.world
         .run(&["check"])
         .ended(2)
         .said("serves another leaf than external-edge/1")
         .said("edgecert assign external-edge");
+}
+
+/// One type of signature is offered first, and a server with a key of another type ends that handshake.
+#[test]
+fn a_leaf_with_a_key_of_another_type_is_told_as_another_leaf() {
+    let (edge, gateway) = Edge::assigned();
+    drop(gateway);
+    let made = std::process::Command::new("openssl")
+        .current_dir(edge.world.folder())
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9",
+        ])
+        .args(["-subj", "/CN=rsa.example", "-keyout", "rsa.key", "-out"])
+        .arg("rsa.pem")
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let _server = answering(&edge, "rsa");
+    let document = edge.world.run(&["check", "--json"]).ended(2).json();
+    let findings = document["findings"].as_array().unwrap();
+    let address = edge.listeners[3].to_string();
+    let there: Vec<_> = findings
+        .iter()
+        .filter(|one| one["where"].as_str().unwrap().contains(&address))
+        .map(|one| (one["code"].as_str().unwrap(), one["why"].as_str().unwrap()))
+        .collect();
+    let (code, why) = there[0];
+    assert_eq!(code, "live.other-leaf", "{there:?}");
+    assert!(why.contains("rsa.example, RSA 2048"), "{why}");
+    assert!(why.ends_with("with a key for ECDSA"), "{why}");
+}
+
+#[test]
+fn an_assignment_that_was_killed_is_a_warning() {
+    let (edge, _gateway) = Edge::assigned();
+    edge.world.run(&["check"]).ended(0);
+    let folder = edge.world.path("edgecert.state/transactions/external-edge");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let intent = r#"{"id":"external-edge","certificate":"external-edge","from":1,"to":2,"started":"2026-11-01T12:00:00Z","gateways":["front"],"step":"write","kind":"assign"}"#;
+    std::fs::write(folder.join("intent.json"), intent).unwrap();
+    let document = edge.world.run(&["check", "--json"]).ended(1).json();
+    assert_eq!(document["findings"][0]["code"], "doctor.unfinished");
+    edge.world
+        .run(&["check"])
+        .ended(1)
+        .said("begun at 2026-11-01 12:00:00Z")
+        .said("`edgecert assign external-edge` finishes it");
 }
 
 #[test]

@@ -289,7 +289,32 @@ fn lync_gets_rsa_keys_alone_and_is_told_what_to_run() {
     ] {
         assert!(ran.stdout.contains(command), "{command}: {}", ran.stdout);
     }
+    // Two ways in, of which one is taken.
+    let at = |words: &str| {
+        ran.stdout
+            .find(words)
+            .unwrap_or_else(|| panic!("{words}: {}", ran.stdout))
+    };
+    let order = [
+        "  either, by certutil:\n    certutil ",
+        "  or, where certutil may not be used:\n    Import-CsCertificate ",
+        "  then, whichever it was:\n    Set-CsCertificate ",
+    ]
+    .map(at);
+    assert!(order.is_sorted(), "{order:?}");
     assert!(!ran.stdout.contains(PASSPHRASE));
+    assert!(!ran.stdout.contains("made folder"));
+    let into = [&arguments[..], &["--out", "usb/stick/e.pfx"]].concat();
+    let ran = edge.world.run(&into).ended(0);
+    ran.said("made folder usb/stick\n");
+    let ran = edge.world.run(&into).ended(0);
+    assert!(!ran.stdout.contains("made folder"), "{}", ran.stdout);
+    let into = [&arguments[..], &["--out", "j.pfx", "--json"]].concat();
+    let document = edge.world.run(&into).ended(0).json();
+    schema::insist(&edge.world, &document);
+    let commands = &document["result"]["commands"];
+    let of = |word: &str| commands[word].as_array().unwrap().len();
+    assert_eq!((of("either"), of("or"), of("then")), (1, 1, 3));
     // Windows alone: certutil alone
     let arguments = [
         "--format",
@@ -302,12 +327,14 @@ fn lync_gets_rsa_keys_alone_and_is_told_what_to_run() {
         "w.pfx",
     ];
     let document = edge.exported(&arguments);
-    assert_eq!(document["result"]["commands"].as_array().unwrap().len(), 1);
+    let commands = &document["result"]["commands"];
+    let of = |word: &str| commands[word].as_array().unwrap().len();
+    assert_eq!((of("either"), of("or"), of("then")), (1, 0, 0));
     assert_eq!(document["result"]["protection"], "passphrase");
     let ec = [&["external-edge/1"], &arguments[..6], &["--out", "ec.pfx"]].concat();
     let document = edge.exported(&ec);
     assert_eq!(
-        document["result"]["commands"][0],
+        document["result"]["commands"]["either"][0],
         "certutil -importpfx ec.pfx"
     );
 }

@@ -362,6 +362,45 @@ fn file_that_someone_else_changed_is_written_over_only_knowingly() {
     edge.lab.world.run(&["log"]).ended(0).said("it was a trial");
 }
 
+/// The server has read them and serves on; its next restart would not.
+#[test]
+fn file_that_changed_or_went_since_is_told_by_check_and_mended_by_assign() {
+    let edge = Edge::new("");
+    let world = &edge.lab.world;
+    let quiet = world.run(&["check", "--json"]).json();
+    let changed = |document: &Value| {
+        let all = document["findings"].as_array().unwrap();
+        let ours = all
+            .iter()
+            .filter(|one| one["code"] == "gateway.destination-changed");
+        ours.cloned().collect::<Vec<Value>>()
+    };
+    assert_eq!(changed(&quiet), [Value::Null; 0], "{quiet:#}");
+    let path = edge.site.certificate.display().to_string();
+    std::fs::write(&edge.site.certificate, "spoiled").unwrap();
+    let told = changed(&world.run(&["check", "--json"]).json());
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["severity"], "warning");
+    assert!(told[0]["place"].as_str().unwrap().contains(&path));
+    std::fs::remove_file(&edge.site.certificate).unwrap();
+    let told = changed(&world.run(&["check", "--json"]).json());
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0]["why"].as_str().unwrap().contains("not there"));
+    edge.serves(edge.first);
+    // The mend, word by word.
+    world
+        .run(&[
+            "assign",
+            "external-edge/1",
+            "--accept",
+            "gateway.destination-changed",
+            "--reason",
+            "it went",
+        ])
+        .ended(0);
+    assert_eq!(changed(&world.run(&["check", "--json"]).json()).len(), 0);
+}
+
 #[test]
 fn bind_mounted_file_is_refused_with_the_remedy() {
     let edge = Edge::new("");

@@ -307,13 +307,25 @@ fn a_key_made_ahead_is_the_new_one() {
         .run(&["request", "--prepare-next", "--json"])
         .ended(0)
         .json();
-    let would = rekey(world, &["--compromised", "--dry-run"]);
+    let would = rekey(
+        world,
+        &[
+            "external-edge",
+            "--compromised",
+            "--reason",
+            "stolen",
+            "--dry-run",
+        ],
+    );
     assert_eq!(
         would["result"]["compromised"]["generations"][0]["marked_now"],
         false
     );
     world.run(&["assign", "--dry-run"]).ended(1); // no gateway runs; it is not the key
-    let made = rekey(world, &["--compromised"]);
+    let made = rekey(
+        world,
+        &["external-edge", "--compromised", "--reason", "stolen"],
+    );
     assert_eq!(made["result"]["spki_sha256"], next["result"]["spki_sha256"]);
     assert!(
         !world
@@ -326,7 +338,10 @@ fn a_key_made_ahead_is_the_new_one() {
 fn there_is_no_way_back_to_a_compromised_key() {
     let (edge, _gateway) = Edge::assigned();
     let world = &edge.world;
-    let made = rekey(world, &["--compromised"]);
+    let made = rekey(
+        world,
+        &["external-edge", "--compromised", "--reason", "stolen"],
+    );
     import(world, made["result"]["request"]["id"].as_str().unwrap()).ended(0);
     let leaf = edge.certificate(&format!(
         "reply-{}.pem",

@@ -3,6 +3,7 @@
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
 use super::render;
+use super::request::make::OUT_FILES;
 use super::{Context, options};
 use crate::explain::{Explain, Explanation, printable};
 use crate::lab::demo::{self, Demo, DemoError, Measured, Told};
@@ -12,7 +13,7 @@ use crate::x509::{Csr, KeyType};
 use clap::{Args, Subcommand};
 use console::style;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Largest file of the CA, in bytes.
 const MAX_CA_FILE: u64 = 64 * 1024;
@@ -217,12 +218,33 @@ fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
     };
     Ok(Outcome {
         changed: args.out.is_some(),
-        next: args
-            .out
-            .as_ref()
-            .map(|path| format!("edgecert import {}", path.display())),
+        next: args.out.as_ref().map(|path| import_of(path, &args.csr)),
         ..Outcome::show(text, result)
     })
+}
+
+/// A CSR of `request --out DIR` has its key beside it, and the reply is held against that folder; one that lies in a
+/// state, or anywhere else, is found by its key.
+fn import_of(reply: &Path, csr: &Path) -> String {
+    let import = format!("edgecert import {}", reply.display());
+    let [_, csr_name, record_name] = OUT_FILES;
+    let folder = match csr.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return import,
+    };
+    let is_of_a_state = std::path::absolute(folder).is_ok_and(|folder| {
+        folder
+            .ancestors()
+            .any(|above| above.join("layout.json").is_file())
+    });
+    let is_ours = csr.file_name().is_some_and(|name| name == csr_name)
+        && folder.join(record_name).is_file()
+        && !is_of_a_state;
+    match is_ours {
+        true => format!("{import} --request {}", folder.display()),
+        false => import,
+    }
 }
 
 fn run_demo(args: DemoArgs, context: &Context) -> Result<Outcome, Failure> {
@@ -365,4 +387,34 @@ fn last_lines(said: &str) -> String {
 
 fn failed(error: &dyn Explain) -> Failure {
     Failure::from_error(FailureKind::Failed, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csr_with_its_request_beside_it_is_imported_with_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let [out, state, bare] = ["out", "state/requests/edge/1", "bare"].map(|name| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        });
+        for with_record in [&out, &state] {
+            std::fs::write(with_record.join("request.json"), "{}").unwrap();
+        }
+        std::fs::write(folder.path().join("state/layout.json"), "{}").unwrap();
+        let reply = Path::new("reply.pem");
+        let with_folder = format!("edgecert import reply.pem --request {}", out.display());
+        for (csr, command) in [
+            (out.join("csr.pem"), with_folder.as_str()),
+            (out.join("another.pem"), "edgecert import reply.pem"),
+            (state.join("csr.pem"), "edgecert import reply.pem"),
+            (bare.join("csr.pem"), "edgecert import reply.pem"),
+            ("csr.pem".into(), "edgecert import reply.pem"),
+        ] {
+            assert_eq!(import_of(reply, &csr), command, "{}", csr.display());
+        }
+    }
 }

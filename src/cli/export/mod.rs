@@ -115,15 +115,14 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Outcome, Failure> {
     }
     let commands = args
         .audience
-        .map(|audience| windows::commands(audience, &destination, &stored, own))
-        .unwrap_or_default();
+        .map(|audience| windows::commands(audience, &destination, &stored, own));
     Ok(tell::outcome(
         context,
         &args,
         &wanted,
         &ready,
         &destination,
-        &commands,
+        commands.as_ref(),
     ))
 }
 

@@ -61,6 +61,8 @@ impl Destination {
 /// The files, each with whether it has to be written.
 pub(super) struct Ready {
     pub(super) pieces: Vec<(Piece, bool)>,
+    /// The folder of a single file, where it has to be made: perhaps a file was meant to go into it.
+    pub(super) made: Option<PathBuf>,
 }
 
 impl Ready {
@@ -94,7 +96,18 @@ pub(super) fn look(
         };
         ready.push((piece, is_missing));
     }
-    Ok(Ready { pieces: ready })
+    let made = match destination {
+        Destination::File(path) => path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+            .map(Path::to_path_buf),
+        // It is named with its files.
+        Destination::StandardOutput | Destination::Folder(_) => None,
+    };
+    Ok(Ready {
+        pieces: ready,
+        made,
+    })
 }
 
 /// Whether a file says what a piece would say: what is encrypted has other bytes each time, and is opened.

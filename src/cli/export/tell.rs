@@ -3,7 +3,7 @@
 use super::ExportArgs;
 use super::forms::{Format, Holds, Piece, Wanted};
 use super::place::{Destination, Ready};
-use super::windows;
+use super::windows::{self, Commands};
 use crate::cli::Context;
 use crate::cli::output::Outcome;
 use crate::cli::render::{self, json::certificate_json};
@@ -20,7 +20,7 @@ pub(super) fn outcome(
     wanted: &Wanted<'_>,
     ready: &Ready,
     destination: &Destination,
-    commands: &[String],
+    commands: Option<&Commands>,
 ) -> Outcome {
     let result = result_json(context, args, wanted, ready, destination, commands);
     let changed = ready.writes();
@@ -73,6 +73,10 @@ fn told(
             &format!("{path:<widest$}  {}{there}", holds(piece, wanted)),
         ));
     }
+    if let (Some(made), true) = (&ready.made, ready.writes()) {
+        let made = printable(&made.display().to_string());
+        text.push_str(&render::hanging("  ", &format!("made folder {made}")));
+    }
     let ok = style("ok").green().bold();
     text.push_str(&match ready.writes() {
         true => format!("{ok}  exported {generation} as {}\n", args.format.word()),
@@ -101,14 +105,19 @@ fn holds(piece: &Piece, wanted: &Wanted<'_>) -> String {
     }
 }
 
-fn told_commands(args: &ExportArgs, commands: &[String]) -> String {
-    let Some(audience) = args.audience else {
+fn told_commands(args: &ExportArgs, commands: Option<&Commands>) -> String {
+    let (Some(audience), Some(commands)) = (args.audience, commands) else {
         return String::new();
     };
     let mut text = render::hanging("", windows::heading(audience));
-    for command in commands {
-        // A command stays one line, however wide: it is to be copied.
-        text.push_str(&format!("    {command}\n"));
+    for (label, commands) in commands.blocks() {
+        if let Some(label) = label {
+            text.push_str(&format!("  {label}\n"));
+        }
+        for command in commands {
+            // A command stays one line, however wide: it is to be copied.
+            text.push_str(&format!("    {command}\n"));
+        }
     }
     text
 }
@@ -133,7 +142,7 @@ fn result_json(
     wanted: &Wanted<'_>,
     ready: &Ready,
     destination: &Destination,
-    commands: &[String],
+    commands: Option<&Commands>,
 ) -> Value {
     let leaf = &wanted.bundle.chain().leaf;
     let protection = match (wanted.passphrase, args.format, wanted.protection) {
@@ -163,6 +172,10 @@ fn result_json(
         "leaf": certificate_json(leaf, context.now),
         "thumbprint_sha1": thumbprint(leaf.der()),
         "files": files,
-        "commands": commands,
+        "commands": commands.map(|commands| json!({
+            "either": commands.either,
+            "or": commands.or,
+            "then": commands.then,
+        })),
     })
 }

@@ -37,6 +37,38 @@ impl Audience {
     }
 }
 
+/// What to run there, in its order: one of two ways to import, then the rest.
+#[derive(Debug, Default)]
+pub(super) struct Commands {
+    /// The usual way in.
+    pub either: Vec<String>,
+    /// The way in where the usual one is barred; empty: there is none.
+    pub or: Vec<String>,
+    /// After either.
+    pub then: Vec<String>,
+}
+
+impl Commands {
+    /// The blocks that hold something, each with the words before it; a single one needs none.
+    pub(super) fn blocks(&self) -> Vec<(Option<&'static str>, &[String])> {
+        let (either, or) = match self.or.is_empty() {
+            true => (None, None),
+            false => (
+                Some("either, by certutil:"),
+                Some("or, where certutil may not be used:"),
+            ),
+        };
+        [
+            (either, self.either.as_slice()),
+            (or, self.or.as_slice()),
+            (Some("then, whichever it was:"), self.then.as_slice()),
+        ]
+        .into_iter()
+        .filter(|(_, commands)| !commands.is_empty())
+        .collect()
+    }
+}
+
 /// Refuses a key that they cannot use.
 pub(super) fn insist_on_key(audience: Audience, stored: &Stored) -> Result<(), Failure> {
     let kind = stored.bundle.key().kind();
@@ -79,7 +111,7 @@ pub(super) fn commands(
     destination: &Destination,
     stored: &Stored,
     own: Option<&Certificate>,
-) -> Vec<String> {
+) -> Commands {
     let file = match destination {
         Destination::File(path) => path.file_name().map(|name| name.to_string_lossy()),
         Destination::StandardOutput | Destination::Folder(_) => None,
@@ -91,7 +123,10 @@ pub(super) fn commands(
             String::new()
         }
     };
-    let mut commands = vec![format!("certutil {provider}-importpfx {file}")];
+    let mut commands = Commands {
+        either: vec![format!("certutil {provider}-importpfx {file}")],
+        ..Commands::default()
+    };
     if audience == Audience::Lync {
         let print = thumbprint(stored.bundle.chain().leaf.der());
         let is_internal = own.is_some_and(|own| own.uses.contains(&Use::InternalEdge));
@@ -100,12 +135,14 @@ pub(super) fn commands(
             true => "Internal",
             false => "AccessEdgeExternal,DataEdgeExternal,AudioVideoAuthentication",
         };
-        commands.extend([
-            format!("Import-CsCertificate -Path {file} -Password (Read-Host) -PrivateKeyExportable $true"),
+        commands.or = vec![format!(
+            "Import-CsCertificate -Path {file} -Password (Read-Host) -PrivateKeyExportable $true"
+        )];
+        commands.then = vec![
             format!("Set-CsCertificate -Type {types} -Thumbprint {print}"),
             "Stop-CsWindowsService".to_owned(),
             "Start-CsWindowsService".to_owned(),
-        ]);
+        ];
     }
     commands
 }
@@ -117,8 +154,8 @@ pub(super) fn heading(audience: Audience) -> &'static str {
             "on the Windows server, as an administrator (it asks for the passphrase):"
         }
         Audience::Lync => {
-            "on the Edge Server, in the Lync Server Management Shell, as an administrator; the second line is for where \
-             certutil may not be used, and the XMPP gateway presents the Access Edge certificate:"
+            "on the Edge Server, in the Lync Server Management Shell, as an administrator (it asks for the passphrase; the \
+             XMPP gateway presents the Access Edge certificate):"
         }
     }
 }
