@@ -770,7 +770,7 @@ fn a_leaf_with_a_key_of_another_type_is_told_as_another_leaf() {
     let address = edge.listeners[3].to_string();
     let there: Vec<_> = findings
         .iter()
-        .filter(|one| one["where"].as_str().unwrap().contains(&address))
+        .filter(|one| one["place"].as_str().unwrap().contains(&address))
         .map(|one| (one["code"].as_str().unwrap(), one["why"].as_str().unwrap()))
         .collect();
     let (code, why) = there[0];
