@@ -31,7 +31,7 @@ fn f01_prosody_with_bad_files() {
         "owner = \"prosody:prosody\"\nmode = \"0640\"",
         "owner = \"daemon:daemon\"\nmode = \"0600\"",
     );
-    stage.undone("wrong owner", ":");
+    stage.refused(&["assign"], "assign.destination");
     stage.edit(
         "owner = \"daemon:daemon\"\nmode = \"0600\"",
         "owner = \"prosody:prosody\"\nmode = \"0640\"",
