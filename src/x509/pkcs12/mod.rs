@@ -2,7 +2,7 @@
 //!
 //! The structure is walked here, bag by bag, so that one odd bag does not spoil the others, BER is taken, and no key
 //! derivation runs before what it asks for is known to be bounded. PBES2 is opened like any key; the schemes of old
-//! Windows (3DES, RC2-40) by the ciphers that this module alone uses. What is handed out is made in [`write`].
+//! Windows (3DES, RC2-40) by the ciphers that this module alone uses. What is handed out is made in [`fn@write`].
 
 mod derive;
 mod mac;
