@@ -488,7 +488,8 @@ fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError> {
     if text.len() as u64 > MAX_ANCHORS {
         return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
     }
-    let keys = TrustAnchors::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let keys =
+        TrustAnchors::from_str(&with_class(&text)).map_err(|error| wrong(error.to_string()))?;
     if keys.is_empty() {
         return Err(wrong("there is no DNSKEY record in it".to_owned()));
     }
@@ -498,6 +499,18 @@ fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError> {
         .find(|word| !word.starts_with(';'));
     let name = first.and_then(|word| Name::from_ascii(word).ok());
     Ok((name.unwrap_or_else(Name::root), keys))
+}
+
+/// The text with the class where a line leaves it out, as `keymgr` does and the parser does not take.
+fn with_class(text: &str) -> String {
+    text.lines()
+        .map(|line| match line.split_once(char::is_whitespace) {
+            Some((name, rest)) if rest.trim_start().starts_with("DNSKEY") => {
+                format!("{name} IN {rest}\n")
+            }
+            Some(_) | None => format!("{line}\n"),
+        })
+        .collect()
 }
 
 /// A name as it is shown and compared: lower case, printable, without the root's dot.
@@ -663,6 +676,26 @@ mod tests {
         assert_eq!(answer.records, ["2001:db8::1".parse::<IpAddr>().unwrap()]);
         let answer = block(resolver.addresses("localhost")).unwrap();
         assert_eq!(answer.records.len(), 2, "{answer:?}");
+    }
+
+    #[test]
+    fn anchors_are_read_with_and_without_class_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "257 3 13 a4AxaAJmb5DSl06C3icokIpmGJOiZ1zjY8AoOw4mGJfCUzZrphSUZuVQ4VXKwJ7qk7S0In0QhH8DjEl8+z4blQ==";
+        for (line, name) in [
+            (format!(". DNSKEY {key}"), "."),
+            (format!(". IN DNSKEY {key}"), "."),
+            (
+                format!("; ours\ncorp.test. 3600 IN DNSKEY {key}\n"),
+                "corp.test.",
+            ),
+        ] {
+            let path = folder.path().join("anchor");
+            std::fs::write(&path, &line).unwrap();
+            let (found, keys) =
+                read_anchors(&path).unwrap_or_else(|error| panic!("{line}: {error:?}"));
+            assert_eq!((found.to_ascii().as_str(), keys.len()), (name, 1), "{line}");
+        }
     }
 
     #[test]
