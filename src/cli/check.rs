@@ -401,7 +401,7 @@ enum Item {
     /// A file or folder.
     Path(PathBuf),
     /// A listener.
-    Endpoint(Endpoint),
+    Endpoint(Box<Endpoint>),
     /// A domain, before it is looked up.
     Domain(Scheme, Domain),
     /// Judged already.
@@ -422,7 +422,7 @@ fn carry_out(
     for (place, item) in items.into_iter().enumerate() {
         match item {
             Item::Path(path) => paths.push((place, path)),
-            Item::Endpoint(endpoint) => endpoints.push((place, endpoint)),
+            Item::Endpoint(endpoint) => endpoints.push((place, *endpoint)),
             // Looked up before.
             Item::Domain(..) => {}
             Item::Row(row) => {

@@ -7,8 +7,10 @@
 
 mod error;
 mod order;
+mod read;
 mod record;
 mod resolver;
+mod setup;
 
 pub use error::DnsError;
 pub use order::in_order;

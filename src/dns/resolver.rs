@@ -4,39 +4,27 @@
 //! for the keys of the trust anchor: where it has none with signatures, the plain client answers for it. Where it has
 //! them, signatures that do not hold are what they seem.
 
+use super::read::{
+    address_of, caa_of, nothing, proof_of, proof_of_nothing, shown, srv_of, tlsa_of,
+};
+use super::setup::{IN_FLIGHT, at_address, options, read_anchors, system};
 use super::{Answer, Caa, DnsError, MAX_RECORDS, Outcome, Proof, Srv, Tlsa, in_order};
 use crate::explain::printable;
 use crate::names::Domain;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as Said, NetError};
-use hickory_resolver::proto::dnssec::{Proof as Proved, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::system_conf::read_system_conf;
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
 
-/// Answers kept, and no more: a run asks each name once or twice.
-const CACHE: u64 = 256;
-
-/// Questions in flight; the crate refuses more than it has been told of on one connection.
-const IN_FLIGHT: usize = 64;
-
 /// Aliases followed before they are said to lead nowhere.
 const MAX_ALIASES: usize = 8;
-
-/// Largest file of trust anchors, in bytes.
-const MAX_ANCHORS: u64 = 64 * 1024;
 
 /// Somebody to ask.
 #[derive(Debug, Clone)]
@@ -252,7 +240,7 @@ impl Resolver {
         }
         let outcome = match raw.outcome {
             Outcome::Found if records.is_empty() => Outcome::NoRecords,
-            outcome => outcome,
+            Outcome::Found | Outcome::NoRecords | Outcome::NoDomain => raw.outcome,
         };
         if outcome != Outcome::Found && alias.is_none() {
             alias = self.alias(&full, &asked, outcome).await?;
@@ -388,6 +376,7 @@ impl Resolver {
         Ok(aliases.into_iter().nth(1))
     }
 
+    #[allow(clippy::wildcard_enum_match_arm)]
     async fn alias_of(&self, name: &Name) -> Option<Name> {
         let asked = self.plain.lookup(name.clone(), RecordType::CNAME);
         let lookup = tokio::time::timeout(self.timeout, asked).await.ok()?.ok()?;
@@ -430,192 +419,6 @@ impl Resolver {
                 why: format!("{resolver} gave an answer that cannot be read: {error}"),
             },
         }
-    }
-}
-
-fn at_address(address: SocketAddr) -> ResolverConfig {
-    let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
-    udp.port = address.port();
-    tcp.port = address.port();
-    let server = NameServerConfig::new(address.ip(), true, vec![udp, tcp]);
-    ResolverConfig::from_parts(None, Vec::new(), vec![server])
-}
-
-fn system() -> Result<ResolverConfig, DnsError> {
-    let none = |why: String| DnsError::NoResolver {
-        resolver: String::new(),
-        why,
-    };
-    let (config, _) =
-        read_system_conf().map_err(|error| none(format!("/etc/resolv.conf: {error}")))?;
-    match config.name_servers().is_empty() {
-        true => Err(none("/etc/resolv.conf names no server".to_owned())),
-        // Neither its domain nor its search list: names are asked as they stand.
-        false => Ok(ResolverConfig::from_parts(
-            None,
-            Vec::new(),
-            config.name_servers().to_vec(),
-        )),
-    }
-}
-
-fn options(timeout: Duration, validate: bool) -> ResolverOpts {
-    let mut options = ResolverOpts::default();
-    options.ndots = 0;
-    // A packet that was lost is sent again before the limit ends the question.
-    options.timeout = timeout / 3;
-    options.attempts = 1;
-    options.edns0 = true;
-    options.validate = validate;
-    options.cache_size = CACHE;
-    options.use_hosts_file = ResolveHosts::Never;
-    options.preserve_intermediates = true;
-    options.try_tcp_on_error = true;
-    options.max_active_requests = 8 * IN_FLIGHT;
-    options
-}
-
-/// The anchors, and the name of the first.
-fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError> {
-    let wrong = |why: String| DnsError::Anchors {
-        path: printable(&path.to_string_lossy()),
-        why,
-    };
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_ANCHORS + 1).read_to_string(&mut text))
-        .map_err(|error| wrong(error.to_string()))?;
-    if text.len() as u64 > MAX_ANCHORS {
-        return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
-    }
-    let keys =
-        TrustAnchors::from_str(&with_class(&text)).map_err(|error| wrong(error.to_string()))?;
-    if keys.is_empty() {
-        return Err(wrong("there is no DNSKEY record in it".to_owned()));
-    }
-    let first = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .find(|word| !word.starts_with(';'));
-    let name = first.and_then(|word| Name::from_ascii(word).ok());
-    Ok((name.unwrap_or_else(Name::root), keys))
-}
-
-/// The text with the class where a line leaves it out, as `keymgr` does and the parser does not take.
-fn with_class(text: &str) -> String {
-    text.lines()
-        .map(|line| match line.split_once(char::is_whitespace) {
-            Some((name, rest)) if rest.trim_start().starts_with("DNSKEY") => {
-                format!("{name} IN {rest}\n")
-            }
-            Some(_) | None => format!("{line}\n"),
-        })
-        .collect()
-}
-
-/// A name as it is shown and compared: lower case, printable, without the root's dot.
-fn shown(name: &Name) -> String {
-    let text = printable(&name.to_ascii().to_ascii_lowercase());
-    match text.strip_suffix('.') {
-        Some(inner) if !inner.is_empty() => inner.to_owned(),
-        Some(_) | None => text,
-    }
-}
-
-fn proof_of(lookup: &Lookup, kind: RecordType) -> Proof {
-    lookup
-        .answers()
-        .iter()
-        .filter(|record| record.record_type() == kind || record.record_type() == RecordType::CNAME)
-        .map(|record| own_proof(record.proof))
-        .reduce(Proof::and)
-        .unwrap_or(Proof::Indeterminate)
-}
-
-fn own_proof(proof: Proved) -> Proof {
-    match proof {
-        Proved::Secure => Proof::Secure,
-        Proved::Insecure => Proof::Insecure,
-        Proved::Bogus => Proof::Bogus,
-        Proved::Indeterminate => Proof::Indeterminate,
-    }
-}
-
-/// Whether a failure says that there is nothing.
-#[allow(clippy::wildcard_enum_match_arm)]
-fn nothing(error: &NetError) -> Option<Outcome> {
-    let code = match error {
-        NetError::Dns(Said::NoRecordsFound(none)) => none.response_code,
-        NetError::Dns(Said::Nsec { response, .. }) => response.response_code,
-        _ => return None,
-    };
-    match code {
-        ResponseCode::NXDomain => Some(Outcome::NoDomain),
-        ResponseCode::NoError => Some(Outcome::NoRecords),
-        _ => None,
-    }
-}
-
-/// That there is nothing is proved by what stands beside it (RFC 4035 §5.4).
-#[allow(clippy::wildcard_enum_match_arm)]
-fn proof_of_nothing(error: &NetError) -> Proof {
-    match error {
-        NetError::Dns(Said::NoRecordsFound(none)) => none
-            .authorities
-            .iter()
-            .flat_map(|records| records.iter())
-            .map(|record| own_proof(record.proof))
-            .reduce(Proof::and)
-            .unwrap_or(Proof::Indeterminate),
-        NetError::Dns(Said::Nsec { proof, .. }) => own_proof(*proof),
-        _ => Proof::Indeterminate,
-    }
-}
-
-#[allow(clippy::wildcard_enum_match_arm)]
-fn srv_of(data: &RData) -> Option<Srv> {
-    match data {
-        RData::SRV(srv) => Some(Srv {
-            priority: srv.priority,
-            weight: srv.weight,
-            port: srv.port,
-            target: shown(&srv.target),
-        }),
-        _ => None,
-    }
-}
-
-#[allow(clippy::wildcard_enum_match_arm)]
-fn address_of(data: &RData) -> Option<IpAddr> {
-    match data {
-        RData::A(address) => Some(IpAddr::V4(address.0)),
-        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-        _ => None,
-    }
-}
-
-#[allow(clippy::wildcard_enum_match_arm)]
-fn tlsa_of(data: &RData) -> Option<Tlsa> {
-    match data {
-        RData::TLSA(tlsa) => Some(Tlsa {
-            usage: tlsa.cert_usage.into(),
-            selector: tlsa.selector.into(),
-            matching: tlsa.matching.into(),
-            data: tlsa.cert_data.clone(),
-        }),
-        _ => None,
-    }
-}
-
-#[allow(clippy::wildcard_enum_match_arm)]
-fn caa_of(data: &RData) -> Option<Caa> {
-    match data {
-        RData::CAA(caa) => Some(Caa {
-            critical: caa.issuer_critical,
-            tag: printable(&caa.tag.to_ascii_lowercase()),
-            value: printable(&String::from_utf8_lossy(&caa.value)),
-        }),
-        _ => None,
     }
 }
 
@@ -676,45 +479,5 @@ mod tests {
         assert_eq!(answer.records, ["2001:db8::1".parse::<IpAddr>().unwrap()]);
         let answer = block(resolver.addresses("localhost")).unwrap();
         assert_eq!(answer.records.len(), 2, "{answer:?}");
-    }
-
-    #[test]
-    fn anchors_are_read_with_and_without_class_and_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let key = "257 3 13 a4AxaAJmb5DSl06C3icokIpmGJOiZ1zjY8AoOw4mGJfCUzZrphSUZuVQ4VXKwJ7qk7S0In0QhH8DjEl8+z4blQ==";
-        for (line, name) in [
-            (format!(". DNSKEY {key}"), "."),
-            (format!(". IN DNSKEY {key}"), "."),
-            (
-                format!("; ours\ncorp.test. 3600 IN DNSKEY {key}\n"),
-                "corp.test.",
-            ),
-        ] {
-            let path = folder.path().join("anchor");
-            std::fs::write(&path, &line).unwrap();
-            let (found, keys) =
-                read_anchors(&path).unwrap_or_else(|error| panic!("{line}: {error:?}"));
-            assert_eq!((found.to_ascii().as_str(), keys.len()), (name, 1), "{line}");
-        }
-    }
-
-    #[test]
-    fn anchors_that_are_none_are_refused_by_file_and_reason() {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("empty", String::new()),
-            ("words", "contoso.com. IN A 192.0.2.1\n".to_owned()),
-            ("large", ";".repeat(MAX_ANCHORS as usize + 1)),
-        ] {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            let error = read_anchors(&path).map(|(name, _)| name).unwrap_err();
-            match error {
-                DnsError::Anchors { path, why } => {
-                    assert!(path.ends_with(name) && !why.is_empty(), "{why}");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
     }
 }

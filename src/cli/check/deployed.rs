@@ -371,7 +371,10 @@ impl Lineage<'_> {
                 ));
             }
         }
-        let live = endpoints.into_iter().map(Item::Endpoint).collect();
+        let live = endpoints
+            .into_iter()
+            .map(|one| Item::Endpoint(Box::new(one)))
+            .collect();
         (live, silent)
     }
 

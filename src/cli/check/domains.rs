@@ -151,7 +151,11 @@ pub(super) fn expand(
             Item::Domain(..) => {
                 if let Some(one) = found.next() {
                     expanded.push(Item::Row(Box::new(one.row)));
-                    expanded.extend(one.endpoints.into_iter().map(Item::Endpoint));
+                    expanded.extend(
+                        one.endpoints
+                            .into_iter()
+                            .map(|one| Item::Endpoint(Box::new(one))),
+                    );
                 }
             }
             Item::Path(_) | Item::Endpoint(_) | Item::Row(_) => expanded.push(item),

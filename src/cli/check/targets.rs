@@ -110,7 +110,7 @@ fn take(
     match host_and_port(word) {
         Some((host, port)) => {
             let endpoint = listener(line, args, host, port);
-            items.push(Item::Endpoint(endpoint));
+            items.push(Item::Endpoint(Box::new(endpoint)));
             Ok(())
         }
         None => match endpoint::without_port(word) {

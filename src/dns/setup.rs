@@ -1,0 +1,152 @@
+//! Who is asked and how: the client's settings, and the file of trust anchors.
+
+use super::DnsError;
+use crate::explain::printable;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::proto::dnssec::TrustAnchors;
+use hickory_resolver::proto::rr::Name;
+use hickory_resolver::system_conf::read_system_conf;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Answers kept, and no more: a run asks each name once or twice.
+const CACHE: u64 = 256;
+
+/// Questions in flight; the crate refuses more than it has been told of on one connection.
+pub(super) const IN_FLIGHT: usize = 64;
+
+/// Largest file of trust anchors, in bytes.
+const MAX_ANCHORS: u64 = 64 * 1024;
+
+pub(super) fn at_address(address: SocketAddr) -> ResolverConfig {
+    let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
+    udp.port = address.port();
+    tcp.port = address.port();
+    let server = NameServerConfig::new(address.ip(), true, vec![udp, tcp]);
+    ResolverConfig::from_parts(None, Vec::new(), vec![server])
+}
+
+pub(super) fn system() -> Result<ResolverConfig, DnsError> {
+    let none = |why: String| DnsError::NoResolver {
+        resolver: String::new(),
+        why,
+    };
+    let (config, _) =
+        read_system_conf().map_err(|error| none(format!("/etc/resolv.conf: {error}")))?;
+    match config.name_servers().is_empty() {
+        true => Err(none("/etc/resolv.conf names no server".to_owned())),
+        // Neither its domain nor its search list: names are asked as they stand.
+        false => Ok(ResolverConfig::from_parts(
+            None,
+            Vec::new(),
+            config.name_servers().to_vec(),
+        )),
+    }
+}
+
+pub(super) fn options(timeout: Duration, validate: bool) -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.ndots = 0;
+    // A packet that was lost is sent again before the limit ends the question.
+    options.timeout = timeout / 3;
+    options.attempts = 1;
+    options.edns0 = true;
+    options.validate = validate;
+    options.cache_size = CACHE;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.preserve_intermediates = true;
+    options.try_tcp_on_error = true;
+    options.max_active_requests = 8 * IN_FLIGHT;
+    options
+}
+
+/// The anchors, and the name of the first.
+pub(super) fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError> {
+    let wrong = |why: String| DnsError::Anchors {
+        path: printable(&path.to_string_lossy()),
+        why,
+    };
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_ANCHORS + 1).read_to_string(&mut text))
+        .map_err(|error| wrong(error.to_string()))?;
+    if text.len() as u64 > MAX_ANCHORS {
+        return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
+    }
+    let keys =
+        TrustAnchors::from_str(&with_class(&text)).map_err(|error| wrong(error.to_string()))?;
+    if keys.is_empty() {
+        return Err(wrong("there is no DNSKEY record in it".to_owned()));
+    }
+    let first = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|word| !word.starts_with(';'));
+    let name = first.and_then(|word| Name::from_ascii(word).ok());
+    Ok((name.unwrap_or_else(Name::root), keys))
+}
+
+/// The text with the class where a line leaves it out, as `keymgr` does and the parser does not take.
+fn with_class(text: &str) -> String {
+    text.lines()
+        .map(|line| match line.split_once(char::is_whitespace) {
+            Some((name, rest)) if rest.trim_start().starts_with("DNSKEY") => {
+                format!("{name} IN {rest}\n")
+            }
+            Some(_) | None => format!("{line}\n"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Explain;
+
+    #[test]
+    fn anchors_are_read_with_and_without_class_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "257 3 13 a4AxaAJmb5DSl06C3icokIpmGJOiZ1zjY8AoOw4mGJfCUzZrphSUZuVQ4VXKwJ7qk7S0In0QhH8DjEl8+z4blQ==";
+        for (line, name) in [
+            (format!(". DNSKEY {key}"), "."),
+            (format!(". IN DNSKEY {key}"), "."),
+            (
+                format!("; ours\ncorp.test. 3600 IN DNSKEY {key}\n"),
+                "corp.test.",
+            ),
+        ] {
+            let path = folder.path().join("anchor");
+            std::fs::write(&path, &line).unwrap();
+            let (found, keys) =
+                read_anchors(&path).unwrap_or_else(|error| panic!("{line}: {error:?}"));
+            assert_eq!((found.to_ascii().as_str(), keys.len()), (name, 1), "{line}");
+        }
+    }
+
+    #[test]
+    fn anchors_that_are_none_are_refused_by_file_and_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("empty", String::new()),
+            ("words", "contoso.com. IN A 192.0.2.1\n".to_owned()),
+            ("large", ";".repeat(MAX_ANCHORS as usize + 1)),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let told = read_anchors(&path)
+                .map(|(name, _)| name)
+                .unwrap_err()
+                .explain();
+            assert_eq!(told.code, "dns.anchors");
+            assert!(
+                told.place.ends_with(name) && !told.why.is_empty(),
+                "{told:?}"
+            );
+        }
+    }
+}
