@@ -13,6 +13,7 @@ pub mod group;
 mod keep;
 pub mod live;
 mod observed;
+pub mod records;
 
 pub use compare::{Hold, Yardstick};
 pub use endpoint::{Endpoint, TargetLine};
