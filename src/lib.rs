@@ -9,9 +9,9 @@
 //! 5. [`assign`] makes it live on the gateways, or puts everything back,
 //! 6. [`check`] asks the living servers what they serve, until the next one is due,
 //!
-//! with [`gateway`] serving what was assigned. Beneath lie [`explain`], [`program`], [`findings`], [`x509`], [`wire`],
-//! [`probe`], [`store`], [`servers`], [`federation`] and [`deployment`]; above them [`lab`], a throw-away CA and the
-//! demonstration, and [`cli`], the only room that speaks to a person.
+//! with [`gateway`] serving what was assigned. Beneath lie [`explain`], [`program`], [`findings`], [`x509`], [`dns`],
+//! [`wire`], [`probe`], [`store`], [`servers`], [`federation`] and [`deployment`]; above them [`lab`], a throw-away CA
+//! and the demonstration, and [`cli`], the only room that speaks to a person.
 //!
 //! Who may import whom is a table in `tests/rooms.rs`, and it is kept true there.
 
@@ -28,6 +28,8 @@ pub mod federation;
 pub mod deployment;
 
 pub mod x509;
+
+pub mod dns;
 
 pub mod wire;
 

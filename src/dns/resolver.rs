@@ -1,0 +1,687 @@
+//! The questions: one client that validates, one that does not, and which of them counts.
+//!
+//! A resolver that gives no signatures makes every answer look forged to a client that validates. So it is asked once
+//! for the keys of the trust anchor: where it has none with signatures, the plain client answers for it. Where it has
+//! them, signatures that do not hold are what they seem.
+
+use super::{Answer, Caa, DnsError, MAX_RECORDS, Outcome, Proof, Srv, Tlsa, in_order};
+use crate::explain::printable;
+use crate::names::Domain;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError as Said, NetError};
+use hickory_resolver::proto::dnssec::{Proof as Proved, TrustAnchors};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Answers kept, and no more: a run asks each name once or twice.
+const CACHE: u64 = 256;
+
+/// Questions in flight; the crate refuses more than it has been told of on one connection.
+const IN_FLIGHT: usize = 64;
+
+/// Aliases followed before they are said to lead nowhere.
+const MAX_ALIASES: usize = 8;
+
+/// Largest file of trust anchors, in bytes.
+const MAX_ANCHORS: u64 = 64 * 1024;
+
+/// Somebody to ask.
+#[derive(Debug, Clone)]
+pub struct Resolver {
+    validating: TokioResolver,
+    plain: TokioResolver,
+    asked: String,
+    anchor: Name,
+    timeout: Duration,
+    signs: Arc<OnceCell<Signs>>,
+    permits: Arc<Semaphore>,
+}
+
+/// Whether the resolver hands signatures on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signs {
+    Yes,
+    No,
+}
+
+/// What one question came to, before it is turned into records.
+struct Raw {
+    lookup: Option<Lookup>,
+    outcome: Outcome,
+    proof: Proof,
+}
+
+impl Resolver {
+    /// The resolver at an address, else those of `/etc/resolv.conf`. Trust anchors are DNSKEY records of a file, else
+    /// the root's, which are built in. The timeout is that of one question, tries and TCP included.
+    ///
+    /// Errors: [`DnsError::NoResolver`] without `/etc/resolv.conf`, [`DnsError::Anchors`]. Effects: reads these files.
+    pub fn new(
+        at: Option<SocketAddr>,
+        timeout: Duration,
+        anchors: Option<&Path>,
+    ) -> Result<Self, DnsError> {
+        let config = match at {
+            Some(address) => at_address(address),
+            None => system()?,
+        };
+        let asked = config
+            .name_servers()
+            .iter()
+            .map(|server| {
+                let port = server.connections.first().map_or(53, |one| one.port);
+                SocketAddr::new(server.ip, port).to_string()
+            })
+            .collect::<Vec<_>>()
+            .join(", ");
+        let (anchor, anchors) = match anchors {
+            Some(path) => {
+                let (name, keys) = read_anchors(path)?;
+                (name, Some(Arc::new(keys)))
+            }
+            None => (Name::root(), None),
+        };
+        let build = |validate: bool| {
+            let options = options(timeout, validate);
+            let mut builder =
+                TokioResolver::builder_with_config(config.clone(), TokioRuntimeProvider::default())
+                    .with_options(options);
+            if let (true, Some(anchors)) = (validate, &anchors) {
+                builder = builder.with_trust_anchor(Arc::clone(anchors));
+            }
+            builder.build().map_err(|error| DnsError::NoResolver {
+                resolver: asked.clone(),
+                why: error.to_string(),
+            })
+        };
+        Ok(Self {
+            validating: build(true)?,
+            plain: build(false)?,
+            asked,
+            anchor,
+            timeout,
+            signs: Arc::new(OnceCell::new()),
+            permits: Arc::new(Semaphore::new(IN_FLIGHT)),
+        })
+    }
+
+    /// Who is asked: `127.0.0.1:53`, several with commas between.
+    pub fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    /// SRV records, [`in_order`] (RFC 2782). The name is `_service._tcp.domain` in A-labels.
+    pub async fn srv(&self, name: &str) -> Result<Answer<Srv>, DnsError> {
+        let answer = self.ask(name, RecordType::SRV, srv_of).await?;
+        Ok(Answer {
+            records: in_order(answer.records),
+            ..answer
+        })
+    }
+
+    /// IPv4 addresses, then IPv6 addresses. An address is its own answer.
+    ///
+    /// Errors: [`DnsError::TooMany`] for aliases that lead to each other; the first failure where neither type could be
+    /// asked for. With one of them the answer is what the other gave.
+    pub async fn addresses(&self, host: &str) -> Result<Answer<IpAddr>, DnsError> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(Answer {
+                asked: host.to_owned(),
+                records: vec![address],
+                left_out: 0,
+                proof: Proof::Secure,
+                outcome: Outcome::Found,
+                alias: None,
+            });
+        }
+        let (four, six) = tokio::join!(
+            self.ask(host, RecordType::A, address_of),
+            self.ask(host, RecordType::AAAA, address_of)
+        );
+        let (four, six) = match (four, six) {
+            (Ok(four), Ok(six)) => (four, six),
+            (Err(DnsError::TooMany { asked, aliases }), _)
+            | (_, Err(DnsError::TooMany { asked, aliases })) => {
+                return Err(DnsError::TooMany { asked, aliases });
+            }
+            // One type that fails (some servers have trouble with AAAA alone) does not hide the other.
+            (Ok(one), Err(_)) | (Err(_), Ok(one)) if one.outcome == Outcome::Found => {
+                return Ok(one);
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        let proof = match (four.outcome, six.outcome) {
+            (Outcome::Found, Outcome::NoRecords | Outcome::NoDomain) => four.proof,
+            (Outcome::NoRecords | Outcome::NoDomain, Outcome::Found) => six.proof,
+            (Outcome::Found, Outcome::Found)
+            | (Outcome::NoRecords | Outcome::NoDomain, Outcome::NoRecords | Outcome::NoDomain) => {
+                four.proof.and(six.proof)
+            }
+        };
+        let outcome = match (four.outcome, six.outcome) {
+            (Outcome::Found, _) | (_, Outcome::Found) => Outcome::Found,
+            (Outcome::NoDomain, Outcome::NoDomain) => Outcome::NoDomain,
+            (Outcome::NoRecords | Outcome::NoDomain, Outcome::NoRecords | Outcome::NoDomain) => {
+                Outcome::NoRecords
+            }
+        };
+        let mut records = four.records;
+        records.extend(six.records);
+        let beyond = records.len().saturating_sub(MAX_RECORDS);
+        records.truncate(MAX_RECORDS);
+        Ok(Answer {
+            asked: four.asked,
+            records,
+            left_out: four.left_out + six.left_out + beyond,
+            proof,
+            outcome,
+            alias: four.alias.or(six.alias),
+        })
+    }
+
+    /// TLSA records (RFC 6698). The name is `_port._tcp.host`.
+    pub async fn tlsa(&self, name: &str) -> Result<Answer<Tlsa>, DnsError> {
+        self.ask(name, RecordType::TLSA, tlsa_of).await
+    }
+
+    /// The CAA records that govern a domain: its own, else those of the nearest domain above that has some
+    /// (RFC 8659 §3). `asked` says where they stood, or is the domain itself where there are none.
+    pub async fn caa(&self, domain: &Domain) -> Result<Answer<Caa>, DnsError> {
+        let mut own: Option<Answer<Caa>> = None;
+        let mut at = Some(domain.as_str());
+        while let Some(name) = at {
+            let answer = self.ask(name, RecordType::CAA, caa_of).await?;
+            let so_far = own.as_ref().map_or(answer.proof, |own| own.proof);
+            let proof = so_far.and(answer.proof);
+            if answer.outcome == Outcome::Found {
+                return Ok(Answer { proof, ..answer });
+            }
+            let first = own.unwrap_or(answer);
+            own = Some(Answer { proof, ..first });
+            at = name.split_once('.').map(|(_, above)| above);
+        }
+        own.ok_or_else(|| DnsError::Malformed {
+            asked: domain.to_string(),
+            why: "it has no label".to_owned(),
+        })
+    }
+
+    async fn ask<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        read: fn(&RData) -> Option<T>,
+    ) -> Result<Answer<T>, DnsError> {
+        let asked = printable(name.strip_suffix('.').unwrap_or(name));
+        let mut full = Name::from_ascii(name).map_err(|error| DnsError::Malformed {
+            asked: asked.clone(),
+            why: error.to_string(),
+        })?;
+        full.set_fqdn(true);
+        // Closed it never is.
+        let _permit = self.permits.acquire().await;
+        let raw = tokio::time::timeout(self.timeout, self.raw(&full, kind))
+            .await
+            .unwrap_or(Err(NetError::Timeout))
+            .map_err(|error| self.failed(&asked, &error))?;
+        let mut records = Vec::new();
+        let mut left_out = 0;
+        let mut alias = None;
+        for record in raw.lookup.iter().flat_map(|lookup| lookup.answers()) {
+            match (&record.data, read(&record.data)) {
+                (RData::CNAME(target), _) if record.name == full => {
+                    alias = Some(shown(&target.0));
+                }
+                (_, Some(_)) if records.len() == MAX_RECORDS => left_out += 1,
+                (_, Some(one)) => records.push(one),
+                (_, None) => {}
+            }
+        }
+        let outcome = match raw.outcome {
+            Outcome::Found if records.is_empty() => Outcome::NoRecords,
+            outcome => outcome,
+        };
+        if outcome != Outcome::Found && alias.is_none() {
+            alias = self.alias(&full, &asked, outcome).await?;
+        }
+        Ok(Answer {
+            asked,
+            records,
+            left_out,
+            proof: raw.proof,
+            outcome,
+            alias,
+        })
+    }
+
+    async fn raw(&self, name: &Name, kind: RecordType) -> Result<Raw, NetError> {
+        let signs = match self.signs.get() {
+            Some(signs) => *signs,
+            None => {
+                // Side by side, so that a dead resolver costs one time limit and not two.
+                let (signs, plain) = tokio::join!(
+                    self.signs
+                        .get_or_init(|| self.hands_signatures_on_in_time()),
+                    self.plain(name, kind)
+                );
+                match (signs, plain) {
+                    (Signs::Yes, Ok(_)) => Signs::Yes,
+                    (Signs::No, plain) | (Signs::Yes, plain @ Err(_)) => return plain,
+                }
+            }
+        };
+        if signs == Signs::No {
+            return self.plain(name, kind).await;
+        }
+        match self.validating.lookup(name.clone(), kind).await {
+            Ok(lookup) => {
+                let proof = proof_of(&lookup, kind);
+                Ok(Raw {
+                    lookup: Some(lookup),
+                    outcome: Outcome::Found,
+                    proof,
+                })
+            }
+            Err(NetError::Dns(Said::DnssecBogus)) => Ok(Raw {
+                proof: Proof::Bogus,
+                // A resolver that validates as well gives nothing at all.
+                ..self
+                    .plain(name, kind)
+                    .await
+                    .map_err(|_| NetError::Dns(Said::DnssecBogus))?
+            }),
+            Err(error) => match (nothing(&error), proof_of_nothing(&error)) {
+                (Some(outcome), proof) => Ok(Raw {
+                    lookup: None,
+                    outcome,
+                    proof,
+                }),
+                (None, _) => self.plain(name, kind).await,
+            },
+        }
+    }
+
+    async fn plain(&self, name: &Name, kind: RecordType) -> Result<Raw, NetError> {
+        match self.plain.lookup(name.clone(), kind).await {
+            Ok(lookup) => Ok(Raw {
+                lookup: Some(lookup),
+                outcome: Outcome::Found,
+                proof: Proof::Indeterminate,
+            }),
+            Err(error) => match nothing(&error) {
+                Some(outcome) => Ok(Raw {
+                    lookup: None,
+                    outcome,
+                    proof: Proof::Indeterminate,
+                }),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// A network that swallows large answers is one without signatures.
+    async fn hands_signatures_on_in_time(&self) -> Signs {
+        tokio::time::timeout(self.timeout / 2, self.hands_signatures_on())
+            .await
+            .unwrap_or(Signs::No)
+    }
+
+    /// Asks for the anchor's keys: with their signatures, or at least that there are signatures which do not hold.
+    async fn hands_signatures_on(&self) -> Signs {
+        let keys = self
+            .validating
+            .lookup(self.anchor.clone(), RecordType::DNSKEY)
+            .await;
+        match keys {
+            Ok(lookup) if proof_of(&lookup, RecordType::DNSKEY) == Proof::Secure => Signs::Yes,
+            Err(NetError::Dns(Said::DnssecBogus)) => {
+                let signatures = self
+                    .plain
+                    .lookup(self.anchor.clone(), RecordType::RRSIG)
+                    .await;
+                match signatures {
+                    Ok(found) if !found.answers().is_empty() => Signs::Yes,
+                    Ok(_) | Err(_) => Signs::No,
+                }
+            }
+            Ok(_) | Err(_) => Signs::No,
+        }
+    }
+
+    /// Where a name without records leads, if it is an alias.
+    async fn alias(
+        &self,
+        name: &Name,
+        asked: &str,
+        outcome: Outcome,
+    ) -> Result<Option<String>, DnsError> {
+        let mut aliases = vec![asked.to_owned()];
+        let mut at = name.clone();
+        while let Some(next) = self.alias_of(&at).await {
+            let text = shown(&next);
+            let looped = aliases.contains(&text);
+            aliases.push(text);
+            if looped || (aliases.len() > MAX_ALIASES && outcome == Outcome::NoRecords) {
+                return Err(DnsError::TooMany {
+                    asked: asked.to_owned(),
+                    aliases,
+                });
+            }
+            if aliases.len() > MAX_ALIASES {
+                break;
+            }
+            at = next;
+        }
+        Ok(aliases.into_iter().nth(1))
+    }
+
+    async fn alias_of(&self, name: &Name) -> Option<Name> {
+        let asked = self.plain.lookup(name.clone(), RecordType::CNAME);
+        let lookup = tokio::time::timeout(self.timeout, asked).await.ok()?.ok()?;
+        lookup
+            .answers()
+            .iter()
+            .find_map(|record| match &record.data {
+                RData::CNAME(target) if record.name == *name => Some(target.0.clone()),
+                _ => None,
+            })
+    }
+
+    // The kinds are the library's and grow with it.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    fn failed(&self, asked: &str, error: &NetError) -> DnsError {
+        let (asked, resolver) = (asked.to_owned(), self.asked.clone());
+        match error {
+            NetError::Timeout => DnsError::Timeout {
+                asked,
+                resolver,
+                limit: self.timeout,
+            },
+            NetError::Dns(Said::ResponseCode(ResponseCode::Refused)) => {
+                DnsError::Refused { asked, resolver }
+            }
+            NetError::Dns(Said::ResponseCode(code)) => DnsError::ServFail {
+                asked,
+                resolver,
+                code: code.to_string(),
+            },
+            NetError::Dns(Said::DnssecBogus | Said::Nsec { .. }) => {
+                DnsError::Bogus { asked, resolver }
+            }
+            NetError::Io(_) | NetError::NoConnections | NetError::Busy => DnsError::NoResolver {
+                why: format!("{resolver} cannot be reached: {error}"),
+                resolver,
+            },
+            _ => DnsError::Malformed {
+                asked,
+                why: format!("{resolver} gave an answer that cannot be read: {error}"),
+            },
+        }
+    }
+}
+
+fn at_address(address: SocketAddr) -> ResolverConfig {
+    let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
+    udp.port = address.port();
+    tcp.port = address.port();
+    let server = NameServerConfig::new(address.ip(), true, vec![udp, tcp]);
+    ResolverConfig::from_parts(None, Vec::new(), vec![server])
+}
+
+fn system() -> Result<ResolverConfig, DnsError> {
+    let none = |why: String| DnsError::NoResolver {
+        resolver: String::new(),
+        why,
+    };
+    let (config, _) =
+        read_system_conf().map_err(|error| none(format!("/etc/resolv.conf: {error}")))?;
+    match config.name_servers().is_empty() {
+        true => Err(none("/etc/resolv.conf names no server".to_owned())),
+        // Neither its domain nor its search list: names are asked as they stand.
+        false => Ok(ResolverConfig::from_parts(
+            None,
+            Vec::new(),
+            config.name_servers().to_vec(),
+        )),
+    }
+}
+
+fn options(timeout: Duration, validate: bool) -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.ndots = 0;
+    // A packet that was lost is sent again before the limit ends the question.
+    options.timeout = timeout / 3;
+    options.attempts = 1;
+    options.edns0 = true;
+    options.validate = validate;
+    options.cache_size = CACHE;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.preserve_intermediates = true;
+    options.try_tcp_on_error = true;
+    options.max_active_requests = 8 * IN_FLIGHT;
+    options
+}
+
+/// The anchors, and the name of the first.
+fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError> {
+    let wrong = |why: String| DnsError::Anchors {
+        path: printable(&path.to_string_lossy()),
+        why,
+    };
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_ANCHORS + 1).read_to_string(&mut text))
+        .map_err(|error| wrong(error.to_string()))?;
+    if text.len() as u64 > MAX_ANCHORS {
+        return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
+    }
+    let keys = TrustAnchors::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if keys.is_empty() {
+        return Err(wrong("there is no DNSKEY record in it".to_owned()));
+    }
+    let first = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|word| !word.starts_with(';'));
+    let name = first.and_then(|word| Name::from_ascii(word).ok());
+    Ok((name.unwrap_or_else(Name::root), keys))
+}
+
+/// A name as it is shown and compared: lower case, printable, without the root's dot.
+fn shown(name: &Name) -> String {
+    let text = printable(&name.to_ascii().to_ascii_lowercase());
+    match text.strip_suffix('.') {
+        Some(inner) if !inner.is_empty() => inner.to_owned(),
+        Some(_) | None => text,
+    }
+}
+
+fn proof_of(lookup: &Lookup, kind: RecordType) -> Proof {
+    lookup
+        .answers()
+        .iter()
+        .filter(|record| record.record_type() == kind || record.record_type() == RecordType::CNAME)
+        .map(|record| own_proof(record.proof))
+        .reduce(Proof::and)
+        .unwrap_or(Proof::Indeterminate)
+}
+
+fn own_proof(proof: Proved) -> Proof {
+    match proof {
+        Proved::Secure => Proof::Secure,
+        Proved::Insecure => Proof::Insecure,
+        Proved::Bogus => Proof::Bogus,
+        Proved::Indeterminate => Proof::Indeterminate,
+    }
+}
+
+/// Whether a failure says that there is nothing.
+#[allow(clippy::wildcard_enum_match_arm)]
+fn nothing(error: &NetError) -> Option<Outcome> {
+    let code = match error {
+        NetError::Dns(Said::NoRecordsFound(none)) => none.response_code,
+        NetError::Dns(Said::Nsec { response, .. }) => response.response_code,
+        _ => return None,
+    };
+    match code {
+        ResponseCode::NXDomain => Some(Outcome::NoDomain),
+        ResponseCode::NoError => Some(Outcome::NoRecords),
+        _ => None,
+    }
+}
+
+/// That there is nothing is proved by what stands beside it (RFC 4035 §5.4).
+#[allow(clippy::wildcard_enum_match_arm)]
+fn proof_of_nothing(error: &NetError) -> Proof {
+    match error {
+        NetError::Dns(Said::NoRecordsFound(none)) => none
+            .authorities
+            .iter()
+            .flat_map(|records| records.iter())
+            .map(|record| own_proof(record.proof))
+            .reduce(Proof::and)
+            .unwrap_or(Proof::Indeterminate),
+        NetError::Dns(Said::Nsec { proof, .. }) => own_proof(*proof),
+        _ => Proof::Indeterminate,
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn srv_of(data: &RData) -> Option<Srv> {
+    match data {
+        RData::SRV(srv) => Some(Srv {
+            priority: srv.priority,
+            weight: srv.weight,
+            port: srv.port,
+            target: shown(&srv.target),
+        }),
+        _ => None,
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn address_of(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(address) => Some(IpAddr::V4(address.0)),
+        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+        _ => None,
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn tlsa_of(data: &RData) -> Option<Tlsa> {
+    match data {
+        RData::TLSA(tlsa) => Some(Tlsa {
+            usage: tlsa.cert_usage.into(),
+            selector: tlsa.selector.into(),
+            matching: tlsa.matching.into(),
+            data: tlsa.cert_data.clone(),
+        }),
+        _ => None,
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn caa_of(data: &RData) -> Option<Caa> {
+    match data {
+        RData::CAA(caa) => Some(Caa {
+            critical: caa.issuer_critical,
+            tag: printable(&caa.tag.to_ascii_lowercase()),
+            value: printable(&String::from_utf8_lossy(&caa.value)),
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    fn silent() -> (std::net::UdpSocket, Resolver) {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let resolver = Resolver::new(Some(address), Duration::from_millis(300), None).unwrap();
+        (socket, resolver)
+    }
+
+    #[test]
+    fn a_resolver_that_is_down_or_silent_ends_the_question_in_time() {
+        let (socket, resolver) = silent();
+        let begun = std::time::Instant::now();
+        let error = block(resolver.srv("_xmpp-server._tcp.contoso.com")).unwrap_err();
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert!(
+            matches!(
+                error,
+                DnsError::Timeout { .. } | DnsError::NoResolver { .. }
+            ),
+            "{error:?}"
+        );
+        drop(socket);
+        let error = block(resolver.addresses("contoso.com")).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                DnsError::Timeout { .. } | DnsError::NoResolver { .. }
+            ),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn names_that_cannot_be_asked_for_are_refused_and_addresses_are_their_own_answer() {
+        let (_socket, resolver) = silent();
+        let long = "x".repeat(64) + ".com";
+        let error = block(resolver.srv(&long)).unwrap_err();
+        assert!(matches!(error, DnsError::Malformed { .. }), "{error:?}");
+        let answer = block(resolver.addresses("2001:db8::1")).unwrap();
+        assert_eq!(answer.records, ["2001:db8::1".parse::<IpAddr>().unwrap()]);
+        let answer = block(resolver.addresses("localhost")).unwrap();
+        assert_eq!(answer.records.len(), 2, "{answer:?}");
+    }
+
+    #[test]
+    fn anchors_that_are_none_are_refused_by_file_and_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("empty", String::new()),
+            ("words", "contoso.com. IN A 192.0.2.1\n".to_owned()),
+            ("large", ";".repeat(MAX_ANCHORS as usize + 1)),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let error = read_anchors(&path).map(|(name, _)| name).unwrap_err();
+            match error {
+                DnsError::Anchors { path, why } => {
+                    assert!(path.ends_with(name) && !why.is_empty(), "{why}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
