@@ -59,6 +59,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "verify",
             "probe",
             "wire",
+            "dns",
         ],
     ),
     (
@@ -107,6 +108,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "lab",
             "program",
             "servers",
+            "dns",
         ],
     ),
 ];

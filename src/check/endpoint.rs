@@ -1,14 +1,14 @@
 //! Where to knock: targets as they are typed, lists of them, and the listeners of a deployment.
 //!
-//! Pure text and values; names are resolved in [`super::live`]. Ports decide the protocol where nobody says (RFC 6120
-//! §3, XEP-0368, RFC 3261 §18). SRV records are not looked up yet.
+//! Pure text and values; names are resolved in [`super::live`], domains in [`super::discover`]. Ports decide the protocol where nobody says (RFC 6120
+//! §3, XEP-0368, RFC 3261 §18).
 
 use super::CheckError;
 use crate::deployment::{Deployment, Gateway, GatewayKind, Listener};
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::{Depth, KeyKind};
 use crate::x509::{Certificate, Fingerprint};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Most targets of one list.
 pub const MAX_TARGETS: usize = 100_000;
@@ -37,6 +37,10 @@ pub struct Endpoint {
     pub depth: Depth,
     /// What should be served there.
     pub assigned: Option<Assigned>,
+    /// Where its host is; empty: it is resolved first.
+    pub addresses: Vec<IpAddr>,
+    /// The domain that led to it: `xmpp:contoso.com`.
+    pub within: Option<String>,
 }
 
 /// What an endpoint of the deployment should serve.
@@ -110,20 +114,6 @@ pub fn without_port(text: &str) -> Option<CheckError> {
         None if is_host(text) => missing(text, ""),
         Some(_) | None => None,
     }
-}
-
-/// The scheme of `xmpp:DOMAIN` and `sip:DOMAIN`, which are no `HOST:PORT`.
-pub fn refuse_domains(text: &str) -> Result<(), CheckError> {
-    let by_domain = ["xmpp:", "sip:", "sips:"].iter().any(|scheme| {
-        text.strip_prefix(scheme)
-            .is_some_and(|rest| rest.parse::<u16>().is_err())
-    });
-    if by_domain {
-        return Err(CheckError::NeedsResolver {
-            target: text.to_owned(),
-        });
-    }
-    Ok(())
 }
 
 /// The protocol that a word names.
@@ -235,6 +225,8 @@ pub fn deployed(
                 key_kind,
                 depth: Depth::Handshake,
                 assigned: Some(assigned.clone()),
+                addresses: Vec::new(),
+                within: None,
             });
         }
     }
@@ -288,23 +280,6 @@ mod tests {
             });
             assert_eq!(without_port(text), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn domains_are_answered_with_the_way_that_works_today() {
-        let error = refuse_domains("xmpp:contoso.com").unwrap_err().explain();
-        assert!(
-            error
-                .mend
-                .contains("HOST:5269 --protocol xmpp-server --xmpphost contoso.com"),
-            "{error:?}"
-        );
-        let error = refuse_domains("sip:contoso.com").unwrap_err().explain();
-        assert!(
-            error.mend.contains("HOST:5061 --protocol sips"),
-            "{error:?}"
-        );
-        assert_eq!(refuse_domains("xmpp:5269"), Ok(()));
     }
 
     #[test]

@@ -7,13 +7,13 @@ use crate::names::{NameError, Protocol};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// `xmpp:DOMAIN` or `sip:DOMAIN`, which stand for SRV records.
-    #[error(
-        "{target} would have to be resolved through SRV records, which this version does not do"
-    )]
-    NeedsResolver {
+    /// `xmpp:` or `sip:` with something that is no domain.
+    #[error("{source}")]
+    BadDomain {
         /// As written.
         target: String,
+        /// Why.
+        source: NameError,
     },
     /// Neither a path nor `HOST:PORT`.
     #[error("{target} is no target")]
@@ -77,25 +77,11 @@ impl Explain for CheckError {
     fn explain(&self) -> Explanation {
         let at = |line: usize| format!("line {line} of the targets");
         let (code, place, why, mend) = match self {
-            CheckError::NeedsResolver { target } => {
-                let (protocol, port) = match target.split_once(':') {
-                    Some(("sip", _)) => ("sips", 5061),
-                    Some(_) | None => ("xmpp-server", 5269),
+            CheckError::BadDomain { target, source } => {
+                return Explanation {
+                    place: printable(target),
+                    ..source.explain()
                 };
-                let domain = target.split_once(':').map_or("", |(_, domain)| domain);
-                let flag = match protocol {
-                    "sips" => "--servername",
-                    _ => "--xmpphost",
-                };
-                (
-                    "check.needs-resolver",
-                    printable(target),
-                    "targets by domain need a resolver for SRV records, which is not built in yet".to_owned(),
-                    format!(
-                        "name the host itself: `edgecert check HOST:{port} --protocol {protocol} {flag} {}`",
-                        printable(domain)
-                    ),
-                )
             }
             CheckError::NotATarget { target, near } => (
                 "check.not-a-target",

@@ -1,14 +1,16 @@
 //! Live endpoints: names resolved, every address asked, many at once within bounds.
 //!
 //! Names are resolved as the system does it (getaddrinfo), so that what is asked is what a peer on this machine would
-//! reach. An endpoint whose name cannot be resolved could not be looked at; one that does not answer is at fault.
+//! reach, unless a resolver is named; an endpoint that brings its addresses is not looked up. An endpoint whose name cannot be resolved could not be looked at; one that does not answer is at fault.
 
+use super::discover::{Family, MAX_ADDRESSES};
 use super::observed::judge_observation;
 use super::{Endpoint, TargetKind, TargetReport, Yardstick};
-use crate::explain::{Explanation, printable};
+use crate::dns::Resolver;
+use crate::explain::{Explain, Explanation, printable};
 use crate::names::Domain;
 use crate::probe::{KeyKind, Limits, Observation, ProbeError, Stage, Target, probe};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -17,9 +19,6 @@ use tokio::task::JoinSet;
 /// The `from` of our streams; RFC 2606 keeps it from being anybody's.
 const PROBER: &str = "prober.invalid";
 
-/// Most addresses of one name that are asked.
-const MAX_ADDRESSES: usize = 32;
-
 /// How many at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveLimits {
@@ -27,6 +26,8 @@ pub struct LiveLimits {
     pub jobs: usize,
     /// For one endpoint.
     pub timeout: Duration,
+    /// Which of its addresses.
+    pub family: Family,
 }
 
 type Answer = Result<Vec<(SocketAddr, Observation)>, Explanation>;
@@ -38,6 +39,7 @@ pub fn check_endpoints(
     endpoints: &[Endpoint],
     yardstick: &Yardstick,
     limits: LiveLimits,
+    resolver: Option<&Resolver>,
 ) -> Vec<Vec<TargetReport>> {
     if endpoints.is_empty() {
         return Vec::new();
@@ -53,7 +55,7 @@ pub fn check_endpoints(
         .build();
     match built {
         Ok(runtime) => {
-            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits));
+            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, resolver));
             // A resolver that hangs must not keep the report back.
             runtime.shutdown_background();
             rows
@@ -69,13 +71,15 @@ async fn ask_all(
     endpoints: &[Endpoint],
     yardstick: &Yardstick,
     limits: LiveLimits,
+    resolver: Option<&Resolver>,
 ) -> Vec<Vec<TargetReport>> {
     let mut rows: Vec<Vec<TargetReport>> = vec![Vec::new(); endpoints.len()];
     let permits = Arc::new(Semaphore::new(limits.jobs.max(1)));
     let mut answers = JoinSet::new();
     for (index, endpoint) in endpoints.iter().cloned().enumerate() {
         let permits = Arc::clone(&permits);
-        answers.spawn(async move { (index, ask(endpoint, limits, permits).await) });
+        let resolver = resolver.cloned();
+        answers.spawn(async move { (index, ask(endpoint, limits, permits, resolver).await) });
     }
     while let Some(joined) = answers.join_next().await {
         let Ok((index, answer)) = joined else {
@@ -94,8 +98,13 @@ async fn ask_all(
     rows
 }
 
-async fn ask(endpoint: Endpoint, limits: LiveLimits, permits: Arc<Semaphore>) -> Answer {
-    let addresses = resolve(&endpoint, limits, &permits).await?;
+async fn ask(
+    endpoint: Endpoint,
+    limits: LiveLimits,
+    permits: Arc<Semaphore>,
+    resolver: Option<Resolver>,
+) -> Answer {
+    let addresses = addresses(&endpoint, limits, &permits, resolver.as_ref()).await?;
     let mut asked = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
         let target = target(&endpoint, address)?;
@@ -154,7 +163,7 @@ async fn whatever_is_served(target: Target, within: Limits, first: Observation) 
 }
 
 fn target(endpoint: &Endpoint, address: SocketAddr) -> Result<Target, Explanation> {
-    let from = Domain::parse(PROBER).map_err(|error| crate::explain::Explain::explain(&error))?;
+    let from = Domain::parse(PROBER).map_err(|error| error.explain())?;
     Ok(Target {
         address,
         protocol: endpoint.protocol,
@@ -164,6 +173,43 @@ fn target(endpoint: &Endpoint, address: SocketAddr) -> Result<Target, Explanatio
         key_kind: endpoint.key_kind,
         depth: endpoint.depth,
     })
+}
+
+/// What is known, else what the named resolver says, else what the system says.
+async fn addresses(
+    endpoint: &Endpoint,
+    limits: LiveLimits,
+    permits: &Arc<Semaphore>,
+    resolver: Option<&Resolver>,
+) -> Result<Vec<SocketAddr>, Explanation> {
+    let with_port = |found: &[IpAddr]| -> Vec<SocketAddr> {
+        found
+            .iter()
+            .filter(|address| limits.family.takes(**address))
+            .take(MAX_ADDRESSES)
+            .map(|address| SocketAddr::new(*address, endpoint.port))
+            .collect()
+    };
+    if !endpoint.addresses.is_empty() {
+        return Ok(with_port(&endpoint.addresses));
+    }
+    // An address needs no resolver, and one with a zone is the system's to read.
+    let is_address = endpoint.host.contains(':') || endpoint.host.parse::<IpAddr>().is_ok();
+    match resolver.filter(|_| !is_address) {
+        None => resolve(endpoint, limits, permits).await,
+        Some(resolver) => {
+            let answer = resolver.addresses(&endpoint.host).await;
+            let found = with_port(&answer.map_err(|error| error.explain())?.records);
+            match found.is_empty() {
+                true => {
+                    let asked = resolver.asked();
+                    let why = format!("it has no address that counts, {asked} says");
+                    Err(unresolved(endpoint, why))
+                }
+                false => Ok(found),
+            }
+        }
+    }
 }
 
 async fn resolve(
@@ -186,17 +232,22 @@ async fn resolve(
         Ok(Ok(Ok(found))) => {
             let mut addresses: Vec<SocketAddr> = Vec::new();
             for address in found {
-                if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+                let counts = limits.family.takes(address.ip());
+                if counts && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
                     addresses.push(address);
                 }
             }
             if !addresses.is_empty() {
                 return Ok(addresses);
             }
-            "it has no address".to_owned()
+            "it has no address that counts".to_owned()
         }
     };
-    Err(Explanation {
+    Err(unresolved(endpoint, why))
+}
+
+fn unresolved(endpoint: &Endpoint, why: String) -> Explanation {
+    Explanation {
         code: "check.unresolved",
         what: format!("{} cannot be resolved", printable(&endpoint.host)),
         place: printable(&endpoint.target),
@@ -206,7 +257,7 @@ async fn resolve(
             printable(&endpoint.host),
             endpoint.port
         ),
-    })
+    }
 }
 
 fn no_runtime(error: &std::io::Error) -> Explanation {
@@ -223,6 +274,7 @@ fn unknown(endpoint: &Endpoint, problem: Explanation) -> TargetReport {
     TargetReport {
         protocol: Some(endpoint.protocol),
         asked: endpoint.domain.clone(),
+        within: endpoint.within.clone(),
         ..TargetReport::unknown(endpoint.target.clone(), TargetKind::Endpoint, problem)
     }
 }

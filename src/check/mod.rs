@@ -3,9 +3,11 @@
 //! Targets are files, folders, `HOST:PORT`, and all that is deployed. Judging is the rules of `verify`; what is added
 //! here is nearness of the end by thresholds, served against assigned, and requests that wait. Many targets run at
 //! once within bounds, and the order of the report is that of the targets. Not here: reading files (their bytes are
-//! handed in) and SRV records. RFC 6120 §13, RFC 5922 §7.
+//! handed in). RFC 6120 §13, RFC 5922 §7.
 
 pub mod compare;
+mod differs;
+pub mod discover;
 pub mod endpoint;
 mod error;
 pub mod file;
@@ -16,6 +18,7 @@ mod observed;
 pub mod records;
 
 pub use compare::{Hold, Yardstick};
+pub use differs::tell_leaves_apart;
 pub use endpoint::{Endpoint, TargetLine};
 pub use error::CheckError;
 pub use keep::Kept;
@@ -87,6 +90,8 @@ pub enum TargetKind {
     Request,
     /// A certificate or gateway of the deployment.
     Deployment,
+    /// A domain that was looked up: `xmpp:contoso.com`.
+    Domain,
 }
 
 impl TargetKind {
@@ -98,6 +103,7 @@ impl TargetKind {
             TargetKind::Generation => "generation",
             TargetKind::Request => "request",
             TargetKind::Deployment => "deployment",
+            TargetKind::Domain => "domain",
         }
     }
 }
@@ -163,6 +169,8 @@ pub struct TargetReport {
     pub target: String,
     /// What it is.
     pub kind: TargetKind,
+    /// The domain's row that led to it: `xmpp:contoso.com`.
+    pub within: Option<String>,
     /// The address that was asked.
     pub address: Option<SocketAddr>,
     /// What was spoken.
@@ -193,6 +201,7 @@ impl TargetReport {
         Self {
             target: target.into(),
             kind,
+            within: None,
             address: None,
             protocol: None,
             asked: None,

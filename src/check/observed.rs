@@ -24,6 +24,7 @@ pub(super) fn judge_observation(
         asked: endpoint.domain.clone(),
         took: Some(observation.took),
         seen: seen(observation),
+        within: endpoint.within.clone(),
         ..TargetReport::new(endpoint.target.clone(), TargetKind::Endpoint)
     };
     let place = address.to_string();
@@ -379,6 +380,8 @@ mod tests {
             key_kind: KeyKind::Any,
             depth: Depth::Inside,
             assigned: None,
+            addresses: Vec::new(),
+            within: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `check`: targets from words, lists and the deployment; one run over all of them; one report in three formats.
 
 mod deployed;
+mod domains;
 mod table;
 mod targets;
 mod written;
@@ -12,17 +13,21 @@ use super::output::{Failure, Outcome};
 use super::render::json::check_json;
 use super::render::nagios;
 use super::{Context, render};
+use crate::check::discover::Scheme;
 use crate::check::live::{LiveLimits, check_endpoints};
 use crate::check::{
     CheckReport, Endpoint, Hold, Status, TargetKind, TargetReport, Yardstick, file,
+    tell_leaves_apart,
 };
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
+use crate::dns::Resolver;
 use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Finding};
 use crate::names::{Domain, Identifier, Protocol, Slug};
 use crate::store::{Store, StoreError};
 use crate::x509::Fingerprint;
 use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +43,7 @@ Examples:
   edgecert check                                   all that is deployed, live and at rest
   edgecert check /etc/ssl/edge                     every certificate below a folder
   edgecert check edge.pem --name dns:edge.contoso.com -w 30d -c 10d
+  edgecert check xmpp:contoso.com sip:contoso.com   every target of the SRV records, IPv4 and IPv6
   edgecert check edge.contoso.com:5269 --xmpphost contoso.com
   edgecert check 192.0.2.10:5061 --servername contoso.com --roots ca.pem
   edgecert check --targets list.txt --format nagios
@@ -48,7 +54,7 @@ Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Of several the worst counts:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// A file, a folder, HOST:PORT, or a certificate of the deployment [default: everything deployed]
+    /// A file, a folder, xmpp:DOMAIN, sip:DOMAIN, HOST:PORT, or a certificate of the deployment [default: everything deployed]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Targets from a file (or - for standard input): TARGET [protocol=…] [name=…] a line, # comments
@@ -66,6 +72,24 @@ pub struct CheckArgs {
     /// Connect there instead of the target's own host and port
     #[arg(long, value_name = "HOST:PORT", value_parser = connect)]
     connect: Option<(String, u16)>,
+    /// IPv4 addresses alone
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// IPv6 addresses alone
+    #[arg(short = '6')]
+    ipv6: bool,
+    /// Who is asked for SRV records and addresses [default: the deployment's, else the system's]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = domains::resolver_address)]
+    resolver: Option<SocketAddr>,
+    /// DNSKEY records to start from instead of the root's, for private roots
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Option<PathBuf>,
+    /// For one endpoint or question: 10s, 2m [default: the deployment's, else 10s]
+    #[arg(long, value_name = "TIME", value_parser = domains::length)]
+    timeout: Option<Duration>,
+    /// Endpoints in flight [default: the deployment's, else 256]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    jobs: Option<u32>,
     /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
     #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
     name: Vec<Identifier>,
@@ -96,6 +120,12 @@ impl CheckArgs {
             servername: None,
             xmpphost: None,
             connect: None,
+            ipv4: false,
+            ipv6: false,
+            resolver: None,
+            trust_anchor: None,
+            timeout: None,
+            jobs: None,
             name: Vec::new(),
             roots: Vec::new(),
             certificate: None,
@@ -163,11 +193,14 @@ fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let store = open(context, deployment.as_ref(), explicit)?;
     let around = Surroundings { deployment, store };
     let mut yardstick = yardstick(args, context, &around, explicit)?;
+    let limits = limits(args, context, &around);
     let items = targets::gather(args, context, &around, &yardstick)?;
+    let items = domains::expand(items, args, &around, limits)?;
     if items.iter().any(|item| matches!(item, Item::Endpoint(_))) {
         stranger(context, &around, &mut yardstick);
     }
-    let report = carry_out(items, &yardstick, limits(&around));
+    let resolver = domains::named(args, &around, limits)?;
+    let report = carry_out(items, &yardstick, limits, resolver.as_ref());
     Ok(told_report(args, context, report))
 }
 
@@ -191,16 +224,16 @@ fn open(
     }
 }
 
-fn limits(around: &Surroundings) -> LiveLimits {
-    match &around.deployment {
-        Some(deployment) => LiveLimits {
-            jobs: deployment.check.jobs as usize,
-            timeout: deployment.check.timeout,
-        },
-        None => LiveLimits {
-            jobs: DEFAULT_JOBS,
-            timeout: DEFAULT_TIMEOUT,
-        },
+fn limits(args: &CheckArgs, context: &Context, around: &Surroundings) -> LiveLimits {
+    let (jobs, timeout) = match &around.deployment {
+        Some(deployment) => (deployment.check.jobs as usize, deployment.check.timeout),
+        None => (DEFAULT_JOBS, DEFAULT_TIMEOUT),
+    };
+    let jobs = args.jobs.map_or(jobs, |jobs| jobs as usize);
+    LiveLimits {
+        jobs: domains::within_descriptors(jobs, context),
+        timeout: args.timeout.unwrap_or(timeout),
+        family: domains::family(args),
     }
 }
 
@@ -369,12 +402,19 @@ enum Item {
     Path(PathBuf),
     /// A listener.
     Endpoint(Endpoint),
+    /// A domain, before it is looked up.
+    Domain(Scheme, Domain),
     /// Judged already.
     Row(Box<TargetReport>),
 }
 
 /// Judges everything; rows come in the order of the items.
-fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> CheckReport {
+fn carry_out(
+    items: Vec<Item>,
+    yardstick: &Yardstick,
+    limits: LiveLimits,
+    resolver: Option<&Resolver>,
+) -> CheckReport {
     let mut rows: Vec<((usize, usize, usize), TargetReport)> = Vec::new();
     let mut paths = Vec::new();
     let mut endpoints = Vec::new();
@@ -383,6 +423,8 @@ fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> Che
         match item {
             Item::Path(path) => paths.push((place, path)),
             Item::Endpoint(endpoint) => endpoints.push((place, endpoint)),
+            // Looked up before.
+            Item::Domain(..) => {}
             Item::Row(row) => {
                 report.counts.add(row.status());
                 rows.push(((place, 0, 0), *row));
@@ -412,12 +454,19 @@ fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> Che
         rows.extend(kept);
     }
     let (places, endpoints): (Vec<usize>, Vec<Endpoint>) = endpoints.into_iter().unzip();
-    let asked = check_endpoints(&endpoints, yardstick, limits);
-    for (place, answers) in places.into_iter().zip(asked) {
-        for (number, row) in answers.into_iter().enumerate() {
-            report.counts.add(row.status());
-            rows.push(((place, number, 0), row));
-        }
+    let asked = check_endpoints(&endpoints, yardstick, limits, resolver);
+    let (orders, mut answers): (Vec<_>, Vec<_>) = places
+        .into_iter()
+        .zip(asked)
+        .flat_map(|(place, answers)| {
+            let numbered = answers.into_iter().enumerate();
+            numbered.map(move |(number, row)| ((place, number, 0), row))
+        })
+        .unzip();
+    tell_leaves_apart(&mut answers);
+    for (order, row) in orders.into_iter().zip(answers) {
+        report.counts.add(row.status());
+        rows.push((order, row));
     }
     rows.sort_by_key(|(place, _)| *place);
     report.targets = rows.into_iter().map(|(_, row)| row).collect();

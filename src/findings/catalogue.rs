@@ -124,6 +124,11 @@ catalogue! {
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
+    LiveLeafDiffers, "live.leaf-differs", Warning, "RFC 6120 §13.7", "One target or address of a domain serves another leaf than most of them.";
+    DnsNoService, "dns.no-service", Error, "RFC 6120 §3.2", "A domain's service cannot be found through DNS.";
+    DnsTargetAlias, "dns.target-alias", Warning, "RFC 2782", "The target of an SRV record is a CNAME.";
+    DnsTargetNoAddress, "dns.target-no-address", Error, "RFC 2782", "The target of an SRV record has no address.";
+    DnsBogus, "dns.bogus", Error, "RFC 4033 §5", "An answer ought to be signed, and its signatures do not hold.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";
     // what the DNS says
     DnsRecordMissing, "dns.record-missing", Error, "RFC 6120 §3.2.1", "A record that the edge needs is not published.";
@@ -134,9 +139,6 @@ catalogue! {
     DnsTlsaStale, "dns.tlsa-stale", Error, "RFC 7673 §4.2", "TLSA records are published and do not name the key that is served.";
     DnsTlsaMissing, "dns.tlsa-missing", Warning, "RFC 7673 §4.2", "TLSA records are published and do not name the next key.";
     DnsTlsaUnsigned, "dns.tlsa-unsigned", Warning, "RFC 6698 §4.1", "TLSA records are published in a zone without DNSSEC, so no peer may believe them.";
-    DnsTargetAlias, "dns.target-alias", Error, "RFC 2782", "The target of an SRV record is an alias (CNAME).";
-    DnsTargetNoAddress, "dns.target-no-address", Error, "RFC 2782", "The target of an SRV record has no address.";
-    DnsBogus, "dns.bogus", Error, "RFC 4035 §5", "DNSSEC of a name is broken: validating resolvers and CAs get no answer.";
     RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
     RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
     RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";

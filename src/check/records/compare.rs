@@ -3,9 +3,10 @@
 mod caa;
 mod tlsa;
 
-use super::replies::{Answers, Found, Kind, MAX_FOLLOWED, Question, Reply, Trust};
+use super::replies::{Answers, Found, Kind, MAX_FOLLOWED, Question, Reply};
 use super::{Need, PlannedRecord, RecordData, RecordPlan};
 use crate::check::Status;
+use crate::dns::Proof;
 use crate::explain::{Explanation, listed, printable};
 use crate::findings::{Code, Finding, Severity};
 use std::collections::BTreeSet;
@@ -18,14 +19,14 @@ const MAX_TOLD: usize = 8;
 pub struct Row {
     /// The name.
     pub owner: String,
-    /// The type; addresses are `A`.
+    /// The type; addresses together.
     pub kind: Kind,
     /// The lines that were planned.
     pub planned: Vec<String>,
     /// What was answered, fit to be shown.
     pub answered: Vec<String>,
     /// Whether DNSSEC vouches for it; none where there was no answer.
-    pub trust: Option<Trust>,
+    pub proof: Option<Proof>,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Why it could not be asked.
@@ -39,7 +40,7 @@ impl Row {
             kind,
             planned: planned.iter().map(|one| one.line()).collect(),
             answered: Vec::new(),
-            trust: None,
+            proof: None,
             findings: Vec::new(),
             problem: None,
         }
@@ -62,10 +63,10 @@ impl Row {
     /// Takes a reply in: its records where there is an answer. A bogus one is a finding, a failure the row's problem.
     fn take<'a>(&mut self, reply: Option<&'a Reply>, place: &Place<'_>) -> Option<&'a [Found]> {
         match reply {
-            Some(Reply::Answered { records, trust, .. }) => {
+            Some(Reply::Answered { records, proof, .. }) => {
                 self.answered
                     .extend(records.iter().take(MAX_TOLD).map(told));
-                self.trust = Some(self.trust.map_or(*trust, |before| before.max(*trust)));
+                self.proof = Some(self.proof.map_or(*proof, |before| before.and(*proof)));
                 Some(records)
             }
             Some(Reply::Bogus(why)) => {
@@ -156,7 +157,7 @@ pub fn compare(plan: &RecordPlan, answers: &Answers, resolver: &str) -> Compared
     for record in &plan.records {
         let kind = match &record.data {
             RecordData::Srv { .. } => Kind::Srv,
-            RecordData::Address(_) => Kind::A,
+            RecordData::Address(_) => Kind::Address,
             RecordData::Tlsa { .. } => Kind::Tlsa,
             RecordData::Caa { .. } => continue,
         };
@@ -180,7 +181,7 @@ pub fn compare(plan: &RecordPlan, answers: &Answers, resolver: &str) -> Compared
                 rows.push(srv(row, &same, reply, &place));
                 hosts.extend(published_hosts(reply));
             }
-            Kind::A | Kind::Aaaa => rows.push(address(row, answers, &place)),
+            Kind::Address => rows.push(address(row, answers, &place)),
             Kind::Tlsa => {
                 let reply = answers.get(&Question::new(&record.owner, Kind::Tlsa));
                 rows.push(tlsa::judge(row, &same, reply, &place));
@@ -192,14 +193,14 @@ pub fn compare(plan: &RecordPlan, answers: &Answers, resolver: &str) -> Compared
     for host in hosts {
         if !rows
             .iter()
-            .any(|row| row.owner == host && row.kind == Kind::A)
+            .any(|row| row.owner == host && row.kind == Kind::Address)
         {
             let place = Place {
                 name: &host,
-                kind: Kind::A,
+                kind: Kind::Address,
                 resolver,
             };
-            let row = address(Row::new(&host, Kind::A, &[]), answers, &place);
+            let row = address(Row::new(&host, Kind::Address, &[]), answers, &place);
             if row.status() != Status::Ok {
                 rows.push(row);
             }
@@ -212,7 +213,7 @@ pub fn compare(plan: &RecordPlan, answers: &Answers, resolver: &str) -> Compared
 fn is_of(record: &PlannedRecord, kind: Kind) -> bool {
     match &record.data {
         RecordData::Srv { .. } => kind == Kind::Srv,
-        RecordData::Address(_) => kind == Kind::A,
+        RecordData::Address(_) => kind == Kind::Address,
         RecordData::Tlsa { .. } => kind == Kind::Tlsa,
         RecordData::Caa { .. } => kind == Kind::Caa,
     }
@@ -354,20 +355,13 @@ fn srv(mut row: Row, planned: &[&PlannedRecord], reply: Option<&Reply>, place: &
     row
 }
 
-/// Both types of address, as one of them is enough.
 fn address(mut row: Row, answers: &Answers, place: &Place<'_>) -> Row {
-    let mut is_answered = true;
-    let mut alias_of = None;
-    for kind in [Kind::A, Kind::Aaaa] {
-        let reply = answers.get(&Question::new(place.name, kind));
-        if let Some(Reply::Answered {
-            alias: Some(alias), ..
-        }) = reply
-        {
-            alias_of.get_or_insert(alias);
-        }
-        is_answered &= row.take(reply, place).is_some();
-    }
+    let reply = answers.get(&Question::new(place.name, Kind::Address));
+    let is_answered = row.take(reply, place).is_some();
+    let alias_of = match reply {
+        Some(Reply::Answered { alias, .. }) => alias.as_ref(),
+        Some(Reply::Bogus(_) | Reply::Failed(_)) | None => None,
+    };
     let host = printable(place.name);
     if let Some(alias) = alias_of {
         row.findings.push(place.finding(

@@ -1,17 +1,19 @@
 //! The DNS records that a deployment needs, and what of them is really there.
 //!
 //! [`plan`] says which, why, and what breaks without; [`questions`] what to ask, and [`compare`] what the answers come
-//! to. All of it is pure: asking is the caller's. Not here: what lies behind the addresses (`check` knocks there), and
+//! to; these are pure. [`ask`] puts them to a resolver. Not here: what lies behind the addresses (`check` knocks there), and
 //! zone cuts, which only the DNS knows. RFC 2782, RFC 6120 §3.2.1, XEP-0368, RFC 3263 §4, RFC 7673, RFC 8659.
 
+mod ask;
 mod compare;
 mod plan;
 mod replies;
 mod zone;
 
+pub use ask::ask;
 pub use compare::{Compared, Row, compare};
 pub use plan::{Given, KeyPin, PinnedKey, plan};
-pub use replies::{Answers, Found, Kind, Question, Reply, Trust, questions};
+pub use replies::{Answers, Found, Kind, Question, Reply, questions};
 pub use zone::zone;
 
 use crate::names::{Domain, Slug};

@@ -1,6 +1,7 @@
 //! What is to be asked, and what was answered, without a resolver in sight.
 
 use super::{RecordData, RecordPlan};
+use crate::dns::Proof;
 use crate::explain::Explanation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,10 +11,8 @@ use std::net::IpAddr;
 pub enum Kind {
     /// SRV.
     Srv,
-    /// A.
-    A,
-    /// AAAA.
-    Aaaa,
+    /// A and AAAA.
+    Address,
     /// TLSA.
     Tlsa,
     /// CAA.
@@ -25,8 +24,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::Srv => "SRV",
-            Kind::A => "A",
-            Kind::Aaaa => "AAAA",
+            Kind::Address => "A, AAAA",
             Kind::Tlsa => "TLSA",
             Kind::Caa => "CAA",
         }
@@ -86,25 +84,6 @@ pub enum Found {
     },
 }
 
-/// Whether DNSSEC vouches for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trust {
-    /// It does.
-    Secure,
-    /// The zone is not signed, or nobody looked.
-    Insecure,
-}
-
-impl Trust {
-    /// The word of the machine contract.
-    pub fn word(self) -> &'static str {
-        match self {
-            Trust::Secure => "secure",
-            Trust::Insecure => "insecure",
-        }
-    }
-}
-
 /// What came of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -115,7 +94,7 @@ pub enum Reply {
         /// The name at the end of the aliases (CNAME) that were followed.
         alias: Option<String>,
         /// DNSSEC.
-        trust: Trust,
+        proof: Proof,
     },
     /// The signatures do not verify: validating resolvers give no answer.
     Bogus(String),
@@ -133,9 +112,11 @@ pub fn questions(plan: &RecordPlan, answers: &Answers) -> Vec<Question> {
         match &record.data {
             RecordData::Srv { target, .. } => {
                 wanted.insert(Question::new(&record.owner, Kind::Srv));
-                wanted.extend(addresses_of(target.as_str()));
+                wanted.insert(Question::new(target.as_str(), Kind::Address));
             }
-            RecordData::Address(_) => wanted.extend(addresses_of(&record.owner)),
+            RecordData::Address(_) => {
+                wanted.insert(Question::new(&record.owner, Kind::Address));
+            }
             RecordData::Tlsa { .. } => {
                 wanted.insert(Question::new(&record.owner, Kind::Tlsa));
             }
@@ -153,7 +134,7 @@ pub fn questions(plan: &RecordPlan, answers: &Answers) -> Vec<Question> {
                 if let Found::Srv { target, .. } = record
                     && !target.is_empty()
                 {
-                    wanted.extend(addresses_of(target));
+                    wanted.insert(Question::new(target, Kind::Address));
                 }
             }
         }
@@ -164,13 +145,6 @@ pub fn questions(plan: &RecordPlan, answers: &Answers) -> Vec<Question> {
 
 /// Most targets of one name that are looked at.
 pub(super) const MAX_FOLLOWED: usize = 16;
-
-fn addresses_of(host: &str) -> [Question; 2] {
-    [
-        Question::new(host, Kind::A),
-        Question::new(host, Kind::Aaaa),
-    ]
-}
 
 /// The name and all above it but the root: where CAA is looked for (RFC 8659 §3). A wildcard begins at its domain.
 pub(super) fn climb(name: &str) -> Vec<&str> {

@@ -35,7 +35,7 @@ pub(super) fn render(report: &CheckReport, now: OffsetDateTime, verbose: bool) -
         .iter()
         .map(|group| {
             [
-                group.first.target.clone(),
+                heading(group.first),
                 place(group.first),
                 names(group),
                 word(group.first.status()),
@@ -75,6 +75,14 @@ pub(super) fn render(report: &CheckReport, now: OffsetDateTime, verbose: bool) -
     text
 }
 
+/// What a domain led to stands below its row.
+fn heading(row: &TargetReport) -> String {
+    match row.within {
+        Some(_) => format!("  {}", row.target),
+        None => row.target.clone(),
+    }
+}
+
 fn place(row: &TargetReport) -> String {
     let address = row
         .address
@@ -92,6 +100,10 @@ fn place(row: &TargetReport) -> String {
 fn names(group: &Group<'_>) -> String {
     match group.names.as_slice() {
         [only] if group.first.target.starts_with(only.as_str()) => String::new(),
+        // The domain's own row has said it.
+        [_] if group.first.within.is_some() || group.first.kind == TargetKind::Domain => {
+            String::new()
+        }
         names => names.join(" "),
     }
 }
@@ -143,7 +155,7 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
     parts.extend(
         row.seen
             .iter()
-            .filter(|seen| seen.contains("offered"))
+            .filter(|seen| row.kind == TargetKind::Domain || seen.contains("offered"))
             .cloned(),
     );
     parts.join(" · ")
@@ -216,7 +228,8 @@ fn blocks<'a>(rows: impl Iterator<Item = &'a TargetReport>, verbose: bool) -> Ve
             TargetKind::File
             | TargetKind::Generation
             | TargetKind::Request
-            | TargetKind::Deployment => 0,
+            | TargetKind::Deployment
+            | TargetKind::Domain => 0,
         };
         match blocks.iter_mut().rev().take(near).find(alike) {
             Some(block) => {

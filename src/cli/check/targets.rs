@@ -1,6 +1,7 @@
 //! From words to targets, and from folders to files.
 
 use super::{CheckArgs, Context, Failure, FailureKind, Item, Surroundings, deployed};
+use crate::check::discover::domain_target;
 use crate::check::endpoint::{self, TargetLine, host_and_port};
 use crate::check::file::{BesideFiles, FileRead, FileTask, Next, Origin, is_named_as_certificate};
 use crate::check::{CheckError, Endpoint, TargetKind, TargetReport, Yardstick};
@@ -54,7 +55,7 @@ pub(super) fn gather(
         {
             match take(&plain(word), args, around, yardstick, &mut items, context) {
                 Ok(()) => {}
-                // The file is right; it is this version that cannot look there yet, and silence would be a lie.
+                // One wrong target of the file does not keep the others from being checked.
                 Err(Wrong::Usage(error)) => items.push(Item::Row(Box::new(TargetReport::unknown(
                     printable(word),
                     TargetKind::Endpoint,
@@ -102,7 +103,10 @@ fn take(
         items.push(Item::Path(path.to_path_buf()));
         return Ok(());
     }
-    endpoint::refuse_domains(word).map_err(Wrong::Usage)?;
+    if let Some((scheme, domain)) = domain_target(word).map_err(Wrong::Usage)? {
+        items.push(Item::Domain(scheme, domain));
+        return Ok(());
+    }
     match host_and_port(word) {
         Some((host, port)) => {
             let endpoint = listener(line, args, host, port);
@@ -193,6 +197,8 @@ fn listener(line: &TargetLine, args: &CheckArgs, host: String, port: u16) -> End
             | Protocol::Sips => Depth::Inside,
         },
         assigned: None,
+        addresses: Vec::new(),
+        within: None,
     }
 }
 

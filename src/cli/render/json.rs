@@ -66,6 +66,7 @@ fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
     json!({
         "target": row.target,
         "kind": row.kind.word(),
+        "within": row.within,
         "status": row.status().word(),
         "address": row.address.map(|address| address.to_string()),
         "protocol": row.protocol.map(|protocol| protocol.word()),

@@ -68,7 +68,7 @@ fn reply(records: Vec<Found>) -> Reply {
     Reply::Answered {
         records,
         alias: None,
-        trust: Trust::Secure,
+        proof: Proof::Secure,
     }
 }
 
@@ -77,10 +77,10 @@ fn compared(over: Vec<(&str, Kind, Reply)>) -> Compared {
     let plan = planned();
     let right = |question: &Question| match (question.name.as_str(), question.kind) {
         (SRV, Kind::Srv) => reply(vec![srv(5269, "edge.contoso.com")]),
-        ("edge.contoso.com", Kind::A) => reply(vec![Found::Address("192.0.2.10".parse().unwrap())]),
+        ("edge.contoso.com", Kind::Address) => reply(vec![Found::Address("192.0.2.10".parse().unwrap())]),
         (TLSA, Kind::Tlsa) => reply(vec![tlsa(1), tlsa(2)]),
         ("contoso.com", Kind::Caa) => reply(vec![caa("issue", "letsencrypt.org; x=y")]),
-        (_, Kind::Srv | Kind::A | Kind::Aaaa | Kind::Tlsa | Kind::Caa) => reply(Vec::new()),
+        (_, Kind::Srv | Kind::Address | Kind::Tlsa | Kind::Caa) => reply(Vec::new()),
     };
     let mut answers = Answers::new();
     loop {
@@ -121,7 +121,7 @@ fn what_is_published_as_planned_has_nothing_to_say() {
         rows,
         [
             (SRV, Kind::Srv),
-            ("edge.contoso.com", Kind::A),
+            ("edge.contoso.com", Kind::Address),
             (TLSA, Kind::Tlsa),
             ("contoso.com", Kind::Caa)
         ]
@@ -133,12 +133,12 @@ fn each_fault_is_told_once_with_the_line_to_publish() {
     let alias = Reply::Answered {
         records: vec![Found::Address("192.0.2.10".parse().unwrap())],
         alias: Some("host.provider.net".into()),
-        trust: Trust::Secure,
+        proof: Proof::Secure,
     };
     let unsigned = Reply::Answered {
         records: vec![tlsa(1), tlsa(2)],
         alias: None,
-        trust: Trust::Insecure,
+        proof: Proof::Insecure,
     };
     let critical = Found::Caa {
         critical: true,
@@ -176,7 +176,7 @@ fn each_fault_is_told_once_with_the_line_to_publish() {
         ),
         (
             "edge.contoso.com",
-            Kind::A,
+            Kind::Address,
             alias,
             "dns.target-alias",
             error,
@@ -184,7 +184,7 @@ fn each_fault_is_told_once_with_the_line_to_publish() {
         ),
         (
             "edge.contoso.com",
-            Kind::A,
+            Kind::Address,
             reply(vec![]),
             "dns.target-no-address",
             error,
@@ -264,7 +264,7 @@ fn each_fault_is_told_once_with_the_line_to_publish() {
         (SRV, Kind::Srv, elsewhere.clone()),
         (
             "host.provider.net",
-            Kind::Aaaa,
+            Kind::Address,
             reply(vec![Found::Address("2001:db8::1".parse().unwrap())]),
         ),
     ]);

@@ -3,8 +3,9 @@
 
 use super::{Place, Row, answered, publish};
 use crate::check::records::plan::PinnedKey;
-use crate::check::records::replies::{Found, Reply, Trust};
+use crate::check::records::replies::{Found, Reply};
 use crate::check::records::{PlannedRecord, RecordData};
+use crate::dns::Proof;
 use crate::explain::printable;
 use crate::findings::{Code, Severity};
 use crate::x509::Fingerprint;
@@ -22,7 +23,7 @@ pub(super) fn judge(
         return row;
     }
     let owner = printable(place.name);
-    if row.trust == Some(Trust::Insecure) {
+    if row.proof == Some(Proof::Insecure) {
         row.findings.push(place.finding(
             Code::DnsTlsaUnsigned,
             format!("TLSA records of {owner} are published in a zone that is not signed"),

@@ -1,0 +1,624 @@
+//! `xmpp:DOMAIN` and `sip:DOMAIN`: through SRV records to every address where the service should be.
+//!
+//! The domain stays what is asked for (SNI, stream `to`, SIP domain); the records only say where. What is wrong with
+//! them is a finding of the domain's own row; a resolver that gives no answer makes it UNKNOWN. Which records a
+//! deployment should have is not asked here. RFC 2782, RFC 6120 §3.2, XEP-0368, RFC 3263 §4.
+
+use super::{CheckError, Endpoint, TargetKind, TargetReport};
+use crate::dns::{Answer, DnsError, Outcome, Proof, Resolver, Srv};
+use crate::explain::{Explain, printable};
+use crate::findings::{Code, Finding};
+use crate::names::{Domain, Protocol};
+use crate::probe::{Depth, KeyKind};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Most targets of one domain that are asked.
+pub const MAX_TARGETS: usize = 32;
+
+/// Most addresses of one target that are asked.
+pub const MAX_ADDRESSES: usize = 32;
+
+/// What a domain is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scheme {
+    /// `xmpp:`.
+    Xmpp,
+    /// `sip:`.
+    Sip,
+}
+
+/// A service, as SRV records name it, and what its targets speak.
+type Service = (&'static str, Protocol);
+
+/// Between servers, then for clients.
+const XMPP: [Service; 4] = [
+    ("_xmpp-server", Protocol::XmppServer),
+    ("_xmpps-server", Protocol::XmppsServer),
+    ("_xmpp-client", Protocol::Xmpp),
+    ("_xmpps-client", Protocol::XmppsClient),
+];
+
+/// Federation, sign-in of clients, and what RFC 3263 asks for.
+const SIP: [Service; 3] = [
+    ("_sipfederationtls", Protocol::Sips),
+    ("_sip._tls", Protocol::Sips),
+    ("_sips", Protocol::Sips),
+];
+
+impl Scheme {
+    /// The word before the colon.
+    pub fn word(self) -> &'static str {
+        match self {
+            Scheme::Xmpp => "xmpp",
+            Scheme::Sip => "sip",
+        }
+    }
+
+    fn services(self) -> &'static [Service] {
+        match self {
+            Scheme::Xmpp => &XMPP,
+            Scheme::Sip => &SIP,
+        }
+    }
+}
+
+/// Which addresses count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Family {
+    /// All.
+    #[default]
+    Any,
+    /// `-4`.
+    V4,
+    /// `-6`.
+    V6,
+}
+
+impl Family {
+    /// Whether an address is of it.
+    pub fn takes(self, address: IpAddr) -> bool {
+        match self {
+            Family::Any => true,
+            Family::V4 => address.is_ipv4(),
+            Family::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// A domain's own row, and where its service is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discovered {
+    /// What was looked up, and what is wrong with it.
+    pub row: TargetReport,
+    /// One for each target, protocol and port, with its addresses.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Reads `xmpp:DOMAIN` and `sip:DOMAIN`; none for what is something else (`xmpp:5269` is a host and a port).
+///
+/// Errors: [`CheckError::BadDomain`].
+pub fn domain_target(text: &str) -> Result<Option<(Scheme, Domain)>, CheckError> {
+    let found = [
+        ("xmpp:", Scheme::Xmpp),
+        ("sip:", Scheme::Sip),
+        ("sips:", Scheme::Sip),
+    ]
+    .into_iter()
+    .find_map(|(word, scheme)| Some((scheme, text.strip_prefix(word)?)));
+    match found {
+        Some((scheme, rest)) if rest.parse::<u16>().is_err() => Domain::parse(rest)
+            .map(|domain| Some((scheme, domain)))
+            .map_err(|source| CheckError::BadDomain {
+                target: text.to_owned(),
+                source,
+            }),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Looks all domains up; in their order.
+///
+/// Effects: asks the resolver, blocks. Not to be called from within a runtime.
+pub fn discover_all(
+    domains: &[(Scheme, Domain)],
+    resolver: &Resolver,
+    family: Family,
+    jobs: usize,
+) -> Result<Vec<Discovered>, std::io::Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let found = runtime.block_on(async {
+        let permits = Arc::new(Semaphore::new(jobs.max(1)));
+        let mut running = JoinSet::new();
+        for (number, (scheme, domain)) in domains.iter().cloned().enumerate() {
+            let (resolver, permits) = (resolver.clone(), Arc::clone(&permits));
+            running.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                (number, discover(scheme, &domain, &resolver, family).await)
+            });
+        }
+        let mut found = BTreeMap::new();
+        while let Some(joined) = running.join_next().await {
+            found.extend(joined);
+        }
+        found
+    });
+    runtime.shutdown_background();
+    Ok(found.into_values().collect())
+}
+
+/// Looks one domain up.
+pub async fn discover(
+    scheme: Scheme,
+    domain: &Domain,
+    resolver: &Resolver,
+    family: Family,
+) -> Discovered {
+    let within = format!("{}:{domain}", scheme.word());
+    let mut search = Search {
+        domain,
+        resolver,
+        family,
+        proof: None,
+        row: TargetReport {
+            asked: Some(domain.clone()),
+            ..TargetReport::new(within.clone(), TargetKind::Domain)
+        },
+        within,
+        endpoints: Vec::new(),
+        addresses: 0,
+    };
+    let mut answers = Vec::new();
+    for (service, protocol) in scheme.services() {
+        let name = match service.contains("._tls") {
+            true => format!("{service}.{domain}"),
+            false => format!("{service}._tcp.{domain}"),
+        };
+        match resolver.srv(&name).await {
+            Ok(answer) => answers.push((*protocol, answer)),
+            Err(error) => {
+                search.failed(&error);
+                // Who gives no answer to one question will give none to the next, and each costs its time.
+                if matches!(
+                    error,
+                    DnsError::Timeout { .. } | DnsError::NoResolver { .. }
+                ) {
+                    break;
+                }
+            }
+        }
+    }
+    search.follow(scheme, answers).await;
+    search.told()
+}
+
+/// A target of one service, before its host is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    host: String,
+    port: u16,
+    protocol: Protocol,
+}
+
+/// Where to go, and whether SRV records or the domain itself said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Plan {
+    places: Vec<Place>,
+    fallback: Vec<Place>,
+    /// Services whose only target is `.`.
+    refused: Vec<String>,
+    /// Targets beyond the limits.
+    left_out: usize,
+}
+
+/// Turns SRV answers into places: no SRV record at all sends to the domain itself (RFC 6120 §3.2.2, RFC 3263 §4.2), a
+/// target `.` never does (RFC 2782, XEP-0368 §2).
+fn plan(scheme: Scheme, domain: &Domain, answers: &[(Protocol, Answer<Srv>)]) -> Plan {
+    let mut plan = Plan {
+        places: Vec::new(),
+        fallback: Vec::new(),
+        refused: Vec::new(),
+        left_out: 0,
+    };
+    for (protocol, answer) in answers {
+        plan.left_out += answer.left_out;
+        if !answer.records.is_empty() && answer.records.iter().all(Srv::is_refusal) {
+            plan.refused.push(answer.asked.clone());
+        }
+        for srv in answer.records.iter().filter(|srv| !srv.is_refusal()) {
+            let place = Place {
+                host: srv.target.clone(),
+                port: srv.port,
+                protocol: *protocol,
+            };
+            if plan.places.contains(&place) {
+                continue;
+            }
+            match plan.places.len() < MAX_TARGETS {
+                true => plan.places.push(place),
+                false => plan.left_out += 1,
+            }
+        }
+    }
+    let none_of = |protocols: &[Protocol]| {
+        answers
+            .iter()
+            .filter(|(protocol, _)| protocols.contains(protocol))
+            .all(|(_, answer)| answer.outcome != Outcome::Found)
+    };
+    let servers = [Protocol::XmppServer, Protocol::XmppsServer];
+    let itself = |port, protocol| Place {
+        host: domain.to_string(),
+        port,
+        protocol,
+    };
+    match scheme {
+        Scheme::Xmpp if none_of(&servers) => {
+            plan.fallback.push(itself(5269, Protocol::XmppServer));
+            if none_of(&Protocol::ALL) {
+                plan.fallback.push(itself(5222, Protocol::Xmpp));
+            }
+        }
+        Scheme::Sip if none_of(&Protocol::ALL) => plan.fallback.push(itself(5061, Protocol::Sips)),
+        Scheme::Xmpp | Scheme::Sip => {}
+    }
+    plan
+}
+
+struct Search<'a> {
+    domain: &'a Domain,
+    resolver: &'a Resolver,
+    family: Family,
+    within: String,
+    proof: Option<Proof>,
+    row: TargetReport,
+    endpoints: Vec<Endpoint>,
+    addresses: usize,
+}
+
+impl Search<'_> {
+    fn failed(&mut self, error: &DnsError) {
+        if let DnsError::Bogus { asked, .. } = error {
+            self.bogus(asked);
+        }
+        if self.row.problem.is_none() {
+            self.row.problem = Some(Box::new(error.explain()));
+        }
+    }
+
+    fn bogus(&mut self, asked: &str) {
+        let told = DnsError::Bogus {
+            asked: asked.to_owned(),
+            resolver: self.resolver.asked().to_owned(),
+        }
+        .explain();
+        let known = |finding: &Finding| finding.code == Code::DnsBogus && finding.place == asked;
+        if !self.row.findings.iter().any(known) {
+            self.row.findings.push(Finding::new(
+                Code::DnsBogus,
+                asked,
+                "its signatures do not hold: who validates finds nothing here",
+                told.why,
+                told.mend,
+            ));
+        }
+    }
+
+    fn believe(&mut self, proof: Proof, asked: &str) {
+        if proof == Proof::Bogus {
+            self.bogus(asked);
+        }
+        self.proof = Some(self.proof.map_or(proof, |known| known.and(proof)));
+    }
+
+    async fn follow(&mut self, scheme: Scheme, answers: Vec<(Protocol, Answer<Srv>)>) {
+        let plan = plan(scheme, self.domain, &answers);
+        for (_, answer) in &answers {
+            if answer.outcome == Outcome::Found || answer.proof == Proof::Bogus {
+                self.believe(answer.proof, &answer.asked);
+            }
+        }
+        let count = plan.places.len();
+        let plural = if count == 1 { "" } else { "s" };
+        self.row.seen.push(format!("{count} SRV target{plural}"));
+        if plan.left_out > 0 {
+            let all = count + plan.left_out;
+            self.row
+                .seen
+                .push(format!("only {count} of {all} are asked"));
+        }
+        let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        for place in &plan.places {
+            if !hosts.contains_key(&place.host) {
+                let found = self.target(&place.host).await;
+                hosts.insert(place.host.clone(), found);
+            }
+            let addresses = hosts.get(&place.host).cloned().unwrap_or_default();
+            self.endpoint(place, addresses);
+        }
+        // Without an answer to the first question nobody can say that there is no record.
+        if self.row.problem.is_none() && !plan.fallback.is_empty() {
+            let addresses = match self.resolver.addresses(self.domain.as_str()).await {
+                Ok(answer) => self.taken(&answer),
+                Err(error) => {
+                    self.failed(&error);
+                    Vec::new()
+                }
+            };
+            if !addresses.is_empty() {
+                self.row
+                    .seen
+                    .push("no SRV record, so the domain itself is asked".to_owned());
+            }
+            for place in &plan.fallback {
+                self.endpoint(place, addresses.clone());
+            }
+        }
+        self.nothing(scheme, &plan);
+    }
+
+    fn taken(&mut self, answer: &Answer<IpAddr>) -> Vec<IpAddr> {
+        if answer.outcome == Outcome::Found || answer.proof == Proof::Bogus {
+            self.believe(answer.proof, &answer.asked);
+        }
+        let found: Vec<IpAddr> = answer
+            .records
+            .iter()
+            .copied()
+            .filter(|address| self.family.takes(*address))
+            .take(MAX_ADDRESSES)
+            .collect();
+        self.addresses += found.len();
+        found
+    }
+
+    /// The addresses of an SRV target, and what is wrong with it.
+    async fn target(&mut self, host: &str) -> Vec<IpAddr> {
+        let answer = match self.resolver.addresses(host).await {
+            Ok(answer) => answer,
+            Err(error @ DnsError::TooMany { .. }) => {
+                let told = error.explain();
+                self.no_address(host, told.why, told.mend);
+                return Vec::new();
+            }
+            Err(error) => {
+                self.failed(&error);
+                return Vec::new();
+            }
+        };
+        let shown = printable(host);
+        if let Some(alias) = &answer.alias {
+            self.row.findings.push(Finding::new(
+                Code::DnsTargetAlias,
+                shown.as_str(),
+                "the SRV record's target is an alias",
+                format!("{shown} is a CNAME for {alias}, and some peers do not follow it"),
+                format!(
+                    "let the SRV record name {alias}, or give {shown} A and AAAA records of its own"
+                ),
+            ));
+        }
+        let found = self.taken(&answer);
+        if answer.records.is_empty() {
+            let why = match answer.outcome {
+                Outcome::NoDomain => "there is no such name".to_owned(),
+                Outcome::NoRecords | Outcome::Found => "it has no A and no AAAA record".to_owned(),
+            };
+            self.no_address(host, why, format!("publish A or AAAA records for {shown}"));
+        } else if found.is_empty() {
+            let family = if self.family == Family::V4 { 4 } else { 6 };
+            self.row
+                .seen
+                .push(format!("{shown} has no address of IPv{family}"));
+        }
+        found
+    }
+
+    fn no_address(&mut self, host: &str, why: String, mend: String) {
+        self.row.findings.push(Finding::new(
+            Code::DnsTargetNoAddress,
+            printable(host),
+            "the SRV record's target has no address",
+            why,
+            mend,
+        ));
+    }
+
+    fn endpoint(&mut self, place: &Place, addresses: Vec<IpAddr>) {
+        if addresses.is_empty() {
+            return;
+        }
+        self.endpoints.push(Endpoint {
+            target: format!("{}:{}", printable(&place.host), place.port),
+            host: place.host.clone(),
+            port: place.port,
+            protocol: place.protocol,
+            server_name: Some(self.domain.clone()),
+            domain: Some(self.domain.clone()),
+            key_kind: KeyKind::Any,
+            depth: Depth::Inside,
+            assigned: None,
+            addresses,
+            within: Some(self.within.clone()),
+        });
+    }
+
+    /// No place to ask, for no better reason.
+    fn nothing(&mut self, scheme: Scheme, plan: &Plan) {
+        let told = self.row.problem.is_some() || !self.row.findings.is_empty();
+        if !self.endpoints.is_empty() || told {
+            return;
+        }
+        let domain = self.domain;
+        let (what, why) = match plan.refused.as_slice() {
+            [] => (
+                "no service can be found",
+                format!(
+                    "{domain} has neither SRV records for it nor an address of its own that counts"
+                ),
+            ),
+            refused => (
+                "the service is said not to be offered",
+                format!("the target is \".\" at {}", refused.join(", ")),
+            ),
+        };
+        let (service, port) = match scheme {
+            Scheme::Xmpp => ("_xmpp-server", 5269),
+            Scheme::Sip => ("_sipfederationtls", 5061),
+        };
+        self.row.findings.push(Finding::new(
+            Code::DnsNoService,
+            domain.as_str(),
+            what,
+            why,
+            format!(
+                "check the spelling; to offer it, publish `{service}._tcp.{domain}. IN SRV 10 0 {port} HOST.`"
+            ),
+        ));
+    }
+
+    fn told(mut self) -> Discovered {
+        let plural = if self.addresses == 1 { "" } else { "es" };
+        if self.row.problem.is_none() {
+            let count = self.addresses;
+            self.row.seen.push(format!("{count} address{plural}"));
+        }
+        let asked = self.resolver.asked();
+        self.row.seen.push(format!("asked resolver {asked}"));
+        if let Some(proof) = self.proof {
+            self.row.seen.push(format!("DNSSEC {}", proof.word()));
+        }
+        Discovered {
+            row: self.row,
+            endpoints: self.endpoints,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(service: &str, records: &[(&str, u16)]) -> Answer<Srv> {
+        Answer {
+            asked: format!("{service}._tcp.contoso.com"),
+            records: records
+                .iter()
+                .map(|(target, port)| Srv {
+                    priority: 0,
+                    weight: 0,
+                    port: *port,
+                    target: (*target).to_owned(),
+                })
+                .collect(),
+            left_out: 0,
+            proof: Proof::Indeterminate,
+            outcome: match records.is_empty() {
+                true => Outcome::NoRecords,
+                false => Outcome::Found,
+            },
+            alias: None,
+        }
+    }
+
+    fn planned(scheme: Scheme, answers: &[(Protocol, Answer<Srv>)]) -> (Vec<String>, Vec<u16>) {
+        let plan = plan(scheme, &Domain::parse("contoso.com").unwrap(), answers);
+        let places = plan.places.iter();
+        (
+            places
+                .map(|one| format!("{}:{}", one.host, one.port))
+                .collect(),
+            plan.fallback.iter().map(|one| one.port).collect(),
+        )
+    }
+
+    #[test]
+    fn domains_are_told_from_hosts_files_and_nonsense() {
+        let domain = Domain::parse("contoso.com").unwrap();
+        for (text, expected) in [
+            ("xmpp:contoso.com", Some((Scheme::Xmpp, domain.clone()))),
+            ("sip:contoso.com", Some((Scheme::Sip, domain.clone()))),
+            ("sips:contoso.com", Some((Scheme::Sip, domain))),
+            ("xmpp:5269", None),
+            ("contoso.com:5269", None),
+            ("edge.pem", None),
+        ] {
+            assert_eq!(domain_target(text), Ok(expected), "{text}");
+        }
+        for text in ["xmpp:", "xmpp:a b.com", "sip:alice@contoso.com"] {
+            let told = domain_target(text).unwrap_err().explain();
+            assert!(told.place.contains(text), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_absence_of_all_records_sends_to_the_domain_itself() {
+        use Protocol::{Xmpp, XmppServer, XmppsServer};
+        let none = || answer("_x", &[]);
+        let dot = || answer("_xmpps-server", &[(".", 0)]);
+        let one = || answer("_xmpp-server", &[("edge", 5269)]);
+        for (answers, places, fallback) in [
+            (
+                vec![(XmppServer, none()), (Xmpp, none())],
+                vec![],
+                vec![5269, 5222],
+            ),
+            (
+                vec![(XmppServer, one()), (Xmpp, none())],
+                vec!["edge:5269"],
+                vec![],
+            ),
+            // Direct TLS is not offered: the plain record is used, and no address of the domain.
+            (
+                vec![(XmppServer, one()), (XmppsServer, dot())],
+                vec!["edge:5269"],
+                vec![],
+            ),
+            (
+                vec![(XmppServer, none()), (XmppsServer, dot())],
+                vec![],
+                vec![],
+            ),
+            // Only clients have records: servers still ask the domain.
+            (
+                vec![(XmppServer, none()), (Xmpp, answer("_c", &[("c", 5222)]))],
+                vec!["c:5222"],
+                vec![5269],
+            ),
+        ] {
+            let places = places.into_iter().map(str::to_owned).collect();
+            assert_eq!(
+                planned(Scheme::Xmpp, &answers),
+                (places, fallback),
+                "{answers:?}"
+            );
+        }
+        let sip = |records: &[(&str, u16)]| vec![(Protocol::Sips, answer("_sips", records))];
+        assert_eq!(planned(Scheme::Sip, &sip(&[])), (vec![], vec![5061]));
+        assert_eq!(planned(Scheme::Sip, &sip(&[(".", 0)])), (vec![], vec![]));
+    }
+
+    #[test]
+    fn very_many_targets_are_cut_and_the_same_one_is_asked_once() {
+        let hosts: Vec<String> = (0..MAX_TARGETS + 8).map(|n| format!("h{n}")).collect();
+        let records: Vec<(&str, u16)> = hosts.iter().map(|host| (host.as_str(), 5061)).collect();
+        let domain = Domain::parse("contoso.com").unwrap();
+        let many = [(Protocol::Sips, answer("_sips", &records))];
+        let found = plan(Scheme::Sip, &domain, &many);
+        assert_eq!((found.places.len(), found.left_out), (MAX_TARGETS, 8));
+        let twice = [
+            (
+                Protocol::Sips,
+                answer("_sipfederationtls", &[("edge", 5061)]),
+            ),
+            (Protocol::Sips, answer("_sips", &[("edge", 5061)])),
+        ];
+        assert_eq!(planned(Scheme::Sip, &twice).0, ["edge:5061"]);
+    }
+}
