@@ -1,7 +1,7 @@
 //! The questions put to a resolver, until none is left.
 
-use super::replies::{Answers, Found, Kind, Question, Reply, questions};
 use super::RecordPlan;
+use super::replies::{Answers, Found, Kind, Question, Reply, questions};
 use crate::dns::{Answer, DnsError, Proof, Resolver};
 use crate::explain::Explain;
 use crate::names::Domain;

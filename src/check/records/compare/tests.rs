@@ -77,7 +77,9 @@ fn compared(over: Vec<(&str, Kind, Reply)>) -> Compared {
     let plan = planned();
     let right = |question: &Question| match (question.name.as_str(), question.kind) {
         (SRV, Kind::Srv) => reply(vec![srv(5269, "edge.contoso.com")]),
-        ("edge.contoso.com", Kind::Address) => reply(vec![Found::Address("192.0.2.10".parse().unwrap())]),
+        ("edge.contoso.com", Kind::Address) => {
+            reply(vec![Found::Address("192.0.2.10".parse().unwrap())])
+        }
         (TLSA, Kind::Tlsa) => reply(vec![tlsa(1), tlsa(2)]),
         ("contoso.com", Kind::Caa) => reply(vec![caa("issue", "letsencrypt.org; x=y")]),
         (_, Kind::Srv | Kind::Address | Kind::Tlsa | Kind::Caa) => reply(Vec::new()),
