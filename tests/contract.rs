@@ -84,6 +84,7 @@ fn every_document_of_wrong_usage_has_a_schema() {
     for (arguments, schema) in [
         (&["--json"][..], "edgecert.usage/1"),
         (&["bogus", "--json"], "edgecert.usage/1"),
+        (&["dns", "--json"], "edgecert.usage/1"),
         (&["gateway", "--json"], "edgecert.usage/1"),
         (&["request", "show", "--json"], "edgecert.request-show/1"),
     ] {

@@ -24,6 +24,9 @@ const COMMANDS: &[&[&str]] = &[
     &["assign"],
     &["rollback"],
     &["check"],
+    &["dns"],
+    &["dns", "plan"],
+    &["dns", "check"],
     &["list"],
     &["show"],
     &["needs-renewal"],
@@ -92,7 +95,7 @@ fn every_command_says_what_it_is_for_and_fits_the_screen() {
     }
     for words in COMMANDS
         .iter()
-        .filter(|words| !matches!(words, [above] if ["gateway", "lab"].contains(above)))
+        .filter(|words| !matches!(words, [above] if ["dns", "gateway", "lab"].contains(above)))
     {
         assert!(help(&world, words).contains("Example"), "{words:?}");
     }
@@ -151,6 +154,8 @@ fn wrong_usage_ends_as_the_family_of_the_command_promises() {
         (&["completions", "no-such-shell"], 64),
         (&["man"], 64),
         (&["units", "--check"], 64),
+        (&["dns", "plan", "--no-such-flag"], 64),
+        (&["dns", "check", "--resolver", "nobody"], 3),
         (&["check", "--no-such-flag"], 3),
         (&["verify", "--at", "noon"], 3),
         (&["log", "--last", "all"], 3),

@@ -15,6 +15,7 @@ pub mod group;
 mod keep;
 pub mod live;
 mod observed;
+pub mod records;
 
 pub use compare::{Hold, Yardstick};
 pub use differs::tell_leaves_apart;

@@ -3,7 +3,7 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
+    assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
     rekey, remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
@@ -54,6 +54,9 @@ Examples:
     Rollback(assign::RollbackArgs),
     /// Check expiry and SAN correctness: files, folders, live endpoints, everything deployed
     Check(check::CheckArgs),
+    /// The DNS records that the edge needs, and what is really there
+    #[command(subcommand)]
+    Dns(dns::DnsCommand),
     /// List certificates: generations, from when to when, where they are live
     List(list::ListArgs),
     /// Show a certificate or one of its generations in full
@@ -108,6 +111,9 @@ const FAMILIES: &[(&str, Family)] = &[
     ("assign", Family::Acting),
     ("rollback", Family::Acting),
     ("check", Family::Judging),
+    ("dns", Family::Showing),
+    ("dns plan", Family::Showing),
+    ("dns check", Family::Judging),
     ("list", Family::Showing),
     ("show", Family::Showing),
     ("needs-renewal", Family::Condition),
@@ -145,6 +151,8 @@ impl Command {
             Command::Assign(_) => "assign",
             Command::Rollback(_) => "rollback",
             Command::Check(_) => "check",
+            Command::Dns(dns::DnsCommand::Plan(_)) => "dns plan",
+            Command::Dns(dns::DnsCommand::Check(_)) => "dns check",
             Command::List(_) => "list",
             Command::Show(_) => "show",
             Command::NeedsRenewal(_) => "needs-renewal",
@@ -210,7 +218,7 @@ pub const USAGE: &str = "usage";
 
 /// The `schema` of a command's JSON document.
 pub fn schema_of(words: &str) -> String {
-    let words = if ["gateway", "lab"].contains(&words) {
+    let words = if ["dns", "gateway", "lab"].contains(&words) {
         USAGE
     } else {
         words
@@ -244,6 +252,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Assign(args) => assign::run(args, context),
         Command::Rollback(args) => assign::rollback(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Dns(command) => dns::run(command, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => list::show(args, context),
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),

@@ -74,6 +74,14 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/rollback.json"),
     ),
     ("check", include_str!("../../templates/schemas/check.json")),
+    (
+        "dns plan",
+        include_str!("../../templates/schemas/dns-plan.json"),
+    ),
+    (
+        "dns check",
+        include_str!("../../templates/schemas/dns-check.json"),
+    ),
     ("list", include_str!("../../templates/schemas/list.json")),
     ("show", include_str!("../../templates/schemas/show.json")),
     (
@@ -344,7 +352,7 @@ mod tests {
 
     #[test]
     fn every_command_with_a_document_has_a_schema() {
-        let groups = ["gateway", "lab"];
+        let groups = ["dns", "gateway", "lab"];
         let words: Vec<&str> = commands::all_words()
             .filter(|words| !groups.contains(words))
             .collect();

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod context;
 mod deployment_file;
+mod dns;
 mod doctor;
 mod exit;
 mod expectation;

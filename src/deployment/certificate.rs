@@ -39,6 +39,8 @@ pub struct Issuer {
     pub submit: Option<Vec<String>>,
     /// Which roots judge what it issues; default `system`.
     pub roots: Vec<RootsSource>,
+    /// Domains by which CAA records name it; empty: the profile's.
+    pub caa: Vec<String>,
     /// Share of life left at which renewal is due, 0.0 to 1.0; none: the profile's.
     pub renew_at: Option<f64>,
 }

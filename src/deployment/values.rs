@@ -95,7 +95,7 @@ impl<'s> Value<'s, '_> {
         self.place().fail_because(told.what, told.why, told.mend);
     }
 
-    pub(super) fn domain(&self) -> Option<Domain> {
+    pub(crate) fn domain(&self) -> Option<Domain> {
         self.named(Domain::parse)
     }
 

@@ -130,6 +130,15 @@ catalogue! {
     DnsTargetNoAddress, "dns.target-no-address", Error, "RFC 2782", "The target of an SRV record has no address.";
     DnsBogus, "dns.bogus", Error, "RFC 4033 §5", "An answer ought to be signed, and its signatures do not hold.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";
+    // what the DNS says
+    DnsRecordMissing, "dns.record-missing", Error, "RFC 6120 §3.2.1", "A record that the edge needs is not published.";
+    DnsPortDiffers, "dns.port-differs", Error, "RFC 2782", "An SRV record leads to the right host and another port.";
+    DnsTargetDiffers, "dns.target-differs", Warning, "RFC 2782", "An SRV record leads to another host than the edge.";
+    DnsServiceDenied, "dns.service-denied", Error, "RFC 2782", "An SRV record with the target \".\" says that a service of the edge is not there.";
+    DnsCaaForbids, "dns.caa-forbids", Error, "RFC 8659 §4", "CAA does not let the issuer issue, so it will refuse.";
+    DnsTlsaStale, "dns.tlsa-stale", Error, "RFC 7673 §4.2", "TLSA records are published and do not name the key that is served.";
+    DnsTlsaMissing, "dns.tlsa-missing", Warning, "RFC 7673 §4.2", "TLSA records are published and do not name the next key.";
+    DnsTlsaUnsigned, "dns.tlsa-unsigned", Warning, "RFC 6698 §4.1", "TLSA records are published in a zone without DNSSEC, so no peer may believe them.";
     RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
     RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
     RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";

@@ -171,6 +171,7 @@ fn json_of(profile: &IssuerProfile) -> Value {
         template,
         renew_at,
         max_days,
+        caa,
         notes,
         cite,
     } = profile;
@@ -192,6 +193,7 @@ fn json_of(profile: &IssuerProfile) -> Value {
         "template": template.as_ref().map(ToString::to_string),
         "renew_at_percent": (renew_at * 100.0).round(),
         "max_days": max_days,
+        "caa": caa,
         "notes": notes,
         "cite": cite,
     })

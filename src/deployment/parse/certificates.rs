@@ -128,6 +128,7 @@ pub(super) fn implied_issuer() -> Option<(Slug, Issuer)> {
         template: None,
         submit: None,
         roots: vec![RootsSource::System],
+        caa: Vec::new(),
         renew_at: None,
     };
     Some((name, issuer))
@@ -140,6 +141,10 @@ fn read_issuer(table: Table<'_, '_>, name: Slug) -> Option<Issuer> {
     let template = table.get("template");
     let submit = table.get("submit").and_then(|value| value.command());
     let roots = read_roots(&table);
+    let caa = table
+        .get("caa")
+        .and_then(|value| value.unique(|one| Some(one.domain()?.to_string())))
+        .unwrap_or_default();
     let renew_at = table.get("renew-at").and_then(|value| value.share());
     table.finish();
     let profile = profile?;
@@ -158,6 +163,7 @@ fn read_issuer(table: Table<'_, '_>, name: Slug) -> Option<Issuer> {
         template: template.and_then(|value| value.template()),
         submit,
         roots,
+        caa,
         renew_at,
     })
 }

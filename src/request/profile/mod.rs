@@ -95,6 +95,8 @@ pub struct IssuerProfile {
     pub renew_at: f64,
     /// Longest life it issues, in days, if fixed; a fraction of a day counts as one.
     pub max_days: Option<u32>,
+    /// Domains by which CAA records name it (RFC 8659 §4.2), lower case; none: not known.
+    pub caa: Vec<String>,
     /// What to know of this issuer, one line each; told with the plan and with each request.
     pub notes: Vec<String>,
     /// The document behind it.

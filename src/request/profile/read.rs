@@ -49,6 +49,7 @@ impl IssuerProfile {
         refuse_must_staple(&table);
         let renew_at = optional(&table, "renew-at", |value| value.share());
         let max_days = optional(&table, "max-days", |value| value.integer(1..=36_500));
+        let caa = optional(&table, "caa", read_caa);
         let notes = optional(&table, "notes", |value| {
             value.unique(|note| note.line(MAX_NOTE))
         });
@@ -73,6 +74,7 @@ impl IssuerProfile {
             template: template?,
             renew_at: renew_at?.unwrap_or(RENEW_AT),
             max_days: max_days?,
+            caa: caa?.unwrap_or_default(),
             notes: notes?.unwrap_or_default(),
             cite: cite?.unwrap_or_default().into(),
         })
@@ -89,6 +91,11 @@ fn optional<'s, 't, T>(
         Some(value) => read(&value).map(Some),
         None => Some(None),
     }
+}
+
+/// Names of domains by which CAA knows an issuer.
+fn read_caa(value: &Value<'_, '_>) -> Option<Vec<String>> {
+    value.unique(|one| Some(one.domain()?.to_string()))
 }
 
 fn read_purpose(value: &Value<'_, '_>) -> Option<KeyPurpose> {
