@@ -1,7 +1,7 @@
 //! `check`: targets from words, lists and the deployment; one run over all of them; one report in three formats.
 
 mod deployed;
-mod domains;
+pub(super) mod domains;
 mod table;
 mod targets;
 mod written;

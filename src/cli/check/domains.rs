@@ -12,7 +12,7 @@ use std::time::Duration;
 const SPARE_DESCRIPTORS: u64 = 64;
 
 /// `127.0.0.1:53`, `[::1]:53`; without a port, DNS's own.
-pub(super) fn resolver_address(text: &str) -> Result<SocketAddr, String> {
+pub fn resolver_address(text: &str) -> Result<SocketAddr, String> {
     let address = text
         .parse::<IpAddr>()
         .map(|address| SocketAddr::new(address, 53));
@@ -22,7 +22,7 @@ pub(super) fn resolver_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// `10s`, `2m`: as in the deployment.
-pub(super) fn length(text: &str) -> Result<Duration, String> {
+pub fn length(text: &str) -> Result<Duration, String> {
     let read = || {
         let (digits, scale) = match text.strip_suffix('m') {
             Some(digits) => (digits, 60),
