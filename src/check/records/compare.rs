@@ -343,10 +343,7 @@ fn srv(mut row: Row, planned: &[&PlannedRecord], reply: Option<&Reply>, place: &
         planned_words.join(", "),
     );
     // Another target may be right: a pool, a name of the provider.
-    let worst = match code {
-        Code::DnsTargetDiffers => Severity::Warning,
-        _ => Severity::Error,
-    };
+    let worst = code.severity();
     row.findings.push(
         place
             .finding(code, what, why, publish(planned))
