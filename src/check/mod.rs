@@ -56,6 +56,20 @@ impl Status {
         Status::Critical,
     ];
 
+    /// Of what was found, and of what could not be looked at.
+    pub fn of(findings: &[Finding], problem: Option<&Explanation>) -> Status {
+        let worst = findings.iter().map(|finding| finding.severity).max();
+        let judged = match worst {
+            Some(Severity::Error) => Status::Critical,
+            Some(Severity::Warning) => Status::Warning,
+            Some(Severity::Note) | None => Status::Ok,
+        };
+        match problem {
+            Some(_) => judged.max(Status::Unknown),
+            None => judged,
+        }
+    }
+
     /// The word of the machine contract: `ok`, `warning`, `unknown`, `critical`.
     pub fn word(self) -> &'static str {
         match self {
@@ -250,16 +264,7 @@ impl TargetReport {
 
     /// How it stands.
     pub fn status(&self) -> Status {
-        let worst = self.findings.iter().map(|finding| finding.severity).max();
-        let judged = match worst {
-            Some(Severity::Error) => Status::Critical,
-            Some(Severity::Warning) => Status::Warning,
-            Some(Severity::Note) | None => Status::Ok,
-        };
-        match self.problem {
-            Some(_) => judged.max(Status::Unknown),
-            None => judged,
-        }
+        Status::of(&self.findings, self.problem.as_deref())
     }
 }
 

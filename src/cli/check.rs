@@ -16,7 +16,7 @@ use super::{Context, render};
 use crate::check::discover::Scheme;
 use crate::check::live::{LiveLimits, check_endpoints};
 use crate::check::{
-    CheckReport, Endpoint, Hold, Status, TargetKind, TargetReport, Yardstick, file,
+    CheckReport, Endpoint, Hold, TargetKind, TargetReport, Yardstick, file,
     tell_leaves_apart,
 };
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
@@ -487,12 +487,7 @@ fn nothing_in(path: &Path) -> TargetReport {
 }
 
 fn told_report(args: &CheckArgs, context: &Context, report: CheckReport) -> Outcome {
-    let exit = match report.status() {
-        Status::Ok => Exit::Done,
-        Status::Warning => Exit::Warning,
-        Status::Critical => Exit::Critical,
-        Status::Unknown => Exit::Failed,
-    };
+    let exit = Exit::from(report.status());
     if context.json() {
         let findings: Vec<Finding> = report.targets.iter().flat_map(placed).collect();
         return Outcome::show("", check_json(&report, context.now))

@@ -1,5 +1,6 @@
 //! Exit codes, one enum; which a failure becomes depends on the command's family.
 
+use crate::check::Status;
 use crate::findings::Verdict;
 
 /// How a run ended. The numbers are a promise to scripts.
@@ -71,6 +72,17 @@ impl Exit {
             Exit::Usage => 64,
             Exit::Interrupted => 130,
             Exit::ConditionFailed => 255,
+        }
+    }
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Ok => Exit::Done,
+            Status::Warning => Exit::Warning,
+            Status::Critical => Exit::Critical,
+            Status::Unknown => Exit::Failed,
         }
     }
 }

@@ -26,7 +26,9 @@ pub use gateway::{
 };
 pub use handshakes::Handshake;
 pub use key::{KeySettings, OnRenewal, PassphraseSource};
-pub use settings::{AssignSettings, CheckSettings, LifeLeft, StoreSettings, Thresholds};
+pub use settings::{
+    AssignSettings, CheckSettings, LifeLeft, StoreSettings, Thresholds, seconds_of,
+};
 
 use crate::federation::{Partner, Policy};
 use crate::names::plan::{PlanInput, parent_of};

@@ -4,6 +4,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The seconds of `30s`, `10m`, `12h` or `30d`; none for anything else.
+pub fn seconds_of(text: &str) -> Option<u64> {
+    let (at, unit) = text.char_indices().next_back()?;
+    let scale: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let digits = text.get(..at)?;
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then_some(())?;
+    digits.parse::<u64>().ok()?.checked_mul(scale)
+}
+
 /// What is left of a certificate's life.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LifeLeft {

@@ -3,7 +3,7 @@
 //! Each function notes what is wrong at the value and gives nothing then.
 
 use super::read::Value;
-use super::{LifeLeft, RootsSource};
+use super::{LifeLeft, RootsSource, seconds_of};
 use crate::explain::{Explain, nearest, printable};
 use crate::names::{Domain, Identifier, NameError, Slug};
 use crate::x509::CertificateTemplate;
@@ -144,20 +144,7 @@ impl<'s> Value<'s, '_> {
     /// `30s`, `10m`, `12h`, `30d`, in a range of seconds.
     pub(super) fn duration(&self, seconds: RangeInclusive<u64>) -> Option<Duration> {
         let text = self.text()?;
-        let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
-            let scale: u64 = match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3_600,
-                'd' => 86_400,
-                _ => return None,
-            };
-            let digits = text.get(..at)?;
-            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-            plain.then_some(())?;
-            digits.parse::<u64>().ok()?.checked_mul(scale)
-        });
-        match parsed {
+        match seconds_of(text) {
             Some(length) if seconds.contains(&length) => Some(Duration::from_secs(length)),
             Some(_) => {
                 self.fail(

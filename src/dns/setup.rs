@@ -78,27 +78,29 @@ pub(super) fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError
     if text.len() as u64 > MAX_ANCHORS {
         return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
     }
-    let keys =
-        TrustAnchors::from_str(&with_class(&text)).map_err(|error| wrong(error.to_string()))?;
-    if keys.is_empty() {
-        return Err(wrong("there is no DNSKEY record in it".to_owned()));
-    }
-    let first = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .find(|word| !word.starts_with(';'));
+    let text = plain(&text);
+    let keys = TrustAnchors::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    // Its own count leaves out the keys of other names than the root.
+    let first = text.split_whitespace().next();
     let name = first.and_then(|word| Name::from_ascii(word).ok());
-    Ok((name.unwrap_or_else(Name::root), keys))
+    match name {
+        Some(name) => Ok((name, keys)),
+        None => Err(wrong("there is no DNSKEY record in it".to_owned())),
+    }
 }
 
-/// The text with the class where a line leaves it out, as `keymgr` does and the parser does not take.
-fn with_class(text: &str) -> String {
+/// Each key as the parser takes it: without comments and time to live, with the class that `keymgr` leaves out.
+fn plain(text: &str) -> String {
     text.lines()
-        .map(|line| match line.split_once(char::is_whitespace) {
-            Some((name, rest)) if rest.trim_start().starts_with("DNSKEY") => {
-                format!("{name} IN {rest}\n")
+        .map(|line| line.split_once(';').map_or(line, |(record, _)| record))
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let kind = words.iter().position(|word| *word == "DNSKEY");
+            match (words.split_first(), kind.and_then(|at| words.get(at..))) {
+                (Some((name, _)), Some(key)) => format!("{name} IN {}\n", key.join(" ")),
+                _ => format!("{line}\n"),
             }
-            Some(_) | None => format!("{line}\n"),
         })
         .collect()
 }
@@ -124,7 +126,12 @@ mod tests {
             std::fs::write(&path, &line).unwrap();
             let (found, keys) =
                 read_anchors(&path).unwrap_or_else(|error| panic!("{line}: {error:?}"));
-            assert_eq!((found.to_ascii().as_str(), keys.len()), (name, 1), "{line}");
+            let at_root = usize::from(name == ".");
+            assert_eq!(
+                (found.to_ascii().as_str(), keys.len()),
+                (name, at_root),
+                "{line}"
+            );
         }
     }
 

@@ -48,16 +48,7 @@ impl Row {
 
     /// How it stands: what could not be asked is unknown.
     pub fn status(&self) -> Status {
-        let worst = self.findings.iter().map(|one| one.severity).max();
-        let judged = match worst {
-            Some(Severity::Error) => Status::Critical,
-            Some(Severity::Warning) => Status::Warning,
-            Some(Severity::Note) | None => Status::Ok,
-        };
-        match self.problem {
-            Some(_) => judged.max(Status::Unknown),
-            None => judged,
-        }
+        Status::of(&self.findings, self.problem.as_ref())
     }
 
     /// Takes a reply in: its records where there is an answer. A bogus one is a finding, a failure the row's problem.
@@ -342,12 +333,11 @@ fn srv(mut row: Row, planned: &[&PlannedRecord], reply: Option<&Reply>, place: &
         answered(&row),
         planned_words.join(", "),
     );
-    // Another target may be right: a pool, a name of the provider.
-    let worst = code.severity();
+    // Another target may be right (a pool, a name of the provider), so need alone does not decide.
     row.findings.push(
         place
             .finding(code, what, why, publish(planned))
-            .with_severity(severity(first.need).min(worst)),
+            .with_severity(severity(first.need).min(code.severity())),
     );
     row
 }

@@ -2,6 +2,7 @@
 
 use super::{CheckArgs, Context, Failure, FailureKind, Item, LiveLimits, Surroundings};
 use crate::check::discover::{Family, Scheme, discover_all};
+use crate::deployment::seconds_of;
 use crate::dns::Resolver;
 use crate::names::Domain;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,24 +22,12 @@ pub fn resolver_address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "write it as ADDRESS:PORT, such as 127.0.0.1:53 or [::1]:53".to_owned())
 }
 
-/// `10s`, `2m`: as in the deployment.
+/// `10s`, `2m`, `1h`: as in the deployment, up to an hour.
 pub fn length(text: &str) -> Result<Duration, String> {
-    let read = || {
-        let (digits, scale) = match text.strip_suffix('m') {
-            Some(digits) => (digits, 60),
-            None => (text.strip_suffix('s')?, 1),
-        };
-        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let seconds = digits
-            .parse::<u64>()
-            .ok()
-            .filter(|_| plain)?
-            .checked_mul(scale)?;
-        (1..=3_600)
-            .contains(&seconds)
-            .then(|| Duration::from_secs(seconds))
-    };
-    read().ok_or_else(|| "write a time from 1s to 60m, such as 10s".to_owned())
+    seconds_of(text)
+        .filter(|seconds| (1..=3_600).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "write a time from 1s to 1h, such as 10s".to_owned())
 }
 
 /// Which addresses `-4` and `-6` leave.

@@ -6,7 +6,7 @@ use crate::check::records::{Compared, RecordPlan, Row, ask, compare};
 use crate::cli::Context;
 use crate::cli::check::domains::{length, resolver_address};
 use crate::cli::exit::{Exit, FailureKind};
-use crate::cli::output::{Failure, Outcome};
+use crate::cli::output::{Failure, Outcome, error_json};
 use crate::cli::render::{self, Table};
 use crate::dns::Resolver;
 use crate::explain::Explanation;
@@ -38,7 +38,7 @@ pub struct CheckArgs {
     /// Time for one question: 10s [default: the deployment's, else 10s]
     #[arg(long, value_name = "TIME", value_parser = length)]
     timeout: Option<Duration>,
-    /// Ask again until all is as planned, at most for this time: 30s, 60m
+    /// Ask again until all is as planned, at most for this time: 30s, up to 1h
     #[arg(long, value_name = "TIME", value_parser = length)]
     wait: Option<Duration>,
     /// How to report
@@ -123,12 +123,7 @@ fn told(plan: &RecordPlan, resolver: &str, compared: &Compared) -> Result<Outcom
         failure.result = result;
         return Err(failure);
     }
-    let exit = match compared.status() {
-        Status::Ok => Exit::Done,
-        Status::Warning => Exit::Warning,
-        Status::Unknown => Exit::Failed,
-        Status::Critical => Exit::Critical,
-    };
+    let exit = Exit::from(compared.status());
     let mut table = Table::new(["record", "type", "state", "answered", "DNSSEC"]);
     for row in &compared.rows {
         table.row([
@@ -165,13 +160,7 @@ fn row_json(row: &Row) -> Value {
         "answered": row.answered,
         "proof": row.proof.map(|proof| proof.word()),
         "findings": row.findings,
-        "error": row.problem.as_ref().map(|problem| json!({
-            "code": problem.code,
-            "what": problem.what,
-            "where": problem.place,
-            "why": problem.why,
-            "mend": problem.mend,
-        })),
+        "error": row.problem.as_ref().map(error_json),
     })
 }
 

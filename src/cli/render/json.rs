@@ -2,6 +2,7 @@
 
 use super::rfc3339;
 use crate::check::{CertificateForm, CheckReport, TargetReport};
+use crate::cli::output::error_json;
 use crate::store::CertificateSummary;
 use crate::x509::Certificate;
 use serde_json::{Value, json};
@@ -77,13 +78,7 @@ fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
         "not_applicable": row.not_applicable.iter().map(part).collect::<Vec<_>>(),
         "seen": row.seen,
         "findings": row.told_findings(),
-        "error": row.problem.as_ref().map(|problem| json!({
-            "code": problem.code,
-            "what": problem.what,
-            "where": problem.place,
-            "why": problem.why,
-            "mend": problem.mend,
-        })),
+        "error": row.problem.as_deref().map(error_json),
         "took_ms": row.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
     })
 }

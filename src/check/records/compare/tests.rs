@@ -181,7 +181,7 @@ fn each_fault_is_told_once_with_the_line_to_publish() {
             Kind::Address,
             alias,
             "dns.target-alias",
-            error,
+            Severity::Warning,
             "edge.contoso.com. IN A",
         ),
         (
