@@ -4,150 +4,16 @@
 
 #[path = "world/edge.rs"]
 mod edge;
+#[path = "world/served.rs"]
+mod served;
 mod world;
 
 use edge::Edge;
-use edgecert::names::Identifier;
-use edgecert::x509::issue::{IssueSpec, Issuer, issue};
-use edgecert::x509::{Certificate, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
+use edgecert::x509::{KeyType, PrivateKey};
+use served::{Ca, Leaf, Server, USUAL};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
-use time::{Duration, OffsetDateTime};
+use std::process::Stdio;
 use world::World;
-
-/// A CA of our own making, so that odd certificates can be had.
-struct Ca {
-    key: PrivateKey,
-    root: Certificate,
-}
-
-/// A leaf to be: names, and its life in days from now.
-struct Leaf<'a> {
-    names: &'a [&'a str],
-    from: i64,
-    to: i64,
-}
-
-const USUAL: Leaf<'static> = Leaf {
-    names: &["dns:edge.contoso.com", "dns:contoso.com"],
-    from: -10,
-    to: 90,
-};
-
-fn spec(name: &str, from: i64, to: i64) -> IssueSpec {
-    let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
-    IssueSpec {
-        serial: vec![0x21, 0x43],
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
-        names: Vec::new(),
-        not_before: now + Duration::days(from),
-        // An hour more, so that no test runs across the end of a whole day.
-        not_after: now + Duration::days(to) + Duration::hours(to.signum()),
-        ca: None,
-        key_usage: Some(KeyUsage {
-            digital_signature: true,
-            ..KeyUsage::default()
-        }),
-        key_purposes: vec![KeyPurpose::ServerAuth],
-        ca_issuers: None,
-    }
-}
-
-impl Ca {
-    fn new(world: &World) -> Self {
-        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let spec = IssueSpec {
-            ca: Some(None),
-            key_usage: Some(KeyUsage {
-                key_cert_sign: true,
-                ..KeyUsage::default()
-            }),
-            key_purposes: Vec::new(),
-            ..spec("Example Root X1", -100, 3650)
-        };
-        let own = Issuer {
-            certificate: None,
-            key: &key,
-        };
-        let root = issue(&spec, key.spki_der(), &own).unwrap();
-        world.write("root.pem", root.to_pem());
-        Self { key, root }
-    }
-
-    /// Writes `NAME.pem` and `NAME.key`.
-    fn leaf(&self, world: &World, name: &str, leaf: &Leaf<'_>) -> Certificate {
-        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let spec = IssueSpec {
-            names: leaf
-                .names
-                .iter()
-                .map(|name| Identifier::parse_typed(name).unwrap())
-                .collect(),
-            ..spec("edge.contoso.com", leaf.from, leaf.to)
-        };
-        let issuer = Issuer {
-            certificate: Some(&self.root),
-            key: &self.key,
-        };
-        let certificate = issue(&spec, key.spki_der(), &issuer).unwrap();
-        world.write(&format!("{name}.pem"), certificate.to_pem());
-        world.write(&format!("{name}.key"), key.to_pem(None).unwrap().as_bytes());
-        certificate
-    }
-}
-
-/// A TLS server of the openssl command, ended with the test.
-struct Server(Child, u16);
-
-impl Server {
-    fn start(world: &World, name: &str, more: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let child = std::process::Command::new("openssl")
-            .current_dir(world.folder())
-            .args([
-                "s_server",
-                "-quiet",
-                "-accept",
-                &format!("127.0.0.1:{port}"),
-            ])
-            .args([
-                "-cert",
-                &format!("{name}.pem"),
-                "-key",
-                &format!("{name}.key"),
-            ])
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self(child, port);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "openssl s_server does not listen"
-            );
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn a_sound_file_is_ok_and_says_what_was_not_judged() {

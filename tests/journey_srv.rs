@@ -3,117 +3,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod dns_server;
+#[path = "world/served.rs"]
+mod served;
 mod world;
 
 use dns_server::{DnsServer, Zone, free};
 use edgecert::dns::{DnsError, Outcome, Proof, Resolver};
-use edgecert::names::{Domain, Identifier};
-use edgecert::x509::issue::{IssueSpec, Issuer, issue};
-use edgecert::x509::{Certificate, KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
+use edgecert::names::Domain;
 use serde_json::Value;
+use served::{Ca, Leaf, Server};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
 use std::time::Instant;
-use time::{Duration, OffsetDateTime};
 use world::World;
 
-struct Ca {
-    key: PrivateKey,
-    root: Certificate,
+/// A leaf of one domain, for so many days from now.
+fn leaf(ca: &Ca, world: &World, file: &str, domain: &str, days: i64) {
+    let names = [format!("dns:{domain}")];
+    let leaf = Leaf {
+        names: &[names[0].as_str()],
+        from: -10,
+        to: days,
+    };
+    ca.leaf(world, file, &leaf);
 }
 
-fn spec(name: &str, days: i64) -> IssueSpec {
-    let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
-    IssueSpec {
-        serial: vec![0x21, 0x43],
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
-        names: Vec::new(),
-        not_before: now - Duration::days(10),
-        not_after: now + Duration::days(days),
-        ca: None,
-        key_usage: Some(KeyUsage {
-            digital_signature: true,
-            ..KeyUsage::default()
-        }),
-        key_purposes: vec![KeyPurpose::ServerAuth],
-        ca_issuers: None,
-    }
-}
-
-impl Ca {
-    fn new(world: &World) -> Self {
-        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let spec = IssueSpec {
-            ca: Some(None),
-            key_usage: Some(KeyUsage {
-                key_cert_sign: true,
-                ..KeyUsage::default()
-            }),
-            key_purposes: Vec::new(),
-            ..spec("Example Root X1", 3650)
-        };
-        let own = Issuer {
-            certificate: None,
-            key: &key,
-        };
-        let root = issue(&spec, key.spki_der(), &own).unwrap();
-        world.write("root.pem", root.to_pem());
-        Self { key, root }
-    }
-
-    fn leaf(&self, world: &World, file: &str, domain: &str, days: i64) {
-        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let spec = IssueSpec {
-            names: vec![Identifier::parse_typed(&format!("dns:{domain}")).unwrap()],
-            ..spec(domain, days)
-        };
-        let issuer = Issuer {
-            certificate: Some(&self.root),
-            key: &self.key,
-        };
-        let leaf = issue(&spec, key.spki_der(), &issuer).unwrap();
-        world.write(&format!("{file}.pem"), leaf.to_pem());
-        world.write(&format!("{file}.key"), key.to_pem(None).unwrap().as_bytes());
-    }
-}
-
-/// TLS at an address of 127/8, ended with the test.
-struct Server(Child);
-
-impl Server {
-    fn start(world: &World, file: &str, address: &str) -> Self {
-        let child = std::process::Command::new("openssl")
-            .current_dir(world.folder())
-            .args(["s_server", "-quiet", "-accept", address])
-            .args([
-                "-cert",
-                &format!("{file}.pem"),
-                "-key",
-                &format!("{file}.key"),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self(child);
-        let deadline = Instant::now() + std::time::Duration::from_secs(20);
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "s_server does not listen");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn serve(world: &World, file: &str, address: &str) -> Server {
+    Server::at(world, file, address.parse().unwrap(), &[])
 }
 
 fn port() -> u16 {
@@ -149,12 +64,12 @@ fn row<'a>(document: &'a Value, target: &str) -> &'a Value {
 fn every_target_and_address_is_asked_and_the_one_left_behind_is_told() {
     let world = World::new();
     let ca = Ca::new(&world);
-    ca.leaf(&world, "new", "contoso.com", 90);
-    ca.leaf(&world, "old", "contoso.com", -3);
+    leaf(&ca, &world, "new", "contoso.com", 90);
+    leaf(&ca, &world, "old", "contoso.com", -3);
     let port = port();
-    let _new = Server::start(&world, "new", &format!("127.0.0.1:{port}"));
-    let _also = Server::start(&world, "new", &format!("127.0.0.2:{port}"));
-    let _old = Server::start(&world, "old", &format!("127.0.0.3:{port}"));
+    let _new = serve(&world, "new", &format!("127.0.0.1:{port}"));
+    let _also = serve(&world, "new", &format!("127.0.0.2:{port}"));
+    let _old = serve(&world, "old", &format!("127.0.0.3:{port}"));
     let dns = DnsServer::start(
         Zone::Plain,
         &format!(
@@ -222,9 +137,9 @@ fn every_target_and_address_is_asked_and_the_one_left_behind_is_told() {
 fn a_signed_answer_is_secure_and_one_for_other_keys_is_bogus() {
     let world = World::new();
     let ca = Ca::new(&world);
-    ca.leaf(&world, "new", "contoso.com", 90);
+    leaf(&ca, &world, "new", "contoso.com", 90);
     let port = port();
-    let _new = Server::start(&world, "new", &format!("127.0.0.1:{port}"));
+    let _new = serve(&world, "new", &format!("127.0.0.1:{port}"));
     let records = format!(
         "_sipfederationtls._tcp.contoso.com. SRV 0 0 {port} edge.contoso.com.\nedge.contoso.com. A 127.0.0.1"
     );
