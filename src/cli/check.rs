@@ -16,8 +16,7 @@ use super::{Context, render};
 use crate::check::discover::Scheme;
 use crate::check::live::{LiveLimits, check_endpoints};
 use crate::check::{
-    CheckReport, Endpoint, Hold, TargetKind, TargetReport, Yardstick, file,
-    tell_leaves_apart,
+    CheckReport, Endpoint, Hold, TargetKind, TargetReport, Yardstick, file, tell_leaves_apart,
 };
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
 use crate::dns::Resolver;
