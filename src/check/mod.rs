@@ -6,6 +6,7 @@
 //! handed in) and SRV records. RFC 6120 §13, RFC 5922 §7.
 
 pub mod compare;
+pub mod drift;
 pub mod endpoint;
 mod error;
 pub mod file;
@@ -13,6 +14,7 @@ pub mod group;
 mod keep;
 pub mod live;
 mod observed;
+mod second;
 
 pub use compare::{Hold, Yardstick};
 pub use endpoint::{Endpoint, TargetLine};

@@ -124,8 +124,12 @@ catalogue! {
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
+    LiveAlpnNeeded, "live.alpn-needed", Note, "XEP-0368 §3", "Direct TLS answers differently with ALPN and without it.";
+    LiveSniNeeded, "live.sni-needed", Note, "RFC 6066 §3", "What is served depends on the name that the peer sends as SNI.";
+    LiveLeafDiffers, "live.leaf-differs", Warning, "docs/findings.md", "Places that answer for one name serve different leaves.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";
     RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
+    RequestRenewalLate, "request.renewal-late", Warning, "docs/workspace.md", "The renewal should have begun by the issuer's rhythm, and nothing was asked for.";
     RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
     RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";
     RequestNameLeftOut, "request.name-left-out", Note, "BR 7.1.2.7.12", "Names are not asked for, as the issuer does not put their form in certificates.";
