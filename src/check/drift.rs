@@ -15,7 +15,8 @@ const MAX_TOLD: usize = 4;
 /// `together` says what they have in common, as in `the addresses of edge.contoso.com:5061`. Rows without a
 /// certificate say nothing here; their own finding stands.
 pub fn leaf_differs(together: &str, rows: &mut [&mut TargetReport]) {
-    let mut leaves: BTreeMap<(OffsetDateTime, String), (Fingerprint, Vec<String>)> = BTreeMap::new();
+    let mut leaves: BTreeMap<(OffsetDateTime, String), (Fingerprint, Vec<String>)> =
+        BTreeMap::new();
     for row in rows.iter() {
         if let Some(leaf) = &row.certificate {
             let by_end = (leaf.not_after, leaf.sha256.to_string());
@@ -88,7 +89,10 @@ mod tests {
 
     #[test]
     fn who_was_left_out_at_the_renewal_is_named_and_the_newest_is_not() {
-        let (old, new) = (datetime!(2026-03-01 00:00 UTC), datetime!(2026-06-01 00:00 UTC));
+        let (old, new) = (
+            datetime!(2026-03-01 00:00 UTC),
+            datetime!(2026-06-01 00:00 UTC),
+        );
         for (first, second, told) in [
             (Some((&b"a"[..], old)), Some((&b"b"[..], new)), [1, 0]),
             (Some((&b"b"[..], new)), Some((&b"a"[..], old)), [0, 1]),

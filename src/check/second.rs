@@ -7,9 +7,7 @@ use super::endpoint::Endpoint;
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding};
 use crate::names::{Domain, Protocol};
-use crate::probe::{
-    Alpn, Depth, Limits, Manner, Observation, ProbeError, Stage, Target, probe_as,
-};
+use crate::probe::{Alpn, Depth, Limits, Manner, Observation, ProbeError, Stage, Target, probe_as};
 use crate::x509::{Certificate, Fingerprint};
 use std::net::{IpAddr, SocketAddr};
 
@@ -117,7 +115,8 @@ fn finding(
         return None;
     }
     let (usual, other) = (shown(first), shown(&aside.seen));
-    if usual.is_some() && usual.as_ref().map(|(leaf, _)| leaf) == other.as_ref().map(|(leaf, _)| leaf)
+    if usual.is_some()
+        && usual.as_ref().map(|(leaf, _)| leaf) == other.as_ref().map(|(leaf, _)| leaf)
     {
         return None;
     }
@@ -127,8 +126,12 @@ fn finding(
             "with ALPN".to_owned(),
             "without ALPN".to_owned(),
             match usual {
-                None => "let the listener take the ALPN of XMPP: peers that send it are turned away",
-                Some(_) => "nothing, where all peers send ALPN; else make this service the multiplexer's default",
+                None => {
+                    "let the listener take the ALPN of XMPP: peers that send it are turned away"
+                }
+                Some(_) => {
+                    "nothing, where all peers send ALPN; else make this service the multiplexer's default"
+                }
             },
         ),
         Other::Sni(name) => (
@@ -137,7 +140,9 @@ fn finding(
             with_name(name.as_ref()),
             match usual {
                 None => "let the listener know this name: peers that send it are turned away",
-                Some(_) => "nothing, where all peers send the SIP domain; else make its certificate the listener's default",
+                Some(_) => {
+                    "nothing, where all peers send the SIP domain; else make its certificate the listener's default"
+                }
             },
         ),
     };
@@ -147,11 +152,12 @@ fn finding(
         (None, Some(_)) => format!("shows a certificate {otherwise} only"),
         (None, None) => return None,
     };
-    let told = |shown: &Option<(Fingerprint, String)>, seen: &Observation| match (shown, &seen.failure) {
-        (Some((leaf, name)), _) => format!("{} ({name})", leaf.short()),
-        (None, Some(failure)) => failure.explain().why,
-        (None, None) => "no certificate".to_owned(),
-    };
+    let told =
+        |shown: &Option<(Fingerprint, String)>, seen: &Observation| match (shown, &seen.failure) {
+            (Some((leaf, name)), _) => format!("{} ({name})", leaf.short()),
+            (None, Some(failure)) => failure.explain().why,
+            (None, None) => "no certificate".to_owned(),
+        };
     Some(Finding::new(
         code,
         address.to_string(),

@@ -1,6 +1,8 @@
 //! `check`: targets from words, lists and the deployment; one run over all of them; one report in three formats.
 
 mod deployed;
+mod given;
+mod late;
 mod table;
 mod targets;
 mod written;
@@ -12,7 +14,7 @@ use super::output::{Failure, Outcome};
 use super::render::json::check_json;
 use super::render::nagios;
 use super::{Context, render};
-use crate::check::live::{LiveLimits, check_endpoints};
+use crate::check::live::{LiveLimits, check_endpoints_as};
 use crate::check::{
     CheckReport, Endpoint, Hold, Status, TargetKind, TargetReport, Yardstick, file,
 };
@@ -20,6 +22,7 @@ use crate::deployment::{Deployment, LifeLeft, RootsSource};
 use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Finding};
 use crate::names::{Domain, Identifier, Protocol, Slug};
+use crate::probe::Manner;
 use crate::store::{Store, StoreError};
 use crate::x509::Fingerprint;
 use clap::{Args, ValueEnum};
@@ -72,6 +75,12 @@ pub struct CheckArgs {
     /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable)
     #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
+    /// Revocation lists of the issuers, DER or PEM (repeatable)
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
+    /// Our own leaf, chain and key in one file, presented to endpoints that ask for a certificate
+    #[arg(long, value_name = "FILE")]
+    present: Option<PathBuf>,
     /// Hold every target against this certificate of the deployment
     #[arg(long = "for", value_name = "CERT", value_parser = slug)]
     certificate: Option<Slug>,
@@ -98,6 +107,8 @@ impl CheckArgs {
             connect: None,
             name: Vec::new(),
             roots: Vec::new(),
+            crl: Vec::new(),
+            present: None,
             certificate: None,
             warning: None,
             critical: None,
@@ -163,11 +174,13 @@ fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let store = open(context, deployment.as_ref(), explicit)?;
     let around = Surroundings { deployment, store };
     let mut yardstick = yardstick(args, context, &around, explicit)?;
+    yardstick.crls = given::crls(args)?;
+    let manner = given::manner(args, context)?;
     let items = targets::gather(args, context, &around, &yardstick)?;
     if items.iter().any(|item| matches!(item, Item::Endpoint(_))) {
         stranger(context, &around, &mut yardstick);
     }
-    let report = carry_out(items, &yardstick, limits(&around));
+    let report = carry_out(items, &yardstick, limits(&around), &manner);
     Ok(told_report(args, context, report))
 }
 
@@ -374,7 +387,12 @@ enum Item {
 }
 
 /// Judges everything; rows come in the order of the items.
-fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> CheckReport {
+fn carry_out(
+    items: Vec<Item>,
+    yardstick: &Yardstick,
+    limits: LiveLimits,
+    manner: &Manner,
+) -> CheckReport {
     let mut rows: Vec<((usize, usize, usize), TargetReport)> = Vec::new();
     let mut paths = Vec::new();
     let mut endpoints = Vec::new();
@@ -412,7 +430,7 @@ fn carry_out(items: Vec<Item>, yardstick: &Yardstick, limits: LiveLimits) -> Che
         rows.extend(kept);
     }
     let (places, endpoints): (Vec<usize>, Vec<Endpoint>) = endpoints.into_iter().unzip();
-    let asked = check_endpoints(&endpoints, yardstick, limits);
+    let asked = check_endpoints_as(&endpoints, yardstick, limits, manner);
     for (place, answers) in places.into_iter().zip(asked) {
         for (number, row) in answers.into_iter().enumerate() {
             report.counts.add(row.status());
