@@ -157,7 +157,7 @@ fn hostile_endpoints_end_in_a_finding_that_names_the_stage() {
             peer(swallow),
             "xmpp-server",
             "live.no-tls",
-            "no answer within 2s",
+            "longer than 2s",
         ),
         (
             "says nothing to TLS",
@@ -286,16 +286,20 @@ fn hostile_endpoints_end_in_a_finding_that_names_the_stage() {
     ];
     let world = hurried();
     sound_file(&world);
+    let mut wrong = Vec::new();
     for (name, port, protocol, code, words) in cases {
         let row = checked(&world, port, protocol);
         let findings = row["findings"].as_array().unwrap();
-        let found = findings
-            .iter()
-            .find(|one| one["code"] == code)
-            .unwrap_or_else(|| panic!("{name}: no {code} in {row:#}"));
-        assert!(found.to_string().contains(words), "{name}: {found:#}");
-        assert_ne!(found["why"], "", "{name}");
+        let found = findings.iter().find(|one| one["code"] == code);
+        let told = found.is_some_and(|found| {
+            found.to_string().contains(words)
+                && found["why"].as_str().is_some_and(|why| !why.is_empty())
+        });
+        if !told {
+            wrong.push(format!("{name}: {code} with {words:?} is not in {row:#}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -318,9 +322,7 @@ fn a_listener_that_needs_alpn_or_sni_is_told() {
             }
         };
         let hello = accepted.client_hello();
-        let plain = hello.alpn().is_none() && hello.server_name().is_none();
         let no_alpn = hello.alpn().is_none();
-        let _ = plain;
         let config = match no_alpn {
             true => &without,
             false => &with,
@@ -452,7 +454,7 @@ fn a_sealed_pkcs12_is_told_and_not_fatal() {
     assert!(made.unwrap().success());
     let (code, result) = walked(&world, "sealed");
     assert_eq!(result["targets"].as_array().unwrap().len(), 2, "{result:#}");
-    assert!(code != 64 && code < 128, "{code}");
+    assert!((0..=3).contains(&code), "{code}");
     let told = result["targets"][1].to_string();
     assert!(told.contains("passphrase"), "{told}");
 }
@@ -485,13 +487,13 @@ fn a_list_with_errors_is_refused_with_the_line_of_each() {
     world.write("list.txt", "a:1 port=3\n# sound\nb:1\nc:1 protocol=xmmp\n");
     world
         .run(&["check", "--targets", "list.txt"])
-        .ended(64)
+        .ended(3)
         .said("line 1 of")
         .said("line 4 of");
     world.write("list.txt", "contoso\n# sound\n127.0.0.1:9\nfabrikam\n");
     world
         .run(&["check", "--targets", "list.txt"])
-        .ended(64)
+        .ended(3)
         .said("line 1: contoso is no target")
         .said("line 4: fabrikam is no target");
 }

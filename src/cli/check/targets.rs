@@ -273,7 +273,10 @@ fn read_list(path: &Path) -> Result<Vec<TargetLine>, Failure> {
     })?;
     endpoint::read_list(&text).map_err(|error| {
         let failure = Failure::from_error(FailureKind::Usage, &error);
-        let place = format!("{}: {}", path.display(), failure.explanation.place);
+        let place = match failure.explanation.place.as_str() {
+            "" => path.display().to_string(),
+            line => format!("{}: {line}", path.display()),
+        };
         Failure {
             explanation: Box::new(crate::explain::Explanation {
                 place: printable(&place),
