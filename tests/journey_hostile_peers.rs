@@ -142,7 +142,8 @@ fn hostile_endpoints_end_in_a_finding_that_names_the_stage() {
     };
     let flood = |mut stream: TcpStream| {
         let _ = stream.write_all(HEADER.as_bytes());
-        let block = "<a>".repeat(4096);
+        let _ = stream.write_all(b"<stream:features><a>");
+        let block = "x".repeat(16 * 1024);
         for _ in 0..(10 * 1024 * 1024 / block.len()) {
             if stream.write_all(block.as_bytes()).is_err() {
                 return;
@@ -186,6 +187,17 @@ fn hostile_endpoints_end_in_a_finding_that_names_the_stage() {
             "xmpp-server",
             "live.no-tls",
             "without finishing",
+        ),
+        (
+            "elements without end",
+            peer(|mut stream| {
+                let _ = stream.write_all(HEADER.as_bytes());
+                let _ = stream.write_all("<a>".repeat(100).as_bytes());
+                swallow(stream);
+            }),
+            "xmpp-server",
+            "live.no-tls",
+            "nested deeper",
         ),
         (
             "clear text after proceed",
@@ -467,7 +479,8 @@ fn a_hundred_thousand_entries_are_walked() {
         let folder = world.path(&format!("many/{number}"));
         std::fs::create_dir_all(&folder).unwrap();
         for file in 0..1_000 {
-            std::fs::write(folder.join(format!("{file}.txt")), b"x").unwrap();
+            // Empty: a name each, and no block of the disk.
+            std::fs::File::create(folder.join(format!("{file}.txt"))).unwrap();
         }
     }
     world.write("many/99/z.pem", world.read("after.pem"));

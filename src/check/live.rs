@@ -10,6 +10,7 @@ use super::{Endpoint, TargetKind, TargetReport, Yardstick};
 use crate::explain::{Explanation, printable};
 use crate::names::Domain;
 use crate::probe::{KeyKind, Limits, Manner, Observation, ProbeError, Stage, Target, probe_as};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,31 @@ pub struct LiveLimits {
     pub jobs: usize,
     /// For one endpoint.
     pub timeout: Duration,
+}
+
+/// Descriptors for what is no connection: standard streams, the runtime, the resolver.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Raises the limit of open files for this many connections, and gives how many fit: with too few, sound endpoints
+/// would seem to be out of reach.
+fn jobs_that_fit(jobs: usize) -> usize {
+    let needed = (jobs as u64).saturating_add(OTHER_DESCRIPTORS);
+    let now = getrlimit(Resource::Nofile);
+    if now.current.is_none_or(|current| current >= needed) {
+        return jobs;
+    }
+    let allowed = now.maximum.map_or(needed, |most| most.min(needed));
+    let raised = Rlimit {
+        current: Some(allowed),
+        maximum: now.maximum,
+    };
+    let have = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => allowed,
+        Err(_) => now.current.unwrap_or(needed),
+    };
+    usize::try_from(have.saturating_sub(OTHER_DESCRIPTORS))
+        .unwrap_or(jobs)
+        .clamp(1, jobs.max(1))
 }
 
 /// What one address showed, at first and at second sight.
@@ -61,6 +87,10 @@ pub fn check_endpoints_as(
     if endpoints.is_empty() {
         return Vec::new();
     }
+    let limits = LiveLimits {
+        jobs: jobs_that_fit(limits.jobs),
+        ..limits
+    };
     let built = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(
             std::thread::available_parallelism()
