@@ -18,6 +18,8 @@ mod gateway;
 mod servers;
 #[path = "ratios/verdict.rs"]
 mod verdict;
+#[path = "ratios/watch.rs"]
+mod watch;
 #[path = "ratios/world.rs"]
 mod world;
 
@@ -33,10 +35,11 @@ fn main() {
         Some("batch") => batch::rows(&world),
         Some("check") => check(&world).into_iter().collect(),
         Some("gateway") => gateway::rows(&world),
+        Some("watch") => watch::rows(&world),
         Some("verdict") => verdict::rows(&world),
         Some("servers") => servers::rows(),
         Some(other) => panic!(
-            "there is no part {other:?}; request, batch, check, verdict, gateway and servers are"
+            "there is no part {other:?}; request, batch, check, watch, verdict, gateway and servers are"
         ),
         None => all(&world),
     };

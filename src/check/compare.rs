@@ -6,7 +6,7 @@ use crate::explain::span;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::verify::rules::validity::ends_soon;
 use crate::verify::{Expectation, TrustSet, Wanted, judge};
-use crate::x509::{Certificate, Fingerprint, PrivateKey};
+use crate::x509::{Certificate, Crl, Fingerprint, PrivateKey};
 use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
 
@@ -40,6 +40,8 @@ pub struct Yardstick {
     pub forced: Option<usize>,
     /// The hold for what live endpoints serve and no other hold is for: a stranger's view.
     pub stranger: Option<usize>,
+    /// Revocation lists; none: revocation is not judged.
+    pub crls: Vec<Crl>,
     /// Findings that are errors in this run, as their names were demanded.
     pub demanded: Vec<Code>,
 }
@@ -61,6 +63,7 @@ impl Yardstick {
             by_key: HashMap::new(),
             forced: None,
             stranger: None,
+            crls: Vec::new(),
             demanded: Vec::new(),
         }
     }
@@ -106,6 +109,7 @@ impl Yardstick {
                 public: hold.is_some_and(|hold| hold.public),
                 // Judged below, by thresholds of its own.
                 warn_below: None,
+                crls: &self.crls,
                 ..Expectation::new(self.now)
             },
         );

@@ -136,48 +136,70 @@ pub struct TargetLine {
     pub protocol: Option<Protocol>,
     /// `name=…`.
     pub name: Option<Domain>,
+    /// Where it stands in a list, from 1; none: on the command line.
+    pub line: Option<usize>,
 }
+
+/// Most lines of a list whose errors are told.
+const MAX_TOLD: usize = 20;
 
 /// Reads a list: `TARGET [protocol=…] [name=…]` a line; `#` begins a comment, alone or behind a space.
 ///
-/// Errors: the first line that makes no sense, or more than [`MAX_TARGETS`].
+/// Errors: the line that makes no sense, all of them where they are several, or more than [`MAX_TARGETS`].
 pub fn read_list(text: &str) -> Result<Vec<TargetLine>, CheckError> {
     let mut targets = Vec::new();
+    let mut errors = Vec::new();
+    let mut more = 0;
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let number = index + 1;
-        let mut words = line
-            .split_whitespace()
-            .take_while(|word| !word.starts_with('#'));
-        let Some(target) = words.next() else { continue };
-        let mut read = TargetLine {
-            target: target.to_owned(),
-            protocol: None,
-            name: None,
-        };
-        for word in words {
-            match word.split_once('=') {
-                Some(("protocol", value)) => read.protocol = Some(protocol(value, Some(number))?),
-                Some(("name", value)) => {
-                    let name = Domain::parse(value).map_err(|source| CheckError::BadName {
-                        line: number,
-                        source,
-                    })?;
-                    read.name = Some(name);
-                }
-                Some(_) | None => {
-                    return Err(CheckError::UnknownOption {
-                        word: word.to_owned(),
-                        line: number,
-                    });
-                }
-            }
+        match read_line(line, index + 1) {
+            Ok(None) => {}
+            Ok(Some(read)) => targets.push(read),
+            Err(error) if errors.len() < MAX_TOLD => errors.push(error),
+            Err(_) => more += 1,
         }
-        targets.push(read);
         if targets.len() > MAX_TARGETS {
             return Err(CheckError::TooMany { limit: MAX_TARGETS });
         }
     }
-    Ok(targets)
+    match errors.len() {
+        0 => Ok(targets),
+        1 => Err(errors.remove(0)),
+        _ => Err(CheckError::Lines { errors, more }),
+    }
+}
+
+fn read_line(line: &str, number: usize) -> Result<Option<TargetLine>, CheckError> {
+    let mut words = line
+        .split_whitespace()
+        .take_while(|word| !word.starts_with('#'));
+    let Some(target) = words.next() else {
+        return Ok(None);
+    };
+    let mut read = TargetLine {
+        target: target.to_owned(),
+        protocol: None,
+        name: None,
+        line: Some(number),
+    };
+    for word in words {
+        match word.split_once('=') {
+            Some(("protocol", value)) => read.protocol = Some(protocol(value, Some(number))?),
+            Some(("name", value)) => {
+                let name = Domain::parse(value).map_err(|source| CheckError::BadName {
+                    line: number,
+                    source,
+                })?;
+                read.name = Some(name);
+            }
+            Some(_) | None => {
+                return Err(CheckError::UnknownOption {
+                    word: word.to_owned(),
+                    line: number,
+                });
+            }
+        }
+    }
+    Ok(Some(read))
 }
 
 /// The listeners of a certificate's gateways, for each of the names that are proved there, and the gateways whose
@@ -300,5 +322,25 @@ mod tests {
             assert!(error.code.starts_with(code), "{error:?}");
             assert!(error.place.contains(place), "{error:?}");
         }
+    }
+    #[test]
+    fn every_line_that_makes_no_sense_is_named_and_twenty_are_told() {
+        let told = read_list("a:1 port=3\nb:1\nc:1 protocol=xmmp")
+            .unwrap_err()
+            .explain();
+        assert_eq!(told.code, "check.lines");
+        for words in ["line 1 of", "line 3 of", "port=3", "xmmp is no protocol"] {
+            assert!(told.why.contains(words), "{told:?}");
+        }
+        assert!(!told.why.contains("line 2"), "{told:?}");
+        let told = read_list(&"a:1 port=3\n".repeat(1_000))
+            .unwrap_err()
+            .explain();
+        assert!(told.what.starts_with("1000 lines"), "{told:?}");
+        assert!(
+            told.why.contains("line 20 ") && !told.why.contains("line 21 "),
+            "{told:?}"
+        );
+        assert!(told.why.ends_with("and 980 more"), "{told:?}");
     }
 }

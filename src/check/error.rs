@@ -57,6 +57,14 @@ pub enum CheckError {
         /// Why.
         source: NameError,
     },
+    /// Several lines of a list that make no sense; the first of them, and how many more there are.
+    #[error("{} lines of the list make no sense", errors.len() + more)]
+    Lines {
+        /// In the order of their lines.
+        errors: Vec<CheckError>,
+        /// How many more there are.
+        more: usize,
+    },
     /// More targets than are taken in one run.
     #[error("the list holds more than {limit} targets")]
     TooMany {
@@ -131,6 +139,28 @@ impl Explain for CheckError {
                     place: at(*line),
                     ..told
                 };
+            }
+            CheckError::Lines { errors, more } => {
+                let told: Vec<String> = errors
+                    .iter()
+                    .map(|error| {
+                        let told = error.explain();
+                        match told.place.is_empty() {
+                            true => format!("{} ({})", told.what, told.why),
+                            false => format!("{}: {} ({})", told.place, told.what, told.why),
+                        }
+                    })
+                    .collect();
+                let mut why = told.join("; ");
+                if *more > 0 {
+                    why.push_str(&format!("; and {more} more"));
+                }
+                (
+                    "check.lines",
+                    String::new(),
+                    why,
+                    "mend these lines: TARGET [protocol=…] [name=…], # begins a comment".to_owned(),
+                )
             }
             CheckError::TooMany { limit } => (
                 "check.too-many",

@@ -1,15 +1,18 @@
 //! Live endpoints: names resolved, every address asked, many at once within bounds.
 //!
 //! Names are resolved as the system does it (getaddrinfo), so that what is asked is what a peer on this machine would
-//! reach, unless a resolver is named; an endpoint that brings its addresses is not looked up. An endpoint whose name cannot be resolved could not be looked at; one that does not answer is at fault.
+//! reach, unless a resolver is named; an endpoint that brings its addresses is not looked up. An endpoint whose name
+//! cannot be resolved could not be looked at; one that does not answer is at fault.
 
+use super::differs::leaf_differs;
 use super::discover::{Family, MAX_ADDRESSES};
 use super::observed::judge_observation;
+use super::second::{self, Aside};
 use super::{Endpoint, TargetKind, TargetReport, Yardstick};
 use crate::dns::Resolver;
 use crate::explain::{Explain, Explanation, printable};
 use crate::names::Domain;
-use crate::probe::{KeyKind, Limits, Observation, ProbeError, Stage, Target, probe};
+use crate::probe::{KeyKind, Limits, Manner, Observation, ProbeError, Stage, Target, probe_as};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +33,23 @@ pub struct LiveLimits {
     pub family: Family,
 }
 
-type Answer = Result<Vec<(SocketAddr, Observation)>, Explanation>;
+/// By which means endpoints are found and asked.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// Looks names up; none: the system does.
+    pub resolver: Option<Resolver>,
+    /// How the handshakes are made.
+    pub manner: Manner,
+}
+
+/// What one address showed, at first and at second sight.
+struct Seen {
+    address: SocketAddr,
+    observation: Observation,
+    asides: Vec<Aside>,
+}
+
+type Answer = Result<Vec<Seen>, Explanation>;
 
 /// Asks all endpoints; a list of rows for each, one for every address, in the order of the endpoints.
 ///
@@ -39,7 +58,7 @@ pub fn check_endpoints(
     endpoints: &[Endpoint],
     yardstick: &Yardstick,
     limits: LiveLimits,
-    resolver: Option<&Resolver>,
+    means: &Means,
 ) -> Vec<Vec<TargetReport>> {
     if endpoints.is_empty() {
         return Vec::new();
@@ -55,7 +74,7 @@ pub fn check_endpoints(
         .build();
     match built {
         Ok(runtime) => {
-            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, resolver));
+            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, means));
             // A resolver that hangs must not keep the report back.
             runtime.shutdown_background();
             rows
@@ -71,17 +90,24 @@ async fn ask_all(
     endpoints: &[Endpoint],
     yardstick: &Yardstick,
     limits: LiveLimits,
-    resolver: Option<&Resolver>,
+    means: &Means,
 ) -> Vec<Vec<TargetReport>> {
     let mut rows: Vec<Vec<TargetReport>> = vec![Vec::new(); endpoints.len()];
     let permits = Arc::new(Semaphore::new(limits.jobs.max(1)));
     let mut answers = JoinSet::new();
-    for (index, endpoint) in endpoints.iter().cloned().enumerate() {
-        let permits = Arc::clone(&permits);
-        let resolver = resolver.cloned();
-        answers.spawn(async move { (index, ask(endpoint, limits, permits, resolver).await) });
-    }
-    while let Some(joined) = answers.join_next().await {
+    let mut waiting = endpoints.iter().enumerate();
+    loop {
+        // No more tasks than may work at once: what waits costs nothing.
+        while answers.len() < limits.jobs.max(1)
+            && let Some((index, endpoint)) = waiting.next()
+        {
+            let (endpoint, means) = (endpoint.clone(), means.clone());
+            let permits = Arc::clone(&permits);
+            answers.spawn(async move { (index, ask(endpoint, limits, means, permits).await) });
+        }
+        let Some(joined) = answers.join_next().await else {
+            break;
+        };
         let Ok((index, answer)) = joined else {
             continue;
         };
@@ -89,50 +115,75 @@ async fn ask_all(
             continue;
         };
         match answer {
-            Ok(observations) => rows.extend(observations.iter().map(|(address, observation)| {
-                judge_observation(endpoint, *address, observation, yardstick)
-            })),
+            Ok(all) => {
+                rows.extend(all.iter().map(|seen| judge_seen(endpoint, seen, yardstick)));
+                if endpoint.assigned.is_none() && endpoint.within.is_none() && rows.len() > 1 {
+                    let mut together: Vec<&mut TargetReport> = rows.iter_mut().collect();
+                    let what = format!("the addresses of {}", endpoint.target);
+                    leaf_differs(&what, &mut together);
+                }
+            }
             Err(problem) => rows.push(unknown(endpoint, problem)),
         }
     }
     rows
 }
 
+fn judge_seen(endpoint: &Endpoint, seen: &Seen, yardstick: &Yardstick) -> TargetReport {
+    let mut row = judge_observation(endpoint, seen.address, &seen.observation, yardstick);
+    row.findings.extend(second::findings(
+        endpoint,
+        seen.address,
+        &seen.observation,
+        &seen.asides,
+    ));
+    row
+}
+
 async fn ask(
     endpoint: Endpoint,
     limits: LiveLimits,
+    means: Means,
     permits: Arc<Semaphore>,
-    resolver: Option<Resolver>,
 ) -> Answer {
-    let addresses = addresses(&endpoint, limits, &permits, resolver.as_ref()).await?;
+    let addresses = addresses(&endpoint, limits, &permits, means.resolver.as_ref()).await?;
+    let manner = means.manner;
     let mut asked = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
         let target = target(&endpoint, address)?;
         let permits = Arc::clone(&permits);
-        let has_assigned = endpoint.assigned.is_some();
+        let (endpoint, manner) = (endpoint.clone(), manner.clone());
         asked.spawn(async move {
             let _permit = permits.acquire_owned().await;
             let within = Limits {
                 connect: limits.timeout,
                 total: limits.timeout,
             };
-            let seen = probe(&target, within).await;
-            let seen = match has_assigned && is_refused_for_its_kind(&target, &seen) {
-                true => whatever_is_served(target, within, seen).await,
-                false => seen,
+            let first = probe_as(&target, within, &manner).await;
+            let has_assigned = endpoint.assigned.is_some();
+            let observation = match has_assigned && is_refused_for_its_kind(&target, &first) {
+                true => whatever_is_served(&target, within, &manner, first).await,
+                false => first,
             };
-            (number, address, seen)
+            // What is deployed is asked for by each of its names; there a second look says nothing new.
+            let asides = match has_assigned {
+                true => Vec::new(),
+                false => second::look(&endpoint, &target, within, &manner, &observation).await,
+            };
+            let seen = Seen {
+                address,
+                observation,
+                asides,
+            };
+            (number, seen)
         });
     }
     let mut seen = Vec::new();
     while let Some(joined) = asked.join_next().await {
         seen.extend(joined);
     }
-    seen.sort_by_key(|(number, _, _)| *number);
-    Ok(seen
-        .into_iter()
-        .map(|(_, address, observation)| (address, observation))
-        .collect())
+    seen.sort_by_key(|(number, _)| *number);
+    Ok(seen.into_iter().map(|(_, seen)| seen).collect())
 }
 
 /// One type of signature was offered, and the handshake failed before a certificate was shown: so a server ends it that
@@ -150,12 +201,17 @@ fn is_refused_for_its_kind(target: &Target, seen: &Observation) -> bool {
 }
 
 /// Asks once more with every type; where that shows no certificate either, the first look stands.
-async fn whatever_is_served(target: Target, within: Limits, first: Observation) -> Observation {
+async fn whatever_is_served(
+    target: &Target,
+    within: Limits,
+    manner: &Manner,
+    first: Observation,
+) -> Observation {
     let any = Target {
         key_kind: KeyKind::Any,
-        ..target
+        ..target.clone()
     };
-    let second = probe(&any, within).await;
+    let second = probe_as(&any, within, manner).await;
     match second.chain.is_empty() {
         true => first,
         false => second,
@@ -217,8 +273,12 @@ async fn resolve(
     limits: LiveLimits,
     permits: &Arc<Semaphore>,
 ) -> Result<Vec<SocketAddr>, Explanation> {
-    let host = endpoint.host.clone();
     let port = endpoint.port;
+    // An address is known; the system's resolver and its threads are for names.
+    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let host = endpoint.host.clone();
     let _permit = permits.acquire().await;
     let looked_up = tokio::task::spawn_blocking(move || {
         (host.as_str(), port)

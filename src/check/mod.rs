@@ -16,6 +16,7 @@ mod keep;
 pub mod live;
 mod observed;
 pub mod records;
+mod second;
 
 pub use compare::{Hold, Yardstick};
 pub use differs::tell_leaves_apart;

@@ -109,7 +109,13 @@ fn seen(observation: &Observation) -> Vec<String> {
         seen.push(format!("ALPN {}", printable(alpn)));
     }
     if observation.asked_for_certificate {
-        seen.push("asks for a client certificate".to_owned());
+        seen.push(
+            match observation.presented {
+                true => "asks for a client certificate, ours was presented",
+                false => "asks for a client certificate",
+            }
+            .to_owned(),
+        );
     }
     if observation
         .features_before
@@ -272,6 +278,13 @@ fn not_completed(
     );
     // Servers may close on strangers without a trusted client certificate: no fault of the certificate.
     Some(match observation.asked_for_certificate {
+        true if observation.presented => Finding {
+            what: "shows its certificate, and refuses ours".to_owned(),
+            mend: "see what the server's log says of our certificate: its issuer, its names, its key purposes"
+                .to_owned(),
+            ..finding
+        }
+        .with_severity(Severity::Warning),
         true => finding.with_severity(Severity::Note),
         false => finding,
     })

@@ -2,6 +2,8 @@
 
 mod deployed;
 pub(super) mod domains;
+mod given;
+mod late;
 mod table;
 mod targets;
 mod written;
@@ -14,12 +16,11 @@ use super::render::json::check_json;
 use super::render::nagios;
 use super::{Context, render};
 use crate::check::discover::Scheme;
-use crate::check::live::{LiveLimits, check_endpoints};
+use crate::check::live::{LiveLimits, Means, check_endpoints};
 use crate::check::{
     CheckReport, Endpoint, Hold, TargetKind, TargetReport, Yardstick, file, tell_leaves_apart,
 };
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
-use crate::dns::Resolver;
 use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Finding};
 use crate::names::{Domain, Identifier, Protocol, Slug};
@@ -95,6 +96,12 @@ pub struct CheckArgs {
     /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable)
     #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
+    /// Revocation lists of the issuers, DER or PEM (repeatable)
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
+    /// Our own leaf, chain and key in one file, presented to endpoints that ask for a certificate
+    #[arg(long, value_name = "FILE")]
+    present: Option<PathBuf>,
     /// Hold every target against this certificate of the deployment
     #[arg(long = "for", value_name = "CERT", value_parser = slug)]
     certificate: Option<Slug>,
@@ -127,6 +134,8 @@ impl CheckArgs {
             jobs: None,
             name: Vec::new(),
             roots: Vec::new(),
+            crl: Vec::new(),
+            present: None,
             certificate: None,
             warning: None,
             critical: None,
@@ -193,13 +202,17 @@ fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let around = Surroundings { deployment, store };
     let mut yardstick = yardstick(args, context, &around, explicit)?;
     let limits = limits(args, context, &around);
+    yardstick.crls = given::crls(args)?;
     let items = targets::gather(args, context, &around, &yardstick)?;
     let items = domains::expand(items, args, &around, limits)?;
     if items.iter().any(|item| matches!(item, Item::Endpoint(_))) {
         stranger(context, &around, &mut yardstick);
     }
-    let resolver = domains::named(args, &around, limits)?;
-    let report = carry_out(items, &yardstick, limits, resolver.as_ref());
+    let means = Means {
+        resolver: domains::named(args, &around, limits)?,
+        manner: given::manner(args, context)?,
+    };
+    let report = carry_out(items, &yardstick, limits, &means);
     Ok(told_report(args, context, report))
 }
 
@@ -412,7 +425,7 @@ fn carry_out(
     items: Vec<Item>,
     yardstick: &Yardstick,
     limits: LiveLimits,
-    resolver: Option<&Resolver>,
+    means: &Means,
 ) -> CheckReport {
     let mut rows: Vec<((usize, usize, usize), TargetReport)> = Vec::new();
     let mut paths = Vec::new();
@@ -453,7 +466,7 @@ fn carry_out(
         rows.extend(kept);
     }
     let (places, endpoints): (Vec<usize>, Vec<Endpoint>) = endpoints.into_iter().unzip();
-    let asked = check_endpoints(&endpoints, yardstick, limits, resolver);
+    let asked = check_endpoints(&endpoints, yardstick, limits, means);
     let (orders, mut answers): (Vec<_>, Vec<_>) = places
         .into_iter()
         .zip(asked)

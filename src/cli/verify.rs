@@ -3,7 +3,7 @@
 mod asked;
 mod case;
 mod compared;
-mod read;
+pub(super) mod read;
 pub mod servers;
 mod shown;
 

@@ -124,7 +124,9 @@ catalogue! {
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
-    LiveLeafDiffers, "live.leaf-differs", Warning, "RFC 6120 §13.7", "One target or address of a domain serves another leaf than most of them.";
+    LiveAlpnNeeded, "live.alpn-needed", Note, "XEP-0368 §3", "Direct TLS answers differently with ALPN and without it.";
+    LiveSniNeeded, "live.sni-needed", Note, "RFC 6066 §3", "What is served depends on the name that the peer sends as SNI.";
+    LiveLeafDiffers, "live.leaf-differs", Warning, "RFC 6120 §13.7", "Places that answer for one name serve different leaves.";
     DnsNoService, "dns.no-service", Error, "RFC 6120 §3.2", "A domain's service cannot be found through DNS.";
     DnsTargetAlias, "dns.target-alias", Warning, "RFC 2782", "The target of an SRV record is a CNAME.";
     DnsTargetNoAddress, "dns.target-no-address", Error, "RFC 2782", "The target of an SRV record has no address.";
@@ -140,6 +142,7 @@ catalogue! {
     DnsTlsaMissing, "dns.tlsa-missing", Warning, "RFC 7673 §4.2", "TLSA records are published and do not name the next key.";
     DnsTlsaUnsigned, "dns.tlsa-unsigned", Warning, "RFC 6698 §4.1", "TLSA records are published in a zone without DNSSEC, so no peer may believe them.";
     RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
+    RequestRenewalLate, "request.renewal-late", Warning, "docs/workspace.md", "The renewal should have begun by the issuer's rhythm, and nothing was asked for.";
     RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
     RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";
     RequestNameLeftOut, "request.name-left-out", Note, "BR 7.1.2.7.12", "Names are not asked for, as the issuer does not put their form in certificates.";

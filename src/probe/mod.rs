@@ -3,15 +3,17 @@
 //! A verifier that records and never refuses stands in the handshake, so that the chain is kept even when the
 //! handshake fails later; it is used nowhere else, and nothing it lets through is ever trusted. No session is
 //! resumed. RFC 6120, RFC 7590, XEP-0368, RFC 3261. `tls` holds that verifier, `drive` the talk on the socket,
-//! `words` what TLS errors mean; [`outbound`] has an XMPP server call us, to see what it shows as a client.
+//! `manner` what differs on wish, `words` what TLS errors mean; [`outbound`] has an XMPP server call us, to see what it shows as a client.
 
 mod drive;
 mod error;
+mod manner;
 pub mod outbound;
 mod tls;
 mod words;
 
 pub use error::ProbeError;
+pub use manner::{Alpn, Manner, OwnPair};
 pub use words::words_for_tls_error;
 
 use crate::names::{Domain, Protocol};
@@ -131,6 +133,8 @@ pub struct Observation {
     pub alpn: Option<String>,
     /// Whether a client certificate was asked for.
     pub asked_for_certificate: bool,
+    /// Whether one of ours was presented.
+    pub presented: bool,
     /// Header that the peer sent (inside TLS, else before).
     pub header: Option<xmpp::StreamHeader>,
     /// Features before TLS.
@@ -161,8 +165,13 @@ impl Observation {
 /// Probes once: one connection, no session resumed, no certificate of ours presented. Opens a connection; ends within
 /// `limits.total`. Never fails: what went wrong stands in [`Observation::failure`].
 pub async fn probe(target: &Target, limits: Limits) -> Observation {
+    probe_as(target, limits, &Manner::default()).await
+}
+
+/// The same in another manner: without ALPN, or with a certificate of ours for whoever asks for one.
+pub async fn probe_as(target: &Target, limits: Limits, manner: &Manner) -> Observation {
     let begun = Instant::now();
-    let recorder = Arc::new(tls::Recorder::new(target.key_kind));
+    let recorder = Arc::new(tls::Recorder::asking(target.key_kind, manner));
     let mut seen = Observation::default();
     let mut finished = false;
     let talk = drive::talk(target, limits, &recorder, &mut seen, &mut finished);

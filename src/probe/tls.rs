@@ -1,10 +1,11 @@
-//! The recorder in the handshake: keeps what the peer shows, refuses nothing, and presents nothing of ours.
+//! The recorder in the handshake: keeps what the peer shows, refuses nothing, and presents what it was told to: mostly
+//! nothing.
 //!
 //! This is no switched-off check: no byte of a probed connection is trusted, and the chain is judged elsewhere by
 //! `verify`. The signature over the handshake is checked, and its outcome kept as possession of the key.
 
 use super::words::Circumstances;
-use super::{KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Observation, Target};
+use super::{Alpn, KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Manner, Observation, Target};
 use crate::names::Protocol;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
@@ -25,6 +26,7 @@ pub(super) struct Recorder {
     provider: Arc<CryptoProvider>,
     schemes: Vec<SignatureScheme>,
     key_kind: KeyKind,
+    manner: Manner,
     record: Mutex<Record>,
 }
 
@@ -33,10 +35,15 @@ struct Record {
     chain: Vec<Vec<u8>>,
     possession: Option<bool>,
     asked_for_certificate: bool,
+    presented: bool,
 }
 
 impl Recorder {
     pub fn new(key_kind: KeyKind) -> Self {
+        Self::asking(key_kind, &Manner::default())
+    }
+
+    pub fn asking(key_kind: KeyKind, manner: &Manner) -> Self {
         let mut provider = aws_lc_rs::default_provider();
         let schemes: Vec<SignatureScheme> = provider
             .signature_verification_algorithms
@@ -55,6 +62,7 @@ impl Recorder {
             provider: Arc::new(provider),
             schemes,
             key_kind,
+            manner: manner.clone(),
             record: Mutex::default(),
         }
     }
@@ -69,10 +77,13 @@ impl Recorder {
             .with_client_cert_resolver(Arc::<Self>::clone(self));
         config.resumption = Resumption::disabled();
         config.enable_sni = target.server_name.is_some();
-        config.alpn_protocols = match target.protocol {
-            Protocol::XmppsClient => vec![b"xmpp-client".to_vec()],
-            Protocol::XmppsServer => vec![b"xmpp-server".to_vec()],
-            Protocol::Xmpp | Protocol::XmppServer | Protocol::Sips | Protocol::Tls => Vec::new(),
+        config.alpn_protocols = match (self.manner.alpn, target.protocol) {
+            (Alpn::AsUsual, Protocol::XmppsClient) => vec![b"xmpp-client".to_vec()],
+            (Alpn::AsUsual, Protocol::XmppsServer) => vec![b"xmpp-server".to_vec()],
+            (Alpn::Absent, _)
+            | (_, Protocol::Xmpp | Protocol::XmppServer | Protocol::Sips | Protocol::Tls) => {
+                Vec::new()
+            }
         };
         Ok(config)
     }
@@ -100,6 +111,7 @@ impl Recorder {
         seen.chain = std::mem::take(&mut record.chain);
         seen.possession = record.possession;
         seen.asked_for_certificate = record.asked_for_certificate;
+        seen.presented = record.presented;
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -228,13 +240,20 @@ impl ResolvesClientCert for Recorder {
     fn resolve(
         &self,
         _root_hint_subjects: &[&[u8]],
-        _sigschemes: &[SignatureScheme],
+        sigschemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.record().asked_for_certificate = true;
-        None
+        let own = self
+            .manner
+            .presents
+            .as_ref()
+            .filter(|own| own.0.key.choose_scheme(sigschemes).is_some());
+        let mut record = self.record();
+        record.asked_for_certificate = true;
+        record.presented = own.is_some();
+        own.map(|own| Arc::clone(&own.0))
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.manner.presents.is_some()
     }
 }

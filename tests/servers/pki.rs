@@ -1,6 +1,6 @@
 //! Root, intermediate and leaves as the servers are given them: the openssl CA of the journeys, and keys of ours.
 
-use super::super::world::{OpensslCa, World};
+use super::super::world::{OpensslCa, Window, World};
 use edgecert::x509::{Certificate, Fingerprint, KeyType, container};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +45,16 @@ impl Pki {
 
     /// A new key, and a leaf of 90 days for these DNS names.
     pub fn generation(&self, names: &[&str], key: KeyType) -> Generation {
+        self.generation_of(names, key, None)
+    }
+
+    /// The same for a window of time.
+    pub fn generation_of(
+        &self,
+        names: &[&str],
+        key: KeyType,
+        window: Option<Window<'_>>,
+    ) -> Generation {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let (key_file, csr) = (format!("leaf-{number}.key"), format!("leaf-{number}.csr"));
         let algorithm: &[&str] = match key {
@@ -77,7 +87,8 @@ impl Pki {
             "-config",
             "ca.cnf",
         ]);
-        let fullchain = self.ca.reply(&self.folder.join(csr));
+        let leaf = self.ca.sign_with(&self.folder.join(csr), window, &[]);
+        let fullchain = leaf + &std::fs::read_to_string(self.ca.intermediate()).unwrap();
         Generation {
             leaf: Fingerprint::of(leaf_of(fullchain.as_bytes()).der()),
             fullchain,

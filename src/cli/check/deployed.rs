@@ -1,5 +1,6 @@
 //! Everything deployed: each certificate's generation at rest, its listeners live, and requests that wait.
 
+use super::late::{Pending, late};
 use super::written::{self, Listeners};
 use super::{Context, Failure, FailureKind, Item, Surroundings};
 use crate::assign::{self, AssignError};
@@ -138,7 +139,19 @@ impl Lineage<'_> {
             .find(|one| one.certificate == self.name.as_str());
         items.extend(begun.map(|intent| self.unfinished(intent)));
         match current.or(newest) {
-            Some(number) => self.generation(store, number, current, items)?,
+            Some(number) => {
+                let at = items.len();
+                self.generation(store, number, current, items)?;
+                let waits = match pending {
+                    Some(_) => Pending::Waits,
+                    None => Pending::Nothing,
+                };
+                if let Some(Item::Row(first)) = items.get_mut(at)
+                    && let Some(finding) = late(self.context, self.around, self.name, waits)
+                {
+                    first.findings.push(finding);
+                }
+            }
             None => items.push(row(
                 self.nothing_yet(pending.map(|request| request.id.as_str()))
             )),

@@ -40,11 +40,16 @@ pub(super) fn gather(
             ));
         }
     }
+    let mut wrong = Vec::new();
     for line in &lines {
-        take(line, args, around, yardstick, &mut items, context).map_err(|error| match error {
-            Wrong::Usage(error) => Failure::from_error(FailureKind::Usage, &error),
-            Wrong::Failure(failure) => *failure,
-        })?;
+        match take(line, args, around, yardstick, &mut items, context) {
+            Ok(()) => {}
+            Err(Wrong::Usage(error)) => wrong.push((line.line, error)),
+            Err(Wrong::Failure(failure)) => return Err(*failure),
+        }
+    }
+    if let Some(failure) = refused(wrong, args) {
+        return Err(failure);
     }
     if args.targets.is_empty() && args.list.is_none() {
         items.extend(deployed::everything(context, around, yardstick, None)?);
@@ -68,11 +73,49 @@ pub(super) fn gather(
     Ok(items)
 }
 
+/// Most targets that are told when they make no sense.
+const MAX_TOLD: usize = 20;
+
+/// All targets that make no sense, those of a list by their lines.
+fn refused(mut wrong: Vec<(Option<usize>, CheckError)>, args: &CheckArgs) -> Option<Failure> {
+    let (line, first) = wrong.first()?;
+    if wrong.len() == 1 {
+        let mut failure = Failure::from_error(FailureKind::Usage, first);
+        if let (Some(line), Some(list)) = (line, &args.list) {
+            let place = format!("{}: line {line} of the targets", list.display());
+            failure.explanation.place = printable(&place);
+        }
+        return Some(failure);
+    }
+    let more = wrong.len().saturating_sub(MAX_TOLD);
+    wrong.truncate(MAX_TOLD);
+    let why: Vec<String> = wrong
+        .iter()
+        .map(|(line, error)| {
+            let why = error.explain().why;
+            match line {
+                Some(line) => printable(&format!("line {line}: {error} ({why})")),
+                None => printable(&format!("{error} ({why})")),
+            }
+        })
+        .collect();
+    let mut why = why.join("; ");
+    if more > 0 {
+        why.push_str(&format!("; and {more} more"));
+    }
+    Some(Failure::usage(
+        format!("{} targets make no sense", wrong.len() + more),
+        why,
+        "name files, folders, HOST:PORT, or certificates of the deployment",
+    ))
+}
+
 fn plain(word: &str) -> TargetLine {
     TargetLine {
         target: word.to_owned(),
         protocol: None,
         name: None,
+        line: None,
     }
 }
 
@@ -236,7 +279,10 @@ fn read_list(path: &Path) -> Result<Vec<TargetLine>, Failure> {
     })?;
     endpoint::read_list(&text).map_err(|error| {
         let failure = Failure::from_error(FailureKind::Usage, &error);
-        let place = format!("{}: {}", path.display(), failure.explanation.place);
+        let place = match failure.explanation.place.as_str() {
+            "" => path.display().to_string(),
+            line => format!("{}: {line}", path.display()),
+        };
         Failure {
             explanation: Box::new(crate::explain::Explanation {
                 place: printable(&place),

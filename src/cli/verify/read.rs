@@ -96,7 +96,7 @@ fn looks_like_pem(bytes: &[u8]) -> bool {
 const MAX_LISTS: usize = 64;
 
 /// The lists of `--crl`. Errors: a file cannot be read, or holds something else; that says nothing of the certificate.
-pub(super) fn read_crls(paths: &[PathBuf]) -> Result<Vec<Crl>, Failure> {
+pub(in crate::cli) fn read_crls(paths: &[PathBuf]) -> Result<Vec<Crl>, Failure> {
     let mut all = Vec::new();
     for path in paths {
         let bytes = atomic::read_limited(path, (Crl::MAX_BYTES * 3 / 2) as u64)

@@ -1,0 +1,218 @@
+//! `edgecert check` at the real servers, beside `check_ssl_cert` and `openssl s_client`: the three agree on what is
+//! sound, what has ended and what covers another name.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "servers/mod.rs"]
+mod servers;
+mod world;
+
+use edgecert::names::Protocol;
+use edgecert::x509::KeyType;
+use servers::pki::Generation;
+use servers::{
+    COMPONENT, DOMAIN, Lab, Listener, SIP_HOST, Server, ejabberd, haproxy, kamailio, prosody,
+};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use world::Window;
+
+const PLUGIN: &str = "/usr/lib/nagios/plugins/check_ssl_cert";
+
+/// A name that no certificate here covers.
+const WRONG: &str = "wrong.test";
+
+/// For a server to show what it was told to read.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// How an endpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ok,
+    Expired,
+    WrongName,
+}
+
+/// What ours says, with the name that must be covered.
+fn ours(lab: &Lab, listener: &Listener, name: &str) -> State {
+    let root = lab.pki.ca.root();
+    let demanded = format!("dns:{name}");
+    let ran = lab.world.run(&[
+        "check",
+        &listener.address.to_string(),
+        "--protocol",
+        listener.protocol.word(),
+        "--servername",
+        listener.name,
+        "--xmpphost",
+        listener.name,
+        "--name",
+        &demanded,
+        "--roots",
+        root.to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    let row = ran.json()["result"]["targets"][0].clone();
+    let codes: Vec<String> = row["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["severity"] == "error")
+        .map(|one| one["code"].as_str().unwrap().to_owned())
+        .collect();
+    let state = match codes.first().map(String::as_str) {
+        None => State::Ok,
+        Some("validity.expired") => State::Expired,
+        Some("names.missing") => State::WrongName,
+        Some(_) => panic!("{listener}: {row:#}"),
+    };
+    assert_eq!(ran.code, if state == State::Ok { 0 } else { 2 }, "{row:#}");
+    state
+}
+
+/// The protocol as both of the others call it; none: TLS at once.
+fn starttls(protocol: Protocol) -> Option<&'static str> {
+    match protocol {
+        Protocol::Xmpp => Some("xmpp"),
+        Protocol::XmppServer => Some("xmpp-server"),
+        Protocol::XmppsClient | Protocol::XmppsServer | Protocol::Sips | Protocol::Tls => None,
+    }
+}
+
+fn plugin(lab: &Lab, listener: &Listener, name: &str) -> State {
+    assert!(
+        std::path::Path::new(PLUGIN).exists(),
+        "{PLUGIN} is not there: apt-get install monitoring-plugins-contrib"
+    );
+    let mut command = Command::new(PLUGIN);
+    command
+        .args([
+            "-H",
+            "127.0.0.1",
+            "-p",
+            &listener.address.port().to_string(),
+        ])
+        .args(["--sni", listener.name, "-m", name, "-t", "60"])
+        .args(["--ignore-sct", "--ignore-ocsp", "-r"])
+        .arg(lab.pki.ca.root())
+        .stdin(Stdio::null());
+    if let Some(word) = starttls(listener.protocol) {
+        command.args(["-P", word, "--xmpphost", listener.name]);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(0) => State::Ok,
+        Some(2) if said.contains("expired") => State::Expired,
+        Some(2) if said.contains("does not match") => State::WrongName,
+        code => panic!("{listener}: {code:?} {said}"),
+    }
+}
+
+fn openssl(lab: &Lab, listener: &Listener, name: &str) -> State {
+    let mut command = Command::new("openssl");
+    command
+        .args(["s_client", "-connect", &listener.address.to_string()])
+        .args(["-servername", listener.name, "-verify_hostname", name])
+        .arg("-CAfile")
+        .arg(lab.pki.ca.root())
+        .stdin(Stdio::null());
+    if let Some(word) = starttls(listener.protocol) {
+        command.args(["-starttls", word, "-xmpphost", listener.name]);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let code = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Verify return code: "))
+        .unwrap_or_else(|| panic!("{listener}: {output:?}"));
+    match code.split(' ').next() {
+        Some("0") => State::Ok,
+        Some("10") => State::Expired,
+        Some("62") => State::WrongName,
+        _ => panic!("{listener}: {code}"),
+    }
+}
+
+/// All three on every listener; the plugin takes seconds, so it is asked on one listener of each protocol.
+#[track_caller]
+fn agree(lab: &Lab, server: &Server) {
+    let mut asked = Vec::new();
+    for listener in server.listeners() {
+        for (name, wanted) in [(listener.name, State::Ok), (WRONG, State::WrongName)] {
+            assert_eq!(ours(lab, listener, name), wanted, "{listener}");
+            assert_eq!(openssl(lab, listener, name), wanted, "{listener}");
+            if !asked.contains(&listener.protocol) {
+                assert_eq!(plugin(lab, listener, name), wanted, "{listener}");
+            }
+        }
+        asked.push(listener.protocol);
+    }
+}
+
+/// Puts an ended certificate in place; all three say so.
+#[track_caller]
+fn agree_on_the_end(lab: &Lab, server: &Server, take: impl Fn(&Generation)) {
+    let ended = Window("20240101000000Z", "20240401000000Z");
+    let names = [DOMAIN, COMPONENT, SIP_HOST];
+    let old = lab.pki.generation_of(&names, KeyType::Ec256, Some(ended));
+    server.place(&old);
+    take(&old);
+    let listener = server
+        .listeners()
+        .iter()
+        .find(|listener| listener.name == DOMAIN)
+        .unwrap();
+    let begun = Instant::now();
+    while ours(lab, listener, DOMAIN) != State::Expired {
+        assert!(begun.elapsed() < WITHIN, "{}", server.log());
+        std::thread::sleep(servers::POLL);
+    }
+    assert_eq!(openssl(lab, listener, DOMAIN), State::Expired);
+    assert_eq!(plugin(lab, listener, DOMAIN), State::Expired);
+}
+
+/// Runs the server's control program.
+#[track_caller]
+fn told(server: &Server, words: &[&str]) {
+    let said = server.control(words);
+    assert!(said.status.success(), "{said:?}\n{}", server.log());
+}
+
+#[test]
+fn prosody_is_seen_as_others_see_it() {
+    let lab = Lab::new();
+    let server = prosody::start(&lab, KeyType::Ec256, prosody::Shell::Loaded);
+    agree(&lab, &server);
+    agree_on_the_end(&lab, &server, |_| {
+        told(&server, &["shell", "config", "reload"]);
+    });
+}
+
+#[test]
+fn ejabberd_is_seen_as_others_see_it() {
+    let lab = Lab::new();
+    let server = ejabberd::start(&lab, KeyType::Ec256);
+    agree(&lab, &server);
+    agree_on_the_end(&lab, &server, |_| told(&server, &["reload_config"]));
+}
+
+#[test]
+fn kamailio_is_seen_as_others_see_it() {
+    let lab = Lab::new();
+    let server = kamailio::start(&lab, KeyType::Ec256);
+    agree(&lab, &server);
+    agree_on_the_end(&lab, &server, |_| kamailio::reload(&server));
+}
+
+#[test]
+fn haproxy_is_seen_as_others_see_it() {
+    let lab = Lab::new();
+    let server = haproxy::start(&lab, KeyType::Ec256, haproxy::Admin::Socket);
+    agree(&lab, &server);
+    agree_on_the_end(&lab, &server, |new| {
+        let said = haproxy::set_and_commit(&server, new);
+        assert!(said.contains("Success!"), "{said}");
+    });
+}
