@@ -39,6 +39,16 @@ pub fn check_endpoints(
     yardstick: &Yardstick,
     limits: LiveLimits,
 ) -> Vec<Vec<TargetReport>> {
+    check_endpoints_telling(endpoints, yardstick, limits, &|| ())
+}
+
+/// [`check_endpoints`], with a call for each endpoint that was asked.
+pub fn check_endpoints_telling(
+    endpoints: &[Endpoint],
+    yardstick: &Yardstick,
+    limits: LiveLimits,
+    asked: &dyn Fn(),
+) -> Vec<Vec<TargetReport>> {
     if endpoints.is_empty() {
         return Vec::new();
     }
@@ -53,7 +63,7 @@ pub fn check_endpoints(
         .build();
     match built {
         Ok(runtime) => {
-            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits));
+            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, asked));
             // A resolver that hangs must not keep the report back.
             runtime.shutdown_background();
             rows
@@ -69,6 +79,7 @@ async fn ask_all(
     endpoints: &[Endpoint],
     yardstick: &Yardstick,
     limits: LiveLimits,
+    asked: &dyn Fn(),
 ) -> Vec<Vec<TargetReport>> {
     let mut rows: Vec<Vec<TargetReport>> = vec![Vec::new(); endpoints.len()];
     let permits = Arc::new(Semaphore::new(limits.jobs.max(1)));
@@ -78,6 +89,7 @@ async fn ask_all(
         answers.spawn(async move { (index, ask(endpoint, limits, permits).await) });
     }
     while let Some(joined) = answers.join_next().await {
+        asked();
         let Ok((index, answer)) = joined else {
             continue;
         };
