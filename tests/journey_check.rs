@@ -364,7 +364,7 @@ fn folders_are_walked_and_other_files_are_counted_only() {
         "{first}"
     );
     assert!(
-        first.contains(" | ok=2 warning=0 critical=1 unknown=0 days_left_min=-"),
+        first.contains(" | ok=2;;;0;3 warning=0;0;;0;3 critical=1;;0;0;3 unknown=0;;;0;3 days_left_min=-"),
         "{first}"
     );
 }

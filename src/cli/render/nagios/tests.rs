@@ -131,7 +131,7 @@ fn the_ranges_of_the_data_alert_as_the_targets_stand() {
             ("warning", 2.0, true, false),
             ("critical", 1.0, false, true),
             ("unknown", 1.0, false, false),
-            ("days_left_min", -5.0, true, true),
+            ("days_left_min", -4.0, true, true),
             ("edge.contoso.com:5269 contoso.com", 190.0, false, false),
             ("edge.contoso.com:5269 fabrikam.com", 190.0, false, false),
             ("/etc/ssl/plain.pem", 20.0, true, false),
