@@ -364,7 +364,9 @@ fn folders_are_walked_and_other_files_are_counted_only() {
         "{first}"
     );
     assert!(
-        first.contains(" | ok=2;;;0;3 warning=0;0;;0;3 critical=1;;0;0;3 unknown=0;;;0;3 days_left_min=-"),
+        first.contains(
+            " | ok=2;;;0;3 warning=0;0;;0;3 critical=1;;0;0;3 unknown=0;;;0;3 days_left_min=-"
+        ),
         "{first}"
     );
 }
@@ -567,18 +569,10 @@ fn an_xmpp_port_asked_for_direct_tls_says_which_protocol_to_try() {
 fn monitoring_gets_its_line_even_when_nothing_can_be_checked() {
     let world = World::new();
     let ran = world.run(&["check", "--format", "nagios"]).ended(3);
-    assert!(
-        ran.stdout.starts_with("UNKNOWN - "),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.starts_with("UNKNOWN - "), "{}", ran.stdout);
     world.write("edgecert.toml", "version = 1\nnonsense = 2\n");
     let ran = world.run(&["check", "--format", "nagios"]).ended(3);
-    assert!(
-        ran.stdout.starts_with("UNKNOWN - "),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.starts_with("UNKNOWN - "), "{}", ran.stdout);
 }
 
 #[test]

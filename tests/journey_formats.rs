@@ -14,13 +14,26 @@ fn certificates(world: &World, all: &[(&str, &str, &str)]) {
     for (file, name, days) in all {
         let made = Command::new("openssl")
             .current_dir(world.path("certs"))
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
             .args(["-keyout", "unused.key", "-out", &format!("{file}.pem")])
             .args(["-subj", &format!("/CN={name}"), "-days", days])
             .args(["-addext", "subjectAltName=DNS:edge.contoso.com"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
             .output()
             .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
     }
     std::fs::remove_file(world.path("certs/unused.key")).unwrap();
 }
@@ -29,7 +42,11 @@ fn three() -> World {
     let world = World::new();
     certificates(
         &world,
-        &[("a", "good.contoso.com", "300"), ("b", "soon.contoso.com", "20"), ("c", "last.contoso.com", "5")],
+        &[
+            ("a", "good.contoso.com", "300"),
+            ("b", "soon.contoso.com", "20"),
+            ("c", "last.contoso.com", "5"),
+        ],
     );
     world
 }
@@ -46,27 +63,60 @@ fn metrics_are_written_whole_into_a_file_and_promtool_takes_them() {
     let open = shown(&world, &["--format", "openmetrics"]);
     assert!(open.ends_with("# EOF\n"), "{open}");
     let ran = world
-        .run(&[&THRESHOLDS[..], &["--format", "prometheus", "--output", "edge.prom"]].concat())
+        .run(
+            &[
+                &THRESHOLDS[..],
+                &["--format", "prometheus", "--output", "edge.prom"],
+            ]
+            .concat(),
+        )
         .ended(2);
     assert_eq!(ran.stdout, "");
-    let mode = std::fs::metadata(world.path("edge.prom")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(world.path("edge.prom"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o644);
     let text = world.read("edge.prom");
-    assert!(text.contains("edgecert_check_targets{status=\"critical\"} 1\n"), "{text}");
-    assert!(text.contains("edgecert_target_status{target=\"certs/b.pem\",kind=\"file\"} 1\n"), "{text}");
+    assert!(
+        text.contains("edgecert_check_targets{status=\"critical\"} 1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("edgecert_target_status{target=\"certs/b.pem\",kind=\"file\"} 1\n"),
+        "{text}"
+    );
     let promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(std::fs::File::open(world.path("edge.prom")).unwrap())
         .output()
         .unwrap();
-    assert!(promtool.status.success(), "{}", String::from_utf8_lossy(&promtool.stderr));
+    assert!(
+        promtool.status.success(),
+        "{}",
+        String::from_utf8_lossy(&promtool.stderr)
+    );
     // What cannot be written is no success, and a folder is not written over.
     world
-        .run(&[&THRESHOLDS[..], &["--format", "prometheus", "--output", "certs"]].concat())
+        .run(
+            &[
+                &THRESHOLDS[..],
+                &["--format", "prometheus", "--output", "certs"],
+            ]
+            .concat(),
+        )
         .ended(3);
     // A check that could not do its work leaves the last file, whose time then stands still.
     world
-        .run(&["check", "--targets", "none", "--format", "prometheus", "--output", "edge.prom"])
+        .run(&[
+            "check",
+            "--targets",
+            "none",
+            "--format",
+            "prometheus",
+            "--output",
+            "edge.prom",
+        ])
         .ended(3);
     assert_eq!(world.read("edge.prom"), text);
 }
@@ -86,7 +136,10 @@ fn every_form_says_the_same_of_a_file_and_verify_has_them_too() {
     for (format, words) in [
         ("junit", "name=\"certs/a.pem\""),
         ("html", "<!DOCTYPE html>"),
-        ("openmetrics", "edgecert_target_status{target=\"certs/a.pem\",kind=\"file\"}"),
+        (
+            "openmetrics",
+            "edgecert_target_status{target=\"certs/a.pem\",kind=\"file\"}",
+        ),
     ] {
         let ran = world.run(&["verify", "certs/a.pem", "--format", format]);
         assert!(ran.stdout.contains(words), "{format}: {ran:#?}");
@@ -97,9 +150,14 @@ fn every_form_says_the_same_of_a_file_and_verify_has_them_too() {
 fn lines_of_json_are_a_document_a_target_and_the_summary_last() {
     let world = three();
     let text = shown(&world, &["--jsonl"]);
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let schemas: Vec<&str> = lines.iter().map(|line| line["schema"].as_str().unwrap()).collect();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let schemas: Vec<&str> = lines
+        .iter()
+        .map(|line| line["schema"].as_str().unwrap())
+        .collect();
     let row = "edgecert.check-row/1";
     assert_eq!(schemas, [row, row, row, "edgecert.check-summary/1"]);
     assert_eq!(lines[2]["status"], "critical");
@@ -107,7 +165,11 @@ fn lines_of_json_are_a_document_a_target_and_the_summary_last() {
     assert_eq!(lines[3]["exit_code"], 2);
     for name in ["check-row", "check-summary"] {
         let schema = world.run(&["schema", name]).ended(0).json();
-        let line = if name == "check-row" { &lines[0] } else { &lines[3] };
+        let line = if name == "check-row" {
+            &lines[0]
+        } else {
+            &lines[3]
+        };
         assert_eq!(schema["properties"]["schema"]["const"], line["schema"]);
         for key in schema["required"].as_array().unwrap() {
             assert!(!line[key.as_str().unwrap()].is_null(), "{key}");
@@ -116,7 +178,9 @@ fn lines_of_json_are_a_document_a_target_and_the_summary_last() {
             assert!(schema["properties"][key].is_object(), "{key}");
         }
     }
-    let failed = world.run(&["check", "--targets", "none", "--jsonl"]).ended(3);
+    let failed = world
+        .run(&["check", "--targets", "none", "--jsonl"])
+        .ended(3);
     let line: serde_json::Value = serde_json::from_str(&failed.stdout).unwrap();
     assert!(line["error"]["what"].is_string() && failed.stdout.lines().count() == 1);
 }
@@ -136,7 +200,10 @@ fn every_failure_before_nagios_is_a_line_that_begins_with_unknown() {
         &["verify", "--bogus", "--format", "nagios"],
     ] {
         let ran = world.run(arguments).ended(3);
-        assert!(ran.stdout.starts_with("UNKNOWN - "), "{arguments:?}: {ran:#?}");
+        assert!(
+            ran.stdout.starts_with("UNKNOWN - "),
+            "{arguments:?}: {ran:#?}"
+        );
     }
 }
 
@@ -145,7 +212,10 @@ fn dom(world: &World, page: &str, fragment: &str) -> String {
     let url = format!("file://{}{fragment}", world.path(page).display());
     let said = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", world.path("profile").display()))
+        .arg(format!(
+            "--user-data-dir={}",
+            world.path("profile").display()
+        ))
         .arg(url)
         .output()
         .unwrap();
@@ -159,20 +229,28 @@ fn the_page_sorts_in_a_real_browser_and_hostile_names_do_nothing() {
         &world,
         &[
             ("a", "middle.contoso.com", "40"),
-            ("b", "<script>document.title=\"taken\"<\\/script><img src=x onerror=alert(1)>", "300"),
+            (
+                "b",
+                "<script>document.title=\"taken\"<\\/script><img src=x onerror=alert(1)>",
+                "300",
+            ),
             ("c", "first.contoso.com", "5"),
         ],
     );
     world
-        .run(&[&THRESHOLDS[..], &["--format", "html", "--output", "page.html"]].concat())
+        .run(
+            &[
+                &THRESHOLDS[..],
+                &["--format", "html", "--output", "page.html"],
+            ]
+            .concat(),
+        )
         .ended(2);
     let order = |dom: &str| -> Vec<usize> {
         let mut places: Vec<(usize, usize)> = ["certs/a.pem", "certs/b.pem", "certs/c.pem"]
             .iter()
             .enumerate()
-            .map(|(number, name)| {
-                (dom.find(&format!("data-sort=\"{name}\"")).unwrap(), number)
-            })
+            .map(|(number, name)| (dom.find(&format!("data-sort=\"{name}\"")).unwrap(), number))
             .collect();
         places.sort_unstable();
         places.into_iter().map(|(_, number)| number).collect()
@@ -186,8 +264,15 @@ fn the_page_sorts_in_a_real_browser_and_hostile_names_do_nothing() {
     ] {
         let dom = dom(&world, "page.html", fragment);
         assert_eq!(order(&dom), wanted, "{fragment}");
-        assert_eq!(dom.matches("<button type=\"button\">").count(), 7, "the script ran");
+        assert_eq!(
+            dom.matches("<button type=\"button\">").count(),
+            7,
+            "the script ran"
+        );
         assert_eq!(dom.matches("<script").count(), 1, "and no other");
-        assert!(!dom.contains("<img") && dom.contains("<title>CRITICAL"), "{dom}");
+        assert!(
+            !dom.contains("<img") && dom.contains("<title>CRITICAL"),
+            "{dom}"
+        );
     }
 }

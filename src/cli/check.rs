@@ -172,6 +172,13 @@ pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
     if args.format == Format::Json && !args.jsonl {
         context.set_json();
     }
+    if args.jsonl && context.json() {
+        return Err(Failure::usage(
+            "--jsonl and --json cannot be used together",
+            "one is a document a target, the other one document for all",
+            "choose one of them",
+        ));
+    }
     if let Some(address) = args.serve {
         return serve::serve(&args, address, context);
     }
@@ -504,12 +511,7 @@ fn exit_of(status: Status) -> Exit {
     }
 }
 
-fn told_report(
-    args: &CheckArgs,
-    context: &Context,
-    report: CheckReport,
-    taken: &Taken,
-) -> Outcome {
+fn told_report(args: &CheckArgs, context: &Context, report: CheckReport, taken: &Taken) -> Outcome {
     let exit = exit_of(report.status());
     if args.jsonl {
         return rows::told(report, taken, args.output.is_some()).with_exit(exit);

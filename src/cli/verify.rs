@@ -238,12 +238,14 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         text: match args.format {
             Format::Nagios => shown.nagios(&report),
             Format::Table | Format::Json => shown.text(context.verbose()),
-            format @ (Format::Prometheus
-            | Format::Openmetrics
-            | Format::Html
-            | Format::Junit) => {
+            format @ (Format::Prometheus | Format::Openmetrics | Format::Html | Format::Junit) => {
                 let taken = taken(&case, at, begun);
-                shape(format, MetricNames::Own, &one_row(&case, &report, &judgement), &taken)
+                shape(
+                    format,
+                    MetricNames::Own,
+                    &one_row(&case, &report, &judgement),
+                    &taken,
+                )
             }
         },
         findings_shown: true,

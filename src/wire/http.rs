@@ -153,9 +153,15 @@ mod tests {
             ("GET  / HTTP/1.1\r\n\r\n", Err(Refusal::BadRequest)),
             ("GET a HTTP/1.1\r\n\r\n", Err(Refusal::BadRequest)),
             ("GET /\u{e9} HTTP/1.1\r\n\r\n", Err(Refusal::BadRequest)),
-            ("GET / HTTP/1.1\r\nno colon\r\n\r\n", Err(Refusal::BadRequest)),
+            (
+                "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+                Err(Refusal::BadRequest),
+            ),
             ("GET / HTTP/1.1\r\nA : b\r\n\r\n", Err(Refusal::BadRequest)),
-            ("GET / HTTP/1.1\r\nA: b\r\n folded: c\r\n\r\n", Err(Refusal::BadRequest)),
+            (
+                "GET / HTTP/1.1\r\nA: b\r\n folded: c\r\n\r\n",
+                Err(Refusal::BadRequest),
+            ),
             (long.as_str(), Err(Refusal::TooLarge)),
         ] {
             assert_eq!(read_head(head.as_bytes()), read, "{head:.60}");

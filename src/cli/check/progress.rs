@@ -41,12 +41,17 @@ impl Progress {
     /// One more was looked at. Called from all workers.
     pub(super) fn step(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        let Some(bar) = self.bar.as_ref().filter(|_| self.begun.elapsed() > PATIENCE) else {
+        let Some(bar) = self
+            .bar
+            .as_ref()
+            .filter(|_| self.begun.elapsed() > PATIENCE)
+        else {
             return;
         };
         // Who draws at this moment draws for all.
         if let Ok(mut bar) = bar.try_lock() {
-            bar.get_or_insert_with(|| drawn(self.all)).set_position(done);
+            bar.get_or_insert_with(|| drawn(self.all))
+                .set_position(done);
         }
     }
 

@@ -203,7 +203,12 @@ fn reply(request: Result<Request, Refusal>, board: &Board) -> Vec<u8> {
         }
     };
     let told = |status: &str, text: &str| {
-        whole(request.method, status, PLAIN, format!("{text}\n").as_bytes())
+        whole(
+            request.method,
+            status,
+            PLAIN,
+            format!("{text}\n").as_bytes(),
+        )
     };
     let waits = || told("503 Service Unavailable", "the first check is under way");
     match (request.path.as_str(), &board.pages) {
@@ -287,24 +292,57 @@ mod tests {
         };
         for (head, board, status, end) in [
             ("GET / HTTP/1.1\r\n\r\n", &empty, "503", "under way\n"),
-            ("GET /healthz HTTP/1.1\r\n\r\n", &empty, "503", "under way\n"),
+            (
+                "GET /healthz HTTP/1.1\r\n\r\n",
+                &empty,
+                "503",
+                "under way\n",
+            ),
             ("GET / HTTP/1.1\r\n\r\n", &full(false), "200", "\r\n\r\n<h>"),
             ("HEAD / HTTP/1.1\r\n\r\n", &full(false), "200", "\r\n\r\n"),
-            ("GET /metrics HTTP/1.1\r\n\r\n", &full(true), "200", "\r\n\r\np"),
+            (
+                "GET /metrics HTTP/1.1\r\n\r\n",
+                &full(true),
+                "200",
+                "\r\n\r\np",
+            ),
             (
                 "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text\r\n\r\n",
                 &full(false),
                 "200",
                 "\r\n\r\no",
             ),
-            ("GET /healthz HTTP/1.1\r\n\r\n", &full(false), "200", "\r\n\r\nok\n"),
-            ("GET /healthz HTTP/1.1\r\n\r\n", &full(true), "503", "its work\n"),
-            ("GET /../etc HTTP/1.1\r\n\r\n", &full(false), "404", "/healthz\n"),
-            ("PUT / HTTP/1.1\r\n\r\n", &full(false), "405", "Not Allowed\n"),
+            (
+                "GET /healthz HTTP/1.1\r\n\r\n",
+                &full(false),
+                "200",
+                "\r\n\r\nok\n",
+            ),
+            (
+                "GET /healthz HTTP/1.1\r\n\r\n",
+                &full(true),
+                "503",
+                "its work\n",
+            ),
+            (
+                "GET /../etc HTTP/1.1\r\n\r\n",
+                &full(false),
+                "404",
+                "/healthz\n",
+            ),
+            (
+                "PUT / HTTP/1.1\r\n\r\n",
+                &full(false),
+                "405",
+                "Not Allowed\n",
+            ),
         ] {
             let request = read_head(head.as_bytes()).map(|read| read.unwrap());
             let text = String::from_utf8(reply(request, board)).unwrap();
-            assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{head} {text}");
+            assert!(
+                text.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{head} {text}"
+            );
             assert!(text.ends_with(end), "{head} {text}");
         }
     }

@@ -131,7 +131,11 @@ fn changes(before: &Standing, now: &Standing) -> String {
         match before.get(target) {
             Some(known) if known == status => {}
             Some(known) => {
-                let mark = if status > known { "▲ worse" } else { "▼ better" };
+                let mark = if status > known {
+                    "▲ worse"
+                } else {
+                    "▼ better"
+                };
                 let (known, status) = (table::word(*known), table::word(*status));
                 lines.push(format!("{mark}  {target}: {known} → {status}"));
             }
@@ -171,7 +175,11 @@ mod tests {
             ("é", None),
             ("", None),
         ] {
-            assert_eq!(interval(text).ok(), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(
+                interval(text).ok(),
+                seconds.map(Duration::from_secs),
+                "{text}"
+            );
         }
         assert_eq!(words(Duration::from_secs(90)), "90s");
         assert_eq!(words(USUAL_INTERVAL), "5m");
@@ -180,10 +188,22 @@ mod tests {
     #[test]
     fn what_stands_otherwise_is_told_and_nothing_else() {
         let of = |rows: &[(&str, Status)]| -> Standing {
-            rows.iter().map(|(key, status)| ((*key).to_owned(), *status)).collect()
+            rows.iter()
+                .map(|(key, status)| ((*key).to_owned(), *status))
+                .collect()
         };
-        let before = of(&[("a", Status::Ok), ("b", Status::Critical), ("c", Status::Ok), ("d", Status::Ok)]);
-        let after = of(&[("a", Status::Warning), ("b", Status::Ok), ("c", Status::Ok), ("e", Status::Unknown)]);
+        let before = of(&[
+            ("a", Status::Ok),
+            ("b", Status::Critical),
+            ("c", Status::Ok),
+            ("d", Status::Ok),
+        ]);
+        let after = of(&[
+            ("a", Status::Warning),
+            ("b", Status::Ok),
+            ("c", Status::Ok),
+            ("e", Status::Unknown),
+        ]);
         let told = changes(&before, &after);
         let told = console::strip_ansi_codes(&told);
         assert_eq!(

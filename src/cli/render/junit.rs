@@ -146,9 +146,7 @@ mod tests {
 
     /// Every element by how often it stands there; an error where it is no XML 1.0.
     fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
-        let is_char = |c: char| {
-            matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-        };
+        let is_char = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
         if let Some(c) = text.chars().find(|c| !is_char(*c)) {
             return Err(format!("{c:?} is no Char"));
         }
@@ -160,7 +158,9 @@ mod tests {
                 Event::Start(start) | Event::Empty(start) => {
                     for attribute in start.attributes() {
                         let attribute = attribute.map_err(|error| error.to_string())?;
-                        attribute.unescape_value().map_err(|error| error.to_string())?;
+                        attribute
+                            .unescape_value()
+                            .map_err(|error| error.to_string())?;
                     }
                     let name = String::from_utf8_lossy(start.name().as_ref()).into_owned();
                     *found.entry(name).or_default() += 1;
@@ -184,12 +184,24 @@ mod tests {
             let found = parse(&document).unwrap();
             let of = |name: &str| found.get(name).copied().unwrap_or_default();
             assert_eq!(
-                ["testsuites", "testsuite", "testcase", "failure", "error", "system-out"].map(of),
+                [
+                    "testsuites",
+                    "testsuite",
+                    "testcase",
+                    "failure",
+                    "error",
+                    "system-out"
+                ]
+                .map(of),
                 [1, 1, 6, 1, 1, 4],
                 "{document}"
             );
             assert_eq!(found.len(), 8, "{found:?}");
-            assert!(document.contains("tests=\"6\" failures=\"1\" errors=\"1\" skipped=\"0\" time=\"1.250\""));
+            assert!(
+                document.contains(
+                    "tests=\"6\" failures=\"1\" errors=\"1\" skipped=\"0\" time=\"1.250\""
+                )
+            );
         }
     }
 
@@ -198,8 +210,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), check(&report(HOSTILE), &taken())).unwrap();
         // quick-xml has read the same above; libxml2 is a second opinion.
-        if let Ok(said) = std::process::Command::new("xmllint").arg("--noout").arg(file.path()).output() {
-            assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        if let Ok(said) = std::process::Command::new("xmllint")
+            .arg("--noout")
+            .arg(file.path())
+            .output()
+        {
+            assert!(
+                said.status.success(),
+                "{}",
+                String::from_utf8_lossy(&said.stderr)
+            );
         }
     }
 

@@ -119,7 +119,12 @@ fn said(row: &TargetReport) -> Vec<(String, Cell)> {
             .sans
             .iter()
             .filter_map(|san| san.strip_prefix("dns:"))
-            .map(|name| (name.to_owned(), cell(row.status().min(Status::Warning), "✓ in it")))
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    cell(row.status().min(Status::Warning), "✓ in it"),
+                )
+            })
             .map(|(name, cell)| match row.status() {
                 Status::Critical => (
                     name,

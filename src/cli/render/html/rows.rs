@@ -47,7 +47,11 @@ fn line(body: &mut String, place: usize, row: &TargetReport, taken: &Taken) {
         .into_iter()
         .chain(address)
         .collect();
-    let asked = row.asked.as_ref().map(ToString::to_string).unwrap_or_default();
+    let asked = row
+        .asked
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let _ = write!(
         body,
         "<tr data-place=\"{place}\"><td data-sort=\"{}\">{}</td><th scope=\"row\" data-sort=\"{target}\">{target}{}</th>\

@@ -5,14 +5,26 @@ use proptest::prelude::*;
 #[test]
 fn the_page_loads_nothing_and_runs_only_what_is_ours() {
     let page = check(&report(HOSTILE), &taken());
-    for outside in ["http:", "https:", "url(", "@import", "src=", "href=", "style=\"", "onclick", "onload"] {
+    for outside in [
+        "http:", "https:", "url(", "@import", "src=", "href=", "style=\"", "onclick", "onload",
+    ] {
         assert!(!page.contains(outside), "{outside}");
     }
-    for (element, number) in [("<script", 1), ("<style", 1), ("<meta", 6), ("<img", 0), ("<link", 0), ("<iframe", 0)] {
+    for (element, number) in [
+        ("<script", 1),
+        ("<style", 1),
+        ("<meta", 6),
+        ("<img", 0),
+        ("<link", 0),
+        ("<iframe", 0),
+    ] {
         assert_eq!(page.matches(element).count(), number, "{element}");
     }
     assert!(page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"));
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "it is told, and harmless");
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+        "it is told, and harmless"
+    );
 }
 
 #[test]
@@ -26,7 +38,12 @@ fn the_digests_of_the_policy_are_those_that_openssl_finds() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        openssl.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        openssl
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
         let sum = openssl.wait_with_output().unwrap().stdout;
         assert!(policy().contains(&format!("'sha256-{}'", pem::base64(&sum))));
     }
@@ -66,7 +83,11 @@ fn every_part_has_its_words() {
 fn of_too_many_rows_the_rest_is_counted() {
     let mut many = CheckReport::default();
     for number in 0..2_100 {
-        many.push(endpoint(&format!("{number}.example:5269"), &format!("n{number}.example"), None));
+        many.push(endpoint(
+            &format!("{number}.example:5269"),
+            &format!("n{number}.example"),
+            None,
+        ));
     }
     many.without_row = 7;
     let page = check(&many, &taken());

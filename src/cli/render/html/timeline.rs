@@ -74,7 +74,10 @@ fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
         let Some(leaf) = &row.certificate else {
             continue;
         };
-        match known.get(&leaf.sha256).and_then(|place| bars.get_mut(*place)) {
+        match known
+            .get(&leaf.sha256)
+            .and_then(|place| bars.get_mut(*place))
+        {
             Some(bar) => {
                 bar.status = bar.status.max(row.status());
                 bar.others += usize::from(bar.first != row.target);

@@ -58,7 +58,10 @@ fn every_sample_is_absolute_has_help_and_type_and_stands_once() {
             panic!("{line}");
         };
         let (name, help) = rest.split_once(' ').unwrap();
-        assert!(!help.is_empty() && families.insert(name.to_owned()), "{line}");
+        assert!(
+            !help.is_empty() && families.insert(name.to_owned()),
+            "{line}"
+        );
         assert_eq!(lines.next().unwrap(), format!("# TYPE {name} gauge"));
         let mut some = false;
         while let Some(sample) = lines.next_if(|line| !line.starts_with('#')) {
@@ -103,7 +106,10 @@ fn a_target_says_how_it_stands_and_until_when() {
             "edgecert_certificate_not_after_timestamp_seconds{} 1811592000",
             labels("contoso.com")
         ),
-        format!("probe_ssl_earliest_cert_expiry{} 1811592000", labels("contoso.com")),
+        format!(
+            "probe_ssl_earliest_cert_expiry{} 1811592000",
+            labels("contoso.com")
+        ),
     ] {
         assert!(page.lines().any(|one| one == line), "{line}\n{page}");
     }
@@ -117,7 +123,11 @@ fn of_too_many_targets_the_worst_have_series_and_the_others_are_counted() {
     let mut many = CheckReport::default();
     for number in 0..MAX_TARGETS + 5 {
         let severity = (number == MAX_TARGETS + 4).then_some(Severity::Error);
-        many.push(endpoint(&format!("{number}.example:5269"), "contoso.com", severity));
+        many.push(endpoint(
+            &format!("{number}.example:5269"),
+            "contoso.com",
+            severity,
+        ));
     }
     many.without_row = 10;
     let page = text(&many, MetricNames::Own);

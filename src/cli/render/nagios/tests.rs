@@ -56,7 +56,9 @@ fn parse(text: &str) -> Result<(String, Vec<Datum>), String> {
             range_of(range)?;
         }
         for bound in ranges.iter().skip(2).filter(|bound| !bound.is_empty()) {
-            bound.parse::<f64>().map_err(|_| format!("bound {bound:?}"))?;
+            bound
+                .parse::<f64>()
+                .map_err(|_| format!("bound {bound:?}"))?;
         }
         found.push(Datum {
             label: label.to_owned(),
@@ -86,7 +88,9 @@ fn range_of(range: &str) -> Result<Option<(f64, f64)>, String> {
         "" => f64::INFINITY,
         end => end.parse().map_err(|_| wrong())?,
     };
-    (start <= end).then_some(Some((start, end))).ok_or_else(wrong)
+    (start <= end)
+        .then_some(Some((start, end)))
+        .ok_or_else(wrong)
 }
 
 /// What the ranges of a datum come to.
@@ -119,10 +123,20 @@ fn the_grammar_refuses_what_is_none() {
 fn the_ranges_of_the_data_alert_as_the_targets_stand() {
     let text = check(&report("plain"), &taken());
     let (line, data) = parse(&text).unwrap();
-    assert!(line.starts_with("CERTIFICATES CRITICAL - 1 of 6: "), "{line}");
+    assert!(
+        line.starts_with("CERTIFICATES CRITICAL - 1 of 6: "),
+        "{line}"
+    );
     let told: Vec<(&str, f64, bool, bool)> = data
         .iter()
-        .map(|one| (one.label.as_str(), one.value, alerts(one, 0), alerts(one, 1)))
+        .map(|one| {
+            (
+                one.label.as_str(),
+                one.value,
+                alerts(one, 0),
+                alerts(one, 1),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -165,7 +179,11 @@ fn critical_is_told_before_warning_and_warning_before_unknown() {
         ]
     );
     let text = check(&all, &taken());
-    let long: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    let long: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     assert_eq!(long, ["CRITICAL", "WARNING", "UNKNOWN"]);
 }
 
