@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 const MAX_NAMES: usize = 200;
 const MAX_SERVERS: usize = 16;
 
+/// The service of files and generations.
+const AT_REST: &str = "at rest";
+
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cell {
@@ -29,7 +32,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
         }
         let service = match (row.protocol, row.kind) {
             (Some(protocol), _) => protocol.word().to_owned(),
-            (None, _) => "at rest".to_owned(),
+            (None, _) => AT_REST.to_owned(),
         };
         let server = match row.address {
             Some(address) if !row.target.contains(&address.to_string()) => {
@@ -58,13 +61,16 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     if names.is_empty() {
         return;
     }
-    // Services side by side.
+    // Services side by side, and what lies at rest behind them.
     let mut order: Vec<usize> = (0..servers.len()).collect();
-    order.sort_by_key(|place| servers.get(*place).map(|(service, _)| service.clone()));
+    order.sort_by_key(|place| {
+        let service = servers.get(*place).map(|(service, _)| service.clone());
+        (service.as_deref() == Some(AT_REST), service)
+    });
     let shown_servers = order.iter().copied().take(MAX_SERVERS);
     body.push_str(
         "<section id=\"coverage\">\n<h2>Coverage</h2>\n<p class=\"hint\">Each name against each service and server: \
-         whether the certificate shown there holds it.</p>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
+         whether the certificate shown there holds it; – was not asked.</p>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
          <th scope=\"col\">name</th>",
     );
     for (service, server) in shown_servers.clone().filter_map(|place| servers.get(place)) {
@@ -89,7 +95,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
                         cell.until
                     );
                 }
-                None => body.push_str("<td><span class=\"badge none\">not asked</span></td>"),
+                None => body.push_str("<td class=\"quiet\">–</td>"),
             }
         }
         body.push_str("</tr>\n");

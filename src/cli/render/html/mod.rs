@@ -29,9 +29,9 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
     let mut body = String::new();
     head(&mut body, report, taken);
     body.push_str("<main>\n");
-    findings::section(&mut body, report);
     timeline::section(&mut body, report, taken);
     matrix::section(&mut body, report);
+    findings::section(&mut body, report);
     rows::section(&mut body, report, taken);
     body.push_str("</main>\n");
     let _ = write!(

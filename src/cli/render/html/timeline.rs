@@ -49,8 +49,8 @@ pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
     bars.truncate(MAX_BARS);
     let axis = axis(&bars, taken.now);
     body.push_str(
-        "<section id=\"timeline\">\n<h2>Validity</h2>\n<p class=\"hint\">What ends first stands first. The end of a bar \
-         is where warning and critical begin.</p>\n<div class=\"timeline\">\n",
+        "<section id=\"timeline\">\n<h2>Validity</h2>\n<p class=\"hint\">What ends first stands first. At the end of \
+         a bar lie the last days of its life, in which it is a warning, then critical.</p>\n<div class=\"timeline\">\n",
     );
     ticks(body, &axis, taken.now);
     for bar in &bars {
@@ -58,7 +58,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
     }
     body.push_str(
         "</div>\n<p class=\"legend\">\
-         <span class=\"ok\"><svg role=\"img\" aria-label=\"ok\"><rect class=\"life\" width=\"22\" height=\"10\" rx=\"2\"/></svg>valid</span>\
+         <span class=\"ok\"><svg role=\"img\" aria-label=\"ok\"><rect class=\"life\" width=\"22\" height=\"10\" rx=\"2\"/></svg>valid, in the colour of how it stands</span>\
          <span><svg role=\"img\" aria-label=\"warning\"><rect class=\"warn-zone\" width=\"22\" height=\"10\" rx=\"2\"/></svg>warning zone</span>\
          <span><svg role=\"img\" aria-label=\"critical\"><rect class=\"crit-zone\" width=\"22\" height=\"10\" rx=\"2\"/></svg>critical zone</span>\
          <span><svg role=\"img\" aria-label=\"now\"><line class=\"now\" x1=\"11\" x2=\"11\" y1=\"0\" y2=\"10\"/></svg>now</span></p>\n",
