@@ -231,7 +231,7 @@ fn the_page_sorts_in_a_real_browser_and_hostile_names_do_nothing() {
             ("a", "middle.contoso.com", "40"),
             (
                 "b",
-                "<script>document.title=\"taken\"<\\/script><img src=x onerror=alert(1)>",
+                "<script>document.title=1<\\/script><img src=x onerror=alert(1)>",
                 "300",
             ),
             ("c", "first.contoso.com", "5"),
