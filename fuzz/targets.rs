@@ -20,7 +20,7 @@ use edgecert::store::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord,
 };
 use edgecert::verify::{Expectation, judge};
-use edgecert::wire::{control, sip, xmpp};
+use edgecert::wire::{control, http, sip, xmpp};
 use edgecert::x509::{
     Certificate, Crl, Csr, Fingerprint, Passphrase, PrivateKey, container, order, pem as armour,
     sealed as bundle,
@@ -32,7 +32,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -59,6 +59,7 @@ pub const TARGETS: [Target; 26] = [
     ("kamailio_config", kamailio_config),
     ("haproxy_config", haproxy_config),
     ("nginx_config", nginx_config),
+    ("http_head", http_head),
 ];
 
 /// The passphrase of the encrypted keys among the seeds.
@@ -1102,4 +1103,25 @@ fn assert_configured(common: &Configured, text: &str) {
             .iter()
             .all(|listening| listening.address.port() != 0)
     );
+}
+
+/// The head of an HTTP request: what is read has a harmless path, and nothing behind it changes what was read.
+pub fn http_head(bytes: &[u8]) {
+    let read = http::read_head(bytes);
+    match &read {
+        Ok(Some(request)) => {
+            assert!(request.path.starts_with('/') && request.path.len() < http::MAX_HEAD);
+            assert!(request.path.bytes().all(|byte| byte.is_ascii_graphic()));
+            let longer = [bytes, b"GET / HTTP/1.1\r\n\r\n"].concat();
+            assert_eq!(http::read_head(&longer), read);
+        }
+        Ok(None) => assert!(bytes.len() < http::MAX_HEAD),
+        Err(refusal) => assert!(
+            refusal
+                .status()
+                .as_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_digit)
+        ),
+    }
 }

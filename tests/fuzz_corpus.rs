@@ -293,6 +293,7 @@ claims! {
     kamailio_of_any_bytes_is_read_and_changed_or_refused: kamailio_config,
     haproxy_of_any_bytes_is_read_and_changed_or_refused: haproxy_config,
     nginx_of_any_bytes_is_read_and_changed_or_refused: nginx_config,
+    http_head_of_any_bytes_is_read_or_refused: http_head,
 }
 
 #[test]

@@ -156,11 +156,7 @@ fn what_is_no_certificate_is_a_finding_and_what_cannot_be_read_is_unknown() {
     let ran = world
         .run(&["verify", "none.pem", "--format", "nagios"])
         .ended(3);
-    assert!(
-        ran.stdout.starts_with("CERTIFICATE UNKNOWN - "),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.starts_with("UNKNOWN - "), "{}", ran.stdout);
 }
 
 #[test]

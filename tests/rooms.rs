@@ -97,6 +97,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "deployment",
             "x509",
             "wire::control",
+            "wire::http",
             "probe",
             "request",
             "import",

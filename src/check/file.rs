@@ -73,31 +73,36 @@ pub struct Beside {
 /// A file, or what could not be looked at in its stead, with its place among the targets.
 pub type Next = Result<FileTask, Box<((usize, usize), String, Explanation)>>;
 
-/// Judges files on `workers` threads, in bounded memory. `read` is called from all of them.
+/// Hears the rows of each batch with the batch's number from 0 upwards; batches come in any order, from all workers,
+/// and none is left out.
+pub type OnRows<'a> = &'a (dyn Fn(usize, &[(Place, TargetReport)]) + Sync);
+
+/// Judges files on `workers` threads, in bounded memory. `read` and `on_rows` are called from all of them.
 pub fn check_files<I>(
     files: I,
     read: &(dyn Fn(&FileTask) -> FileRead + Sync),
     yardstick: &Yardstick,
     workers: usize,
+    on_rows: OnRows<'_>,
 ) -> Kept
 where
     I: Iterator<Item = Next> + Send,
 {
-    let files = Mutex::new(files);
+    let files = Mutex::new(batches(files));
     let work = || {
         let mut kept = Kept::default();
         loop {
-            let batch: Vec<Next> = match files.lock() {
-                Ok(mut files) => files.by_ref().take(BATCH).collect(),
-                // Another worker panicked; its panic is told when it is joined.
-                Err(_) => Vec::new(),
-            };
-            if batch.is_empty() {
+            // Where the lock is poisoned, another worker panicked; its panic is told when it is joined.
+            let batch = files.lock().ok().and_then(|mut files| files.next());
+            let Some((number, batch)) = batch else {
                 return kept;
-            }
+            };
+            let mut fresh = Kept::default();
             for next in batch {
-                check_one(next, read, yardstick, &mut kept);
+                check_one(next, read, yardstick, &mut fresh);
             }
+            on_rows(number, fresh.rows());
+            kept.absorb(fresh);
         }
     };
     std::thread::scope(|scope| {
@@ -105,11 +110,19 @@ where
         let mut all = work();
         for other in others {
             match other.join() {
-                Ok(kept) => all = all.merged(kept),
+                Ok(kept) => all.absorb(kept),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
         all
+    })
+}
+
+/// The files in batches, each with its number.
+fn batches(mut files: impl Iterator<Item = Next>) -> impl Iterator<Item = (usize, Vec<Next>)> {
+    (0..).map_while(move |number| {
+        let batch: Vec<Next> = files.by_ref().take(BATCH).collect();
+        (!batch.is_empty()).then_some((number, batch))
     })
 }
 

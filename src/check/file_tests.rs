@@ -7,6 +7,8 @@ use crate::names::Identifier;
 use crate::verify::TrustSet;
 use crate::x509::issue::{IssueSpec, Issuer, issue};
 use crate::x509::{KeyPurpose, KeyType, KeyUsage, Subject};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -272,7 +274,11 @@ fn files_are_shared_among_the_workers_and_come_back_in_order() {
             origin: Origin::Walked,
         })
     });
-    let kept = check_files(files, &read, &yardstick, 3);
+    let heard = Mutex::new(BTreeMap::new());
+    let kept = check_files(files, &read, &yardstick, 3, &|number, rows| {
+        let names: Vec<String> = rows.iter().map(|(_, row)| row.target.clone()).collect();
+        heard.lock().unwrap().insert(number, names);
+    });
     assert_eq!(
         (reads.into_inner(), kept.counts.ok, kept.counts.skipped),
         (100, 98, 2)
@@ -280,6 +286,14 @@ fn files_are_shared_among_the_workers_and_come_back_in_order() {
     let rows = kept.into_rows();
     assert_eq!(rows.len(), 98);
     assert_eq!(rows[5].1.target, "7.pem");
+    let heard: Vec<String> = heard
+        .into_inner()
+        .unwrap()
+        .into_values()
+        .flatten()
+        .collect();
+    let in_order: Vec<&str> = rows.iter().map(|(_, row)| row.target.as_str()).collect();
+    assert_eq!(heard, in_order);
 }
 
 #[test]

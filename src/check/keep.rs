@@ -33,15 +33,20 @@ impl Kept {
         }
     }
 
-    /// Both together.
-    #[must_use]
-    pub fn merged(mut self, other: Kept) -> Kept {
+    /// The rows that are kept so far, in the order in which they came.
+    pub fn rows(&self) -> &[(Place, TargetReport)] {
+        &self.rows
+    }
+
+    /// Takes in what was gathered elsewhere.
+    pub fn absorb(&mut self, other: Kept) {
         self.counts = self.counts.merged(other.counts);
         self.without_row += other.without_row;
         self.seen.extend(other.seen);
         self.rows.extend(other.rows);
-        self.thin_out();
-        self
+        if self.rows.len() >= 2 * MAX_ROWS {
+            self.thin_out();
+        }
     }
 
     /// The rows in the order of their places.

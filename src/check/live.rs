@@ -51,7 +51,7 @@ struct Seen {
 
 type Answer = Result<Vec<Seen>, Explanation>;
 
-/// Asks all endpoints; a list of rows for each, one for every address, in the order of the endpoints.
+/// Asks all endpoints; a list of rows for each, one for every address, in the order of the endpoints; `asked` is called after each.
 ///
 /// Effects: resolves names, opens connections, blocks. Not to be called from within a runtime.
 pub fn check_endpoints(
@@ -59,6 +59,7 @@ pub fn check_endpoints(
     yardstick: &Yardstick,
     limits: LiveLimits,
     means: &Means,
+    asked: &dyn Fn(),
 ) -> Vec<Vec<TargetReport>> {
     if endpoints.is_empty() {
         return Vec::new();
@@ -74,7 +75,7 @@ pub fn check_endpoints(
         .build();
     match built {
         Ok(runtime) => {
-            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, means));
+            let rows = runtime.block_on(ask_all(endpoints, yardstick, limits, means, asked));
             // A resolver that hangs must not keep the report back.
             runtime.shutdown_background();
             rows
@@ -91,6 +92,7 @@ async fn ask_all(
     yardstick: &Yardstick,
     limits: LiveLimits,
     means: &Means,
+    asked: &dyn Fn(),
 ) -> Vec<Vec<TargetReport>> {
     let mut rows: Vec<Vec<TargetReport>> = vec![Vec::new(); endpoints.len()];
     let permits = Arc::new(Semaphore::new(limits.jobs.max(1)));
@@ -108,6 +110,7 @@ async fn ask_all(
         let Some(joined) = answers.join_next().await else {
             break;
         };
+        asked();
         let Ok((index, answer)) = joined else {
             continue;
         };

@@ -22,7 +22,7 @@ pub use compare::{Hold, Yardstick};
 pub use differs::tell_leaves_apart;
 pub use endpoint::{Endpoint, TargetLine};
 pub use error::CheckError;
-pub use keep::Kept;
+pub use keep::{Kept, Place};
 
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
@@ -34,16 +34,16 @@ use time::OffsetDateTime;
 
 /// How a target stands; the order is from good to bad, and that of the whole is its worst.
 ///
-/// UNKNOWN stands above WARNING, as what could not be looked at may be worse than what was seen, and below CRITICAL,
-/// as what was seen to be broken needs somebody now.
+/// CRITICAL comes before WARNING, and WARNING before UNKNOWN: what was seen to be wrong is not hidden behind what could
+/// not be looked at. UNKNOWN is told beside the worst, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// Nothing to do.
     Ok,
-    /// Soon.
-    Warning,
     /// It could not be looked at.
     Unknown,
+    /// Soon.
+    Warning,
     /// Now.
     Critical,
 }
@@ -52,8 +52,8 @@ impl Status {
     /// All, from good to bad.
     pub const ALL: [Status; 4] = [
         Status::Ok,
-        Status::Warning,
         Status::Unknown,
+        Status::Warning,
         Status::Critical,
     ];
 
@@ -88,6 +88,16 @@ impl Status {
             Status::Warning => "WARNING",
             Status::Unknown => "UNKNOWN",
             Status::Critical => "CRITICAL",
+        }
+    }
+
+    /// The number of monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    pub fn number(self) -> u8 {
+        match self {
+            Status::Ok => 0,
+            Status::Warning => 1,
+            Status::Critical => 2,
+            Status::Unknown => 3,
         }
     }
 }
@@ -339,8 +349,8 @@ impl Counts {
     pub fn status(&self) -> Status {
         match self {
             Counts { critical: 1.., .. } => Status::Critical,
-            Counts { unknown: 1.., .. } => Status::Unknown,
             Counts { warning: 1.., .. } => Status::Warning,
+            Counts { unknown: 1.., .. } => Status::Unknown,
             Counts { .. } => Status::Ok,
         }
     }
@@ -381,7 +391,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_target_counts_and_unknown_stands_above_warning() {
+    fn the_worst_target_counts_and_warning_stands_above_unknown() {
         let finding = |severity| {
             Finding::new(Code::ValidityEndsSoon, "leaf", "what", "why", "mend")
                 .with_severity(severity)
@@ -403,8 +413,8 @@ mod tests {
         assert_eq!(report.status(), Status::Ok);
         for (next, status) in [
             (row(Severity::Note), Status::Ok),
-            (row(Severity::Warning), Status::Warning),
             (unknown, Status::Unknown),
+            (row(Severity::Warning), Status::Warning),
             (row(Severity::Error), Status::Critical),
         ] {
             assert_eq!(next.status(), status);

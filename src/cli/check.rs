@@ -2,34 +2,42 @@
 
 mod deployed;
 pub(super) mod domains;
+mod formats;
 mod given;
 mod late;
+mod progress;
+mod rows;
+mod serve;
 mod table;
 mod targets;
+mod watch;
 mod written;
+
+pub use formats::{Format, shape};
 
 use super::exit::{Exit, FailureKind};
 use super::expectation;
 use super::options::{slug, told};
 use super::output::{Failure, Outcome};
-use super::render::json::check_json;
-use super::render::nagios;
+use super::render::Taken;
+use super::render::metrics::MetricNames;
 use super::{Context, render};
 use crate::check::discover::Scheme;
 use crate::check::live::{LiveLimits, Means, check_endpoints};
 use crate::check::{
-    CheckReport, Endpoint, Hold, TargetKind, TargetReport, Yardstick, file, tell_leaves_apart,
+    CheckReport, Endpoint, Hold, Place, TargetKind, TargetReport, Yardstick, file,
+    tell_leaves_apart,
 };
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
 use crate::explain::{Explanation, printable};
-use crate::findings::{Code, Finding};
+use crate::findings::Code;
 use crate::names::{Domain, Identifier, Protocol, Slug};
 use crate::store::{Store, StoreError};
 use crate::x509::Fingerprint;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For one endpoint, where no deployment says it.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,8 +55,12 @@ Examples:
   edgecert check edge.contoso.com:5269 --xmpphost contoso.com
   edgecert check 192.0.2.10:5061 --servername contoso.com --roots ca.pem
   edgecert check --targets list.txt --format nagios
+  edgecert check --format html --output report.html
+  edgecert check --format prometheus --output /var/lib/prometheus/node-exporter/edgecert.prom
+  edgecert check --serve 127.0.0.1:9765 --interval 5m    /metrics for Prometheus, / for people
+  edgecert check --watch 30s                       a table that is kept up to date
 
-Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Of several the worst counts: CRITICAL, then UNKNOWN, then WARNING.";
+Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Of several the worst counts: CRITICAL, then WARNING, then UNKNOWN.";
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -114,6 +126,24 @@ pub struct CheckArgs {
     /// How to report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: Format,
+    /// One JSON document a target, a line each, and the summary as the last one
+    #[arg(long, conflicts_with_all = ["format", "serve", "watch"])]
+    jsonl: bool,
+    /// Metrics under the names of blackbox_exporter as well (probe_success, …)
+    #[arg(long)]
+    blackbox_names: bool,
+    /// Write the report to a file, whole or not at all; the exit code stays the same
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "watch"])]
+    output: Option<PathBuf>,
+    /// Answer GET /metrics, / (the page) and /healthz there, until a signal comes; without an address on loopback
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = serve::address, conflicts_with_all = ["format", "watch"])]
+    serve: Option<SocketAddr>,
+    /// With --serve: how long after one check the next one begins
+    #[arg(long, value_name = "TIME", value_parser = watch::interval, default_value = "5m")]
+    interval: Duration,
+    /// Check again and again, so long after each other (30s, 5m), and show what changes, until a signal comes
+    #[arg(long, value_name = "TIME", value_parser = watch::interval, conflicts_with = "format")]
+    watch: Option<Duration>,
 }
 
 impl CheckArgs {
@@ -140,19 +170,21 @@ impl CheckArgs {
             warning: None,
             critical: None,
             format: Format::Table,
+            jsonl: false,
+            blackbox_names: false,
+            output: None,
+            serve: None,
+            interval: watch::USUAL_INTERVAL,
+            watch: None,
         }
     }
-}
 
-/// Reports of the judging commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// One document
-    Json,
-    /// One line with performance data, then long output
-    Nagios,
+    fn metric_names(&self) -> MetricNames {
+        match self.blackbox_names {
+            true => MetricNames::AndBlackbox,
+            false => MetricNames::Own,
+        }
+    }
 }
 
 fn protocol(word: &str) -> Result<Protocol, String> {
@@ -175,18 +207,36 @@ fn life(text: &str) -> Result<LifeLeft, String> {
 
 /// Runs `check`.
 pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    if args.format == Format::Json {
+    if args.format == Format::Json && !args.jsonl {
         context.set_json();
     }
-    let format = args.format;
-    match check(&args, context) {
-        Err(failure) if format == Format::Nagios && !context.json() => {
-            let told = &failure.explanation;
-            let text = nagios::unknown("CERTIFICATES", &told.what, &told.why, &told.mend);
-            Ok(Outcome::show(text, failure.result).with_exit(Exit::Failed))
-        }
-        ended => ended,
+    if args.jsonl && context.json() {
+        return Err(Failure::usage(
+            "--jsonl and --json cannot be used together",
+            "one is a document a target, the other one document for all",
+            "choose one of them",
+        ));
     }
+    if let Some(address) = args.serve {
+        return serve::serve(&args, address, context);
+    }
+    if let Some(interval) = args.watch {
+        return watch::watch(&args, interval, context);
+    }
+    let into = args.output.clone();
+    let lines = rows::Lines::of(&args, context.now);
+    let ended = match check(&args, context, lines.as_ref()) {
+        Ok((report, taken)) => Ok(match lines {
+            Some(lines) => lines.end(&report, &taken),
+            None => told_report(&args, context, &report, &taken),
+        }),
+        Err(failure) if args.jsonl => Ok(rows::failed(failure)),
+        Err(failure) if args.format == Format::Nagios && !context.json() => {
+            Ok(formats::unknown(failure))
+        }
+        Err(failure) => Err(failure),
+    };
+    ended.map(|outcome| Outcome { into, ..outcome })
 }
 
 /// What is at hand besides the targets.
@@ -195,7 +245,13 @@ struct Surroundings {
     store: Option<Store>,
 }
 
-fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
+/// Gathers the targets and judges them: all that a check is, but for how it is told.
+fn check(
+    args: &CheckArgs,
+    context: &Context,
+    lines: Option<&rows::Lines>,
+) -> Result<(CheckReport, Taken), Failure> {
+    let begun = Instant::now();
     let deployment = context.find_deployment()?;
     let explicit = !args.targets.is_empty() || args.list.is_some();
     let store = open(context, deployment.as_ref(), explicit)?;
@@ -212,8 +268,19 @@ fn check(args: &CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
         resolver: domains::named(args, &around, limits)?,
         manner: given::manner(args, context)?,
     };
-    let report = carry_out(items, &yardstick, limits, &means);
-    Ok(told_report(args, context, report))
+    let progress = progress::Progress::of(context, &items);
+    let telling = Telling {
+        progress: &progress,
+        lines,
+    };
+    let report = carry_out(items, &yardstick, limits, &means, &telling);
+    progress.end();
+    let taken = Taken {
+        now: context.now,
+        took: begun.elapsed(),
+        leaf: yardstick.leaf,
+    };
+    Ok((report, taken))
 }
 
 fn open(
@@ -420,12 +487,19 @@ enum Item {
     Row(Box<TargetReport>),
 }
 
+/// Who hears of the work while it goes on.
+struct Telling<'a> {
+    progress: &'a progress::Progress,
+    lines: Option<&'a rows::Lines>,
+}
+
 /// Judges everything; rows come in the order of the items.
 fn carry_out(
     items: Vec<Item>,
     yardstick: &Yardstick,
     limits: LiveLimits,
     means: &Means,
+    telling: &Telling<'_>,
 ) -> CheckReport {
     let mut rows: Vec<((usize, usize, usize), TargetReport)> = Vec::new();
     let mut paths = Vec::new();
@@ -446,9 +520,17 @@ fn carry_out(
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     if !paths.is_empty() {
         let files = targets::Files::new(paths.clone());
-        let kept = file::check_files(files, &targets::read, yardstick, workers);
+        let read = |task: &file::FileTask| {
+            telling.progress.step();
+            targets::read(task)
+        };
+        let on_rows = |number: usize, rows: &[(Place, TargetReport)]| {
+            if let Some(lines) = telling.lines {
+                lines.batch(number, rows);
+            }
+        };
+        let kept = file::check_files(files, &read, yardstick, workers, &on_rows);
         report.counts = report.counts.merged(kept.counts);
-        report.without_row = kept.without_row;
         for (place, path) in &paths {
             if !kept.seen.contains(place) {
                 let row = nothing_in(path);
@@ -456,17 +538,18 @@ fn carry_out(
                 rows.push(((*place, 0, 0), row));
             }
         }
-        let kept = {
-            let before = kept.without_row;
+        // What was told in lines is not told again.
+        if telling.lines.is_none() {
             let all = kept.counts.total();
             let kept = kept.into_rows();
-            report.without_row = before.max(all.saturating_sub(kept.len()));
-            kept
-        };
-        rows.extend(kept);
+            report.without_row = all.saturating_sub(kept.len());
+            rows.extend(kept);
+        }
     }
     let (places, endpoints): (Vec<usize>, Vec<Endpoint>) = endpoints.into_iter().unzip();
-    let asked = check_endpoints(&endpoints, yardstick, limits, means);
+    let asked = check_endpoints(&endpoints, yardstick, limits, means, &|| {
+        telling.progress.step()
+    });
     let (orders, mut answers): (Vec<_>, Vec<_>) = places
         .into_iter()
         .zip(asked)
@@ -498,17 +581,23 @@ fn nothing_in(path: &Path) -> TargetReport {
     TargetReport::unknown(path, TargetKind::File, problem)
 }
 
-fn told_report(args: &CheckArgs, context: &Context, report: CheckReport) -> Outcome {
+fn told_report(
+    args: &CheckArgs,
+    context: &Context,
+    report: &CheckReport,
+    taken: &Taken,
+) -> Outcome {
     let exit = Exit::from(report.status());
     if context.json() {
-        let findings: Vec<Finding> = report.targets.iter().flat_map(placed).collect();
-        return Outcome::show("", check_json(&report, context.now))
-            .with_findings(findings)
-            .with_exit(exit);
+        return formats::document(report, taken).with_exit(exit);
     }
     let text = match args.format {
-        Format::Nagios => nagios::check(&report, context.now),
-        Format::Table | Format::Json => table::render(&report, context.now, context.verbose()),
+        Format::Table | Format::Json => table::render(report, context.now, context.verbose()),
+        format @ (Format::Nagios
+        | Format::Prometheus
+        | Format::Openmetrics
+        | Format::Html
+        | Format::Junit) => shape(format, args.metric_names(), report, taken),
     };
     Outcome {
         text,
@@ -516,15 +605,4 @@ fn told_report(args: &CheckArgs, context: &Context, report: CheckReport) -> Outc
         exit: Some(exit),
         ..Outcome::default()
     }
-}
-
-/// The findings of a target, with the target in their place.
-fn placed(row: &TargetReport) -> impl Iterator<Item = Finding> {
-    row.told_findings().into_iter().map(|finding| Finding {
-        place: match finding.place.is_empty() || finding.place == row.target {
-            true => row.target.clone(),
-            false => format!("{}, {}", row.target, finding.place),
-        },
-        ..finding
-    })
 }

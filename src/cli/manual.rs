@@ -145,6 +145,9 @@ const RESULTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Documents of one line each, which `check --jsonl` writes: a target, and the summary behind the last one.
+const LINES: [&str; 2] = ["check-row", "check-summary"];
+
 /// `schema`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -188,6 +191,7 @@ pub fn schema(args: SchemaArgs) -> Result<Outcome, Failure> {
     let names: Vec<String> = RESULTS
         .iter()
         .map(|(words, _)| words.replace(' ', "-"))
+        .chain(LINES.map(str::to_owned))
         .collect();
     let Some(asked) = args.name else {
         return Ok(Outcome::show(
@@ -200,6 +204,10 @@ pub fn schema(args: SchemaArgs) -> Result<Outcome, Failure> {
         .strip_suffix("/1")
         .unwrap_or(wanted)
         .replace(' ', "-");
+    if LINES.contains(&wanted.as_str()) {
+        let document = line_schema(&wanted)?;
+        return Ok(Outcome::show(format!("{document:#}\n"), document));
+    }
     let found = RESULTS
         .iter()
         .find(|(words, _)| words.replace(' ', "-") == wanted);
@@ -242,6 +250,38 @@ fn whole_schema(words: &str, result: &str) -> Result<Value, Failure> {
         },
         "$defs": definitions,
     }))
+}
+
+/// The schema of a line of `check --jsonl`: the parts of `check`'s own result, so that they cannot differ.
+fn line_schema(name: &str) -> Result<Value, Failure> {
+    let check = RESULTS.iter().find(|(words, _)| *words == "check");
+    let parts = embedded(check.map_or("{}", |(_, result)| result))?;
+    let schema = commands::schema_of(name);
+    let mut line = match name {
+        "check-row" => parts["properties"]["targets"]["items"].clone(),
+        _ => json!({
+            "type": "object",
+            "required": ["ok", "exit_code", "status"],
+            "properties": {
+                "ok": {"type": "boolean"},
+                "exit_code": {"type": "integer", "minimum": 0, "maximum": 3},
+                "status": parts["properties"]["status"],
+                "at": {"$ref": "#/$defs/time"},
+                "took_ms": {"type": "integer"},
+                "summary": parts["properties"]["summary"],
+                "error": {"$ref": "#/$defs/error"},
+            },
+        }),
+    };
+    if let Some(required) = line["required"].as_array_mut() {
+        required.insert(0, "schema".into());
+    }
+    line["properties"]["schema"] = json!({"const": schema});
+    line["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    line["$id"] = format!("urn:{}", schema.replace(['.', '/'], ":")).into();
+    line["title"] = format!("a line of edgecert check --jsonl: {name}").into();
+    line["$defs"] = embedded(DEFINITIONS)?;
+    Ok(line)
 }
 
 /// A file that was compiled in; a test reads every one.

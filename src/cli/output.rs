@@ -5,8 +5,10 @@ use super::exit::{Exit, FailureKind, Family};
 use super::render;
 use crate::explain::{Explain, Explanation};
 use crate::findings::{Finding, Severity};
+use crate::store::atomic::{self, Overwrite, Placement};
 use serde_json::{Value, json};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// A command that did its work.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Outcome {
     pub next: Option<String>,
     /// Whether the text already shows the findings.
     pub findings_shown: bool,
+    /// The file that gets what standard output would: whole, or as it was before.
+    pub into: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -146,24 +150,50 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
     let exit = outcome.exit.unwrap_or(Exit::Done);
     if context.json() {
         let ok = exit == Exit::Done || (family == Family::Condition && exit == Exit::NotDue);
-        context.print_json(&json!({
+        let document = json!({
             "schema": schema,
             "ok": ok,
             "exit_code": exit.code(),
             "changed": outcome.changed,
             "findings": outcome.findings,
             "result": outcome.result,
-        }));
+        });
+        match &outcome.into {
+            Some(file) => return written(family, exit, file, &format!("{document:#}\n")),
+            None => context.print_json(&document),
+        }
     } else {
         if !outcome.findings_shown {
             findings(context, &outcome.findings);
         }
-        context.print(&outcome.text);
+        match &outcome.into {
+            Some(file) => {
+                // Colours are for terminals.
+                let text = console::strip_ansi_codes(&outcome.text);
+                return written(family, exit, file, &text);
+            }
+            None => context.print(&outcome.text),
+        }
         if let Some(next) = outcome.next.filter(|_| !context.quiet()) {
             context.print(&format!("next: {next}\n"));
         }
     }
     exit
+}
+
+/// Mode of a report in a file: whoever collects it runs as somebody else.
+const REPORT_MODE: u32 = 0o644;
+
+/// Writes a result to a file; where that fails the run has not done its work.
+fn written(family: Family, exit: Exit, file: &Path, text: &str) -> Exit {
+    let place = Placement::mode(REPORT_MODE);
+    match atomic::write_whole(file, text.as_bytes(), place, Overwrite::Replace) {
+        Ok(()) => exit,
+        Err(error) => {
+            render::write_err(&render::explanation(&error.explain()));
+            family.exit(FailureKind::Failed)
+        }
+    }
 }
 
 /// Prints a failure.
@@ -240,7 +270,19 @@ pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let exit = family.exit(FailureKind::Usage);
         let told = wrong_usage(&error.render().to_string(), command.map(|known| known.0));
         if !json {
-            render::write_err(&render::explanation(&told));
+            let nagios = words.iter().enumerate().any(|(i, word)| {
+                *word == "--format=nagios"
+                    || (*word == "--format" && words.get(i + 1) == Some(&"nagios"))
+            });
+            match family {
+                // Nagios reads standard output alone, and wants one line of a fixed form.
+                Family::Judging if nagios => {
+                    render::write_out(&render::nagios::unknown(&told.what, &told.why, &told.mend));
+                }
+                Family::Judging | Family::Acting | Family::Showing | Family::Condition => {
+                    render::write_err(&render::explanation(&told));
+                }
+            }
             return exit;
         }
         let document = json!({

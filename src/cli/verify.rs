@@ -7,17 +7,19 @@ pub(super) mod read;
 pub mod servers;
 mod shown;
 
-use super::check::Format;
+use super::check::{Format, shape};
 use super::exit::Exit;
 use super::options::moment;
 use super::output::{Failure, Outcome};
-use super::render::{self, nagios};
+use super::render::metrics::MetricNames;
+use super::render::{self, Taken, nagios};
 use super::{Context, expectation};
-use crate::deployment::RootsSource;
+use crate::check::{CertificateForm, CheckReport, TargetKind, TargetReport};
+use crate::deployment::{LifeLeft, RootsSource};
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
 use crate::verify::{
-    Expectation, Judgement, PartnerGate, Profile, Purpose, Strictness, forecasts, judge,
+    Expectation, Judgement, PartnerGate, Profile, Purpose, Strictness, Thresholds, forecasts, judge,
 };
 use asked::AskedName;
 use case::{Case, case};
@@ -27,6 +29,7 @@ use read::{read_crls, read_untrusted};
 use serde_json::json;
 use shown::{Shown, coverage, parts};
 use std::path::PathBuf;
+use std::time::Instant;
 use time::OffsetDateTime;
 
 /// Most intermediates that `--max-depth` may allow; no more certificates are taken as one chain anyway.
@@ -146,7 +149,7 @@ pub fn run(args: VerifyArgs, context: &mut Context) -> Result<Outcome, Failure> 
     match verify(&args, context) {
         Err(failure) if args.format == Format::Nagios && !context.json() => {
             let told = &failure.explanation;
-            let text = nagios::unknown("CERTIFICATE", &told.what, &told.why, &told.mend);
+            let text = nagios::unknown(&told.what, &told.why, &told.mend);
             Ok(Outcome::show(text, failure.result).with_exit(Exit::Failed))
         }
         ended => ended,
@@ -154,13 +157,14 @@ pub fn run(args: VerifyArgs, context: &mut Context) -> Result<Outcome, Failure> 
 }
 
 fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
+    let begun = Instant::now();
     let at = args.at.unwrap_or(context.now);
     let (untrusted, surplus) = read_untrusted(&args.untrusted)?;
     let crls = read_crls(&args.crl)?;
     let case = case(args, context, at)?;
     let asked: Vec<Identifier> = args.name.iter().filter_map(AskedName::identifier).collect();
     let Some(leaf) = case.chain.first() else {
-        return Ok(malformed(args, &case));
+        return Ok(malformed(args, &case, &taken(&case, at, begun)));
     };
     let expectation = Expectation {
         trust: case.hold.trust.as_ref(),
@@ -234,11 +238,50 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
         text: match args.format {
             Format::Nagios => shown.nagios(&report),
             Format::Table | Format::Json => shown.text(context.verbose()),
+            format @ (Format::Prometheus | Format::Openmetrics | Format::Html | Format::Junit) => {
+                let taken = taken(&case, at, begun);
+                shape(
+                    format,
+                    MetricNames::Own,
+                    &one_row(&case, &report, &judgement),
+                    &taken,
+                )
+            }
         },
         findings_shown: true,
         ..Outcome::default()
     };
     Ok(outcome.with_findings(report))
+}
+
+/// The verdict as the only row of a check, for the forms that both have.
+fn one_row(case: &Case, report: &Report, judgement: &Judgement) -> CheckReport {
+    let mut row = TargetReport::new(case.subject.as_str(), TargetKind::File);
+    row.certificate = case.chain.first().map(CertificateForm::of);
+    row.chain = case
+        .chain
+        .iter()
+        .skip(1)
+        .map(|one| (one.display_name(), one.facts().not_after))
+        .collect();
+    row.held_against = case.hold.trust.as_ref().map(|trust| trust.name.clone());
+    row.not_applicable = judgement.not_applicable.clone();
+    row.findings = report.findings().to_vec();
+    let mut whole = CheckReport::default();
+    whole.push(row);
+    whole
+}
+
+/// Nearness of the end is a warning at most here: critical is the end itself.
+fn taken(case: &Case, at: OffsetDateTime, begun: Instant) -> Taken {
+    Taken {
+        now: at,
+        took: begun.elapsed(),
+        leaf: Thresholds {
+            warning: case.warn_below.unwrap_or(LifeLeft::Days(0.0)),
+            critical: LifeLeft::Days(0.0),
+        },
+    }
 }
 
 /// The Baseline Requirements bind what ends in a public root: by the system's roots that is seen when the path is found.
@@ -257,7 +300,7 @@ fn judge_as_sent(case: &Case, expectation: Expectation<'_>) -> Judgement {
 }
 
 /// Nothing in the files can be read as a certificate: that is a finding, and nothing else was judged.
-fn malformed(args: &VerifyArgs, case: &Case) -> Outcome {
+fn malformed(args: &VerifyArgs, case: &Case, taken: &Taken) -> Outcome {
     let first = case.damaged.first();
     let text = match args.format {
         Format::Nagios => format!(
@@ -270,6 +313,13 @@ fn malformed(args: &VerifyArgs, case: &Case) -> Outcome {
         Format::Table | Format::Json => {
             let told: String = case.damaged.iter().map(render::finding).collect();
             format!("{}\n{told}", case.subject)
+        }
+        format @ (Format::Prometheus | Format::Openmetrics | Format::Html | Format::Junit) => {
+            let mut row = TargetReport::new(case.subject.as_str(), TargetKind::File);
+            row.findings.extend(case.damaged.iter().cloned());
+            let mut report = CheckReport::default();
+            report.push(row);
+            shape(format, MetricNames::Own, &report, taken)
         }
     };
     Outcome {

@@ -5,5 +5,6 @@
 //! belong to the drivers. Standards: RFC 6120, RFC 7590, XEP-0368, RFC 3261 §7.
 
 pub mod control;
+pub mod http;
 pub mod sip;
 pub mod xmpp;

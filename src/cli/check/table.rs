@@ -264,8 +264,8 @@ fn explained(report: &CheckReport, verbose: bool) -> String {
     let mut shown = 0;
     for status in [
         Status::Critical,
-        Status::Unknown,
         Status::Warning,
+        Status::Unknown,
         Status::Ok,
     ] {
         if status == Status::Ok && !verbose {

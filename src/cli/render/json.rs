@@ -48,19 +48,25 @@ pub fn form_json(form: &CertificateForm, now: OffsetDateTime) -> Value {
 pub fn check_json(report: &CheckReport, now: OffsetDateTime) -> Value {
     json!({
         "status": report.status().word(),
-        "summary": {
-            "ok": report.counts.ok,
-            "warning": report.counts.warning,
-            "critical": report.counts.critical,
-            "unknown": report.counts.unknown,
-            "skipped": report.counts.skipped,
-            "without_row": report.without_row,
-        },
+        "summary": summary_of(report),
         "targets": report.targets.iter().map(|row| target_json(row, now)).collect::<Vec<_>>(),
     })
 }
 
-fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
+/// How many stand how.
+pub fn summary_of(report: &CheckReport) -> Value {
+    json!({
+        "ok": report.counts.ok,
+        "warning": report.counts.warning,
+        "critical": report.counts.critical,
+        "unknown": report.counts.unknown,
+        "skipped": report.counts.skipped,
+        "without_row": report.without_row,
+    })
+}
+
+/// A row of it.
+pub fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
     let chain =
         |(name, end): &(String, OffsetDateTime)| json!({"name": name, "not_after": rfc3339(*end)});
     let part = |(part, why): &(&'static str, String)| json!({"part": part, "why": why});

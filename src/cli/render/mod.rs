@@ -2,15 +2,22 @@
 
 mod count;
 mod diff;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod metrics;
 pub mod nagios;
+#[cfg(test)]
+mod samples;
 mod table;
+mod taken;
 mod time;
 mod wrap;
 
 pub use count::count;
 pub use diff::difference;
 pub use table::Table;
+pub use taken::Taken;
 pub use time::{age, date, left, moment, rfc3339};
 pub use wrap::{columns, hanging, hanging_within, within, wrap};
 

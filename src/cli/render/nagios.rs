@@ -1,8 +1,14 @@
 //! One line for monitoring, performance data behind a pipe, and long output below (the Monitoring Plugins' guidelines).
+//!
+//! Performance data is `'label'=value;warn;crit;min;max`: days have no unit of measure there, so the number stands alone,
+//! and the ranges say at which days a threshold begins (`22:` alerts below 22). Whatever is UNKNOWN as a whole begins
+//! with that word.
 
+use super::Taken;
 use crate::check::group::groups;
 use crate::check::{CheckReport, Status, TargetReport};
-use time::OffsetDateTime;
+use crate::explain::is_harmful;
+use crate::x509::Window;
 
 /// What Nagios reads of a plugin by default, in bytes; more is cut there, and here first.
 const MAX_BYTES: usize = 4096;
@@ -10,11 +16,20 @@ const MAX_BYTES: usize = 4096;
 /// Targets with performance data of their own.
 const MAX_GRAPHED: usize = 20;
 
+/// Longest label of performance data, in characters.
+const MAX_LABEL: usize = 128;
+
 /// A check.
-pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
+pub fn check(report: &CheckReport, taken: &Taken) -> String {
+    let now = taken.now;
     let counts = report.counts;
     let total = counts.total();
-    let mut line = format!("CERTIFICATES {} - ", report.status().nagios());
+    let mut line = match report.status() {
+        Status::Unknown => "UNKNOWN - ".to_owned(),
+        status @ (Status::Ok | Status::Warning | Status::Critical) => {
+            format!("CERTIFICATES {} - ", status.nagios())
+        }
+    };
     let bad = counts.warning + counts.unknown + counts.critical;
     match report.worst().filter(|_| bad > 0) {
         Some(worst) => line.push_str(&format!(
@@ -23,11 +38,12 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
             plain(&worst.target),
             plain(&cause(worst))
         )),
-        None => line.push_str(&match soonest(report, now) {
-            Some((name, days)) => {
+        None => line.push_str(&match soonest(report) {
+            Some((name, window)) => {
                 format!(
-                    "{total} of {total}, {} ends first, in {days} days",
-                    plain(&name)
+                    "{total} of {total}, {} ends first, in {} days",
+                    plain(&name),
+                    window.whole_days_left(now)
                 )
             }
             None => format!("{total} of {total}"),
@@ -40,13 +56,15 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
     // Whatever the line says, its sums and its performance data have to stand behind it.
     let mut text = shortened(&line, 1024 - beside.len());
     text.push_str(&beside);
+    // One that is WARNING or CRITICAL is one too many.
     text.push_str(&format!(
-        " | ok={} warning={} critical={} unknown={}",
+        " | ok={};;;0;{total} warning={};0;;0;{total} critical={};;0;0;{total} unknown={};;;0;{total}",
         counts.ok, counts.warning, counts.critical, counts.unknown
     ));
-    if let Some((_, days)) = soonest(report, now) {
-        text.push_str(&format!(" days_left_min={days}"));
+    if let Some((_, window)) = soonest(report) {
+        text.push_str(&format!(" days_left_min={}", days(window, taken)));
     }
+    let mut labels = std::collections::BTreeSet::new();
     if report.targets.len() <= MAX_GRAPHED {
         for row in &report.targets {
             if let Some(certificate) = &row.certificate {
@@ -54,19 +72,17 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
                     Some(asked) => format!("{} {asked}", row.target),
                     None => row.target.clone(),
                 };
-                let datum = format!(
-                    " '{}'={}",
-                    label_of(&label),
-                    certificate.window().whole_days_left(now)
-                );
-                if text.len() + datum.len() < MAX_BYTES / 2 {
+                let label = label_of(&label);
+                let datum = format!(" '{label}'={}", days(certificate.window(), taken));
+                // A label stands for one thing: the first of two leaves in one file.
+                if text.len() + datum.len() < MAX_BYTES / 2 && labels.insert(label) {
                     text.push_str(&datum);
                 }
             }
         }
     }
     text.push('\n');
-    for status in [Status::Critical, Status::Unknown, Status::Warning] {
+    for status in [Status::Critical, Status::Warning, Status::Unknown] {
         let rows = report.targets.iter().filter(|row| row.status() == status);
         for group in groups(rows) {
             let long = format!(
@@ -85,14 +101,14 @@ pub fn check(report: &CheckReport, now: OffsetDateTime) -> String {
     text
 }
 
-/// A run that could not do its work: one line.
-pub fn unknown(subject: &str, what: &str, why: &str, mend: &str) -> String {
+/// A run that could not do its work: one line that begins with UNKNOWN.
+pub fn unknown(what: &str, why: &str, mend: &str) -> String {
     let parts: Vec<String> = [what, why, mend]
         .into_iter()
         .filter(|part| !part.is_empty())
         .map(plain)
         .collect();
-    let line = format!("{subject} UNKNOWN - {}", parts.join("; "));
+    let line = format!("UNKNOWN - {}", parts.join("; "));
     format!("{}\n", shortened(&line, 1024))
 }
 
@@ -117,16 +133,22 @@ fn cause(row: &TargetReport) -> String {
     .to_owned()
 }
 
-fn soonest(report: &CheckReport, now: OffsetDateTime) -> Option<(String, i64)> {
+fn soonest(report: &CheckReport) -> Option<(String, Window)> {
     report
         .targets
         .iter()
-        .filter_map(|row| {
-            let certificate = row.certificate.as_ref()?;
-            Some((row.target.clone(), certificate.window()))
-        })
+        .filter_map(|row| Some((row.target.clone(), row.certificate.as_ref()?.window())))
         .min_by_key(|(_, window)| window.not_after)
-        .map(|(target, window)| (target, window.whole_days_left(now)))
+}
+
+/// `89;22:;9:`: days left, and below how many a threshold begins.
+pub fn days(window: Window, taken: &Taken) -> String {
+    format!(
+        "{};{}:;{}:",
+        window.whole_days_left(taken.now),
+        Taken::days_at(taken.leaf.warning, window),
+        Taken::days_at(taken.leaf.critical, window)
+    )
 }
 
 /// Without the characters that mean something to Nagios: a pipe begins performance data, a line end long output.
@@ -134,7 +156,7 @@ pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '|' => '¦',
-            c if c.is_control() => ' ',
+            c if is_harmful(c) => ' ',
             c => c,
         })
         .collect()
@@ -143,6 +165,7 @@ pub fn plain(text: &str) -> String {
 fn label_of(text: &str) -> String {
     plain(text)
         .chars()
+        .take(MAX_LABEL)
         .map(|c| if matches!(c, '\'' | '=') { '_' } else { c })
         .collect()
 }
@@ -164,75 +187,4 @@ fn shortened(text: &str, max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::TargetKind;
-    use crate::findings::{Code, Finding, Severity};
-    use time::macros::datetime;
-
-    #[test]
-    fn foreign_text_cannot_end_the_line_or_begin_performance_data() {
-        let mut report = CheckReport::default();
-        report.push(
-            TargetReport::new("a|b\nc", TargetKind::File).with_finding(Finding::new(
-                Code::ValidityExpired,
-                "leaf",
-                "ended 3 days ago",
-                "pipe | here",
-                "",
-            )),
-        );
-        let text = check(&report, datetime!(2026-11-20 0:00 UTC));
-        let (first, rest) = text.split_once('\n').unwrap();
-        assert_eq!(
-            first,
-            "CERTIFICATES CRITICAL - 1 of 1: a¦b c: leaf ended 3 days ago (pipe ¦ here) | ok=0 warning=0 critical=1 \
-             unknown=0"
-        );
-        assert_eq!(
-            rest,
-            "CRITICAL a¦b c: leaf ended 3 days ago (pipe ¦ here)\n"
-        );
-    }
-
-    #[test]
-    fn the_line_counts_as_the_table_does() {
-        let mut report = CheckReport::default();
-        for (number, severity) in [Severity::Error, Severity::Warning, Severity::Warning]
-            .into_iter()
-            .chain([Severity::Note])
-            .enumerate()
-        {
-            let finding = Finding::new(Code::ValidityExpired, "leaf", "x".repeat(2000), "", "");
-            report.push(
-                TargetReport::new(format!("{number}.pem"), TargetKind::File)
-                    .with_finding(finding.with_severity(severity)),
-            );
-        }
-        let text = check(&report, datetime!(2026-11-20 0:00 UTC));
-        let first = text.lines().next().unwrap();
-        let (line, data) = first.split_once(" | ").unwrap();
-        assert!(
-            line.starts_with("CERTIFICATES CRITICAL - 1 of 4: 0.pem: "),
-            "{line}"
-        );
-        assert!(line.ends_with("; 2 warning"), "{line}");
-        assert!(line.len() <= 1024 + '…'.len_utf8(), "{}", line.len());
-        assert!(data.starts_with("ok=1 warning=2 critical=1 "), "{data}");
-    }
-
-    #[test]
-    fn a_long_report_is_cut_at_what_nagios_reads() {
-        let mut report = CheckReport::default();
-        for number in 0..200 {
-            report.push(
-                TargetReport::new(format!("/etc/ssl/{number}.pem"), TargetKind::File).with_finding(
-                    Finding::new(Code::ValidityExpired, "leaf", "ended", "x".repeat(200), ""),
-                ),
-            );
-        }
-        let text = check(&report, datetime!(2026-11-20 0:00 UTC));
-        assert!(text.len() <= MAX_BYTES, "{}", text.len());
-        assert!(text.ends_with("…\n"));
-    }
-}
+mod tests;

@@ -105,6 +105,7 @@ impl Sum {
                 findings: self.findings,
                 next: None,
                 findings_shown: true,
+                into: None,
                 text: self.texts,
                 result,
                 exit: None,

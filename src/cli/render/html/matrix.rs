@@ -1,0 +1,166 @@
+//! The coverage matrix: names down, services and their servers across, and in each cell whether that server shows a
+//! certificate for that name.
+
+use super::{more, shown};
+use crate::check::{CheckReport, Status, TargetKind, TargetReport};
+use crate::findings::Severity;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Most names, and most servers.
+const MAX_NAMES: usize = 200;
+const MAX_SERVERS: usize = 16;
+
+/// The service of files and generations.
+const AT_REST: &str = "at rest";
+
+/// What a cell says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cell {
+    status: Status,
+    words: &'static str,
+    until: String,
+}
+
+pub(super) fn section(body: &mut String, report: &CheckReport) {
+    let mut servers: Vec<(String, String)> = Vec::new();
+    let mut names: BTreeMap<String, BTreeMap<usize, Cell>> = BTreeMap::new();
+    for row in &report.targets {
+        let said = said(row);
+        if said.is_empty() {
+            continue;
+        }
+        let service = match (row.protocol, row.kind) {
+            (Some(protocol), _) => protocol.word().to_owned(),
+            (None, _) => AT_REST.to_owned(),
+        };
+        let server = match row.address {
+            Some(address) if !row.target.contains(&address.to_string()) => {
+                format!("{} {}", row.target, address.ip())
+            }
+            Some(_) | None => row.target.clone(),
+        };
+        let column = (service, server);
+        let place = match servers.iter().position(|known| *known == column) {
+            Some(place) => place,
+            None => {
+                servers.push(column);
+                servers.len() - 1
+            }
+        };
+        for (name, cell) in said {
+            let cells = names.entry(name).or_default();
+            match cells.get(&place) {
+                Some(known) if known.status >= cell.status => {}
+                Some(_) | None => {
+                    cells.insert(place, cell);
+                }
+            }
+        }
+    }
+    if names.is_empty() {
+        return;
+    }
+    // Services side by side, and what lies at rest behind them.
+    let mut order: Vec<usize> = (0..servers.len()).collect();
+    order.sort_by_key(|place| {
+        let service = servers.get(*place).map(|(service, _)| service.clone());
+        (service.as_deref() == Some(AT_REST), service)
+    });
+    let shown_servers = order.iter().copied().take(MAX_SERVERS);
+    body.push_str(
+        "<section id=\"coverage\">\n<h2>Coverage</h2>\n<p class=\"hint\">Each name against each service and server: \
+         whether the certificate shown there holds it; – was not asked.</p>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
+         <th scope=\"col\">name</th>",
+    );
+    for (service, server) in shown_servers.clone().filter_map(|place| servers.get(place)) {
+        let _ = write!(
+            body,
+            "<th scope=\"col\">{}<span class=\"sub\">{}</span></th>",
+            shown(service),
+            shown(server)
+        );
+    }
+    body.push_str("</tr></thead>\n<tbody>\n");
+    for (name, cells) in names.iter().take(MAX_NAMES) {
+        let _ = write!(body, "<tr><th scope=\"row\">{}</th>", shown(name));
+        for place in shown_servers.clone() {
+            match cells.get(&place) {
+                Some(cell) => {
+                    let _ = write!(
+                        body,
+                        "<td><span class=\"badge {}\">{}</span><span class=\"sub\">{}</span></td>",
+                        cell.status.word(),
+                        cell.words,
+                        cell.until
+                    );
+                }
+                None => body.push_str("<td class=\"quiet\">–</td>"),
+            }
+        }
+        body.push_str("</tr>\n");
+    }
+    body.push_str("</tbody></table></div>\n");
+    more(body, names.len().saturating_sub(MAX_NAMES), "names");
+    more(body, servers.len().saturating_sub(MAX_SERVERS), "servers");
+    body.push_str("</section>\n");
+}
+
+/// The names of a row, and what is said of each.
+fn said(row: &TargetReport) -> Vec<(String, Cell)> {
+    let until = match &row.certificate {
+        Some(leaf) => format!("until {}", crate::cli::render::date(leaf.not_after)),
+        None => String::new(),
+    };
+    let cell = |status, words| Cell {
+        status,
+        words,
+        until: until.clone(),
+    };
+    if let Some(asked) = &row.asked {
+        return vec![(asked.to_string(), live(row, &cell))];
+    }
+    match (row.kind, &row.certificate) {
+        (TargetKind::Generation | TargetKind::File, Some(leaf)) => leaf
+            .sans
+            .iter()
+            .filter_map(|san| san.strip_prefix("dns:"))
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    cell(row.status().min(Status::Warning), "✓ in it"),
+                )
+            })
+            .map(|(name, cell)| match row.status() {
+                Status::Critical => (
+                    name,
+                    Cell {
+                        status: Status::Critical,
+                        words: "✗ in it, not sound",
+                        ..cell
+                    },
+                ),
+                Status::Ok | Status::Unknown | Status::Warning => (name, cell),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn live(row: &TargetReport, cell: &dyn Fn(Status, &'static str) -> Cell) -> Cell {
+    let has = |group: &str| {
+        row.findings.iter().any(|finding| {
+            finding.severity == Severity::Error && finding.code.as_str().starts_with(group)
+        })
+    };
+    match (&row.certificate, row.status()) {
+        (None, Status::Unknown) => cell(Status::Unknown, "? not seen"),
+        (None, status) => cell(status, "✗ no certificate"),
+        (Some(_), Status::Critical) if has("names.") => cell(Status::Critical, "✗ missing"),
+        (Some(_), Status::Critical) if has("validity.") => cell(Status::Critical, "✗ out of date"),
+        (Some(_), Status::Critical) if has("chain.") => cell(Status::Critical, "✗ chain"),
+        (Some(_), Status::Critical) => cell(Status::Critical, "✗ not sound"),
+        (Some(_), Status::Warning) => cell(Status::Warning, "! covered"),
+        (Some(_), status @ (Status::Ok | Status::Unknown)) => cell(status, "✓ covered"),
+    }
+}

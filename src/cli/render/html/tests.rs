@@ -1,0 +1,112 @@
+use super::super::samples::{HOSTILE, endpoint, report, taken};
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn the_page_loads_nothing_and_runs_only_what_is_ours() {
+    let page = check(&report(HOSTILE), &taken());
+    for outside in [
+        "http:", "https:", "url(", "@import", "src=", "href=", "style=\"", "onclick", "onload",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for (element, number) in [
+        ("<script", 1),
+        ("<style", 1),
+        ("<meta", 6),
+        ("<img", 0),
+        ("<link", 0),
+        ("<iframe", 0),
+    ] {
+        assert_eq!(page.matches(element).count(), number, "{element}");
+    }
+    assert!(page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"));
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+        "it is told, and harmless"
+    );
+}
+
+#[test]
+fn the_digests_of_the_policy_are_those_that_openssl_finds() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    for text in [STYLE, SCRIPT] {
+        let mut openssl = Command::new("openssl")
+            .args(["dgst", "-sha256", "-binary"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        openssl
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let sum = openssl.wait_with_output().unwrap().stdout;
+        assert!(policy().contains(&format!("'sha256-{}'", pem::base64(&sum))));
+    }
+}
+
+#[test]
+fn what_is_filled_in_is_not_filled_again() {
+    let filled = fill("<{{a}}|{{b}}|{{c}}>", &[("a", "{{b}}"), ("b", "x")]);
+    assert_eq!(filled, "<{{b}}|x|>");
+}
+
+#[test]
+fn every_part_has_its_words() {
+    let page = check(&report("plain"), &taken());
+    for words in [
+        "<span class=\"word critical\">CRITICAL</span> – 1 of 6 need somebody now",
+        "What to mend",
+        "<code>names.missing</code>",
+        "190 days left",
+        "class=\"warn-zone\"",
+        ">✓ covered<",
+        ">✗ missing<",
+        ">? not seen<",
+        "7 files hold no certificate.",
+        "took 1.2 s",
+    ] {
+        // The target without a name asked has no place in the matrix.
+        if words != ">? not seen<" {
+            assert!(page.contains(words), "{words}\n{page}");
+        }
+    }
+    let empty = check(&CheckReport::default(), &taken());
+    assert!(!empty.contains("id=\"timeline\"") && empty.contains("nothing to do"));
+}
+
+#[test]
+fn of_too_many_rows_the_rest_is_counted() {
+    let mut many = CheckReport::default();
+    for number in 0..2_100 {
+        many.push(endpoint(
+            &format!("{number}.example:5269"),
+            &format!("n{number}.example"),
+            None,
+        ));
+    }
+    many.without_row = 7;
+    let page = check(&many, &taken());
+    assert_eq!(page.matches("<tr data-place=").count(), 2_000);
+    assert!(page.contains("and 107 more targets that are not shown"));
+    assert!(page.contains("and 1900 more names"));
+    assert!(page.len() < 4 * 1024 * 1024, "{}", page.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_stands_in_a_report_the_page_keeps_its_elements(text in any::<String>(), odd in "[<>&\"'`/=!a-z -]{0,40}") {
+        let plain = check(&report("plain"), &taken());
+        let elements = |page: &str| page.matches('<').count();
+        // Findings whose words become alike are told together: those of one report do not.
+        let page = check(&report(&format!("x{text}{odd}")), &taken());
+        prop_assert_eq!(elements(&page), elements(&plain));
+        prop_assert!(!page.chars().any(|c| c != '\n' && crate::explain::is_harmful(c)));
+    }
+}
