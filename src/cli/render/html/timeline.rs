@@ -128,9 +128,9 @@ fn ticks(body: &mut String, axis: &Axis, now: OffsetDateTime) {
             break;
         }
         let at = axis.at(moment);
-        let label = match moment.month() {
-            Month::January => moment.year().to_string(),
-            month => month.to_string().chars().take(3).collect(),
+        let label = match moment.month() == Month::January {
+            true => moment.year().to_string(),
+            false => moment.month().to_string().chars().take(3).collect(),
         };
         let anchor = if at > 96.0 { "end" } else { "middle" };
         let _ = write!(

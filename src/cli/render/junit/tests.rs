@@ -33,7 +33,9 @@ fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
                 }
             }
             Event::End(_) | Event::Text(_) | Event::Decl(_) => {}
-            other => return Err(format!("{other:?}")),
+            other @ (Event::CData(_) | Event::Comment(_) | Event::PI(_) | Event::DocType(_)) => {
+                return Err(format!("{other:?}"));
+            }
         }
     }
 }
