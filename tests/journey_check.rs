@@ -366,7 +366,9 @@ fn days_are_the_same_in_the_table_the_line_and_the_document() {
     world
         .run(&["check", "edge.pem", "--format", "nagios"])
         .said(&format!("ends first, in {days} days"))
-        .said(&format!("days_left_min={days};25:;10: 'edge.pem'={days};25:;10:"));
+        .said(&format!(
+            "days_left_min={days};25:;10: 'edge.pem'={days};25:;10:"
+        ));
     world
         .run(&["check", "old.pem", "--format", "nagios"])
         .ended(2)

@@ -174,3 +174,36 @@ fn broken_signatures_are_critical_and_a_silent_resolver_is_unknown() {
             .starts_with("dns.")
     );
 }
+
+#[test]
+fn what_is_published_while_it_is_waited_for_is_seen() {
+    use std::io::{BufRead, BufReader};
+    let (world, zone) = planned();
+    let server = DnsServer::start(Zone::Plain, "");
+    let address = server.address.to_string();
+    let mut child = world
+        .command(&["dns", "check", "--wait", "60s", "--resolver", &address])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = said.next().unwrap().unwrap();
+    assert!(first.contains("not as planned"), "{first}");
+    // Without DNSSEC, TLSA would be a warning to the end.
+    let unsigned: String = zone
+        .lines()
+        .filter(|line| !line.contains("TLSA"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let origin = "$ORIGIN contoso.com.\n";
+    server.replace(&format!("{origin}{unsigned}"));
+    said.for_each(drop);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(
+        ended.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&ended.stdout)
+    );
+}

@@ -1,11 +1,12 @@
 //! What is held against what: thresholds, names and roots; then the rules of `verify`.
 
-use super::{CertificateForm, TargetReport};
+use super::{CertificateForm, Holding, TargetReport};
 use crate::deployment::{LifeLeft, Thresholds};
 use crate::explain::span;
 use crate::findings::{Code, Finding, Report, Severity};
+use crate::names::Identifier;
 use crate::verify::rules::validity::ends_soon;
-use crate::verify::{Expectation, TrustSet, Wanted, judge};
+use crate::verify::{Expectation, TrustSet, Wanted, is_held, judge};
 use crate::x509::{Certificate, Crl, Fingerprint, PrivateKey};
 use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
@@ -100,6 +101,7 @@ impl Yardstick {
             (None, None) => Vec::new(),
         };
         let names_judged = !wanted.is_empty();
+        report.names = holdings(&wanted, leaf);
         let judgement = judge(
             chain,
             key,
@@ -261,4 +263,26 @@ pub fn waiting(certificate: &str, request: &str, age: f64) -> Finding {
             "`edgecert import FILE` when the reply is there, else `edgecert request cancel {request}`"
         ),
     )
+}
+/// Each wanted name once, though several services want it.
+fn holdings(wanted: &[Wanted], leaf: &Certificate) -> Vec<(String, Holding)> {
+    let presented = leaf.facts().names.as_deref().unwrap_or_default();
+    let mut names: Vec<(String, Holding)> = Vec::new();
+    for one in wanted {
+        let name = match one {
+            Wanted::Covered { domain, .. } => domain.to_string(),
+            Wanted::Entry(Identifier::Dns(dns)) => dns.to_string(),
+            Wanted::Entry(identifier) => identifier.to_typed(),
+        };
+        let holding = match is_held(one, presented) {
+            true => Holding::Held,
+            false => Holding::Missing,
+        };
+        match names.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) if holding == Holding::Missing => *known = holding,
+            Some(_) => {}
+            None => names.push((name, holding)),
+        }
+    }
+    names
 }

@@ -187,6 +187,25 @@ impl CertificateForm {
     }
 }
 
+/// Whether a leaf holds a name that was wanted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// In a form that peers accept.
+    Held,
+    /// Not so.
+    Missing,
+}
+
+impl Holding {
+    /// The word in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            Holding::Held => "held",
+            Holding::Missing => "missing",
+        }
+    }
+}
+
 /// What one target came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetReport {
@@ -206,6 +225,8 @@ pub struct TargetReport {
     pub certificate: Option<CertificateForm>,
     /// The certificates behind the leaf: name and last second.
     pub chain: Vec<(String, OffsetDateTime)>,
+    /// The names that were wanted of the leaf, and whether it holds them.
+    pub names: Vec<(String, Holding)>,
     /// What names and chain were held against; none: against nothing.
     pub held_against: Option<String>,
     /// Parts that were not judged, and why: (`chain`, `no roots given`).
@@ -232,6 +253,7 @@ impl TargetReport {
             asked: None,
             certificate: None,
             chain: Vec::new(),
+            names: Vec::new(),
             held_against: None,
             not_applicable: Vec::new(),
             seen: Vec::new(),

@@ -20,6 +20,7 @@ mod validate;
 mod words;
 
 pub use partners::{Forecast, PartnerGate, Peer, PeerRoots, ServedNow, forecasts};
+pub use rules::names::is_held;
 pub use rules::validity::{Thresholds, ends_soon};
 pub use trust::TrustSet;
 

@@ -41,12 +41,7 @@ impl DnsServer {
         );
         std::fs::create_dir(folder.path().join("db")).unwrap();
         std::fs::write(folder.path().join("knot.conf"), config).unwrap();
-        let head = "$TTL 60\n@ SOA ns. host. 1 60 60 60 60\n@ NS ns.\nns. A 127.0.0.1\n";
-        std::fs::write(
-            folder.path().join("root.zone"),
-            format!("{head}{records}\n"),
-        )
-        .unwrap();
+        write_zone(folder.path(), 1, records);
         if zone == Zone::Signed {
             let keymgr = |words: &[&str]| {
                 let ran = Command::new("keymgr")
@@ -76,6 +71,16 @@ impl DnsServer {
         };
         server.wait();
         server
+    }
+
+    /// Serves these lines instead, once they are loaded.
+    pub fn replace(&self, records: &str) {
+        write_zone(self.folder.path(), 2, records);
+        let ran = Command::new("kill")
+            .args(["-HUP", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(ran.success());
     }
 
     /// A file of the DNSKEY of the signed zone, for `--trust-anchor`.
@@ -124,6 +129,12 @@ impl Drop for DnsServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn write_zone(folder: &std::path::Path, serial: u32, records: &str) {
+    let head =
+        format!("$TTL 60\n@ SOA ns. host. {serial} 60 60 60 60\n@ NS ns.\nns. A 127.0.0.1\n");
+    std::fs::write(folder.join("root.zone"), format!("{head}{records}\n")).unwrap();
 }
 
 /// An address whose port is free for UDP and TCP.

@@ -58,6 +58,7 @@ impl Ca {
             ca: Some(None),
             key_usage: Some(KeyUsage {
                 key_cert_sign: true,
+                crl_sign: true,
                 ..KeyUsage::default()
             }),
             key_purposes: Vec::new(),

@@ -3,6 +3,7 @@
 use super::rfc3339;
 use crate::check::{CertificateForm, CheckReport, TargetReport};
 use crate::cli::output::error_json;
+use crate::explain::printable;
 use crate::store::CertificateSummary;
 use crate::x509::Certificate;
 use serde_json::{Value, json};
@@ -80,6 +81,11 @@ pub fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
         "name": row.asked.as_ref().map(ToString::to_string),
         "certificate": row.certificate.as_ref().map(|form| form_json(form, now)),
         "chain": row.chain.iter().map(chain).collect::<Vec<_>>(),
+        "names": row
+            .names
+            .iter()
+            .map(|(name, holding)| json!({"name": printable(name), "holding": holding.word()}))
+            .collect::<Vec<_>>(),
         "held_against": row.held_against,
         "not_applicable": row.not_applicable.iter().map(part).collect::<Vec<_>>(),
         "seen": row.seen,

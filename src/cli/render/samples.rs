@@ -1,7 +1,7 @@
 //! Reports for the tests of the forms: of every kind and status, with text that would like to be more than text.
 
 use super::Taken;
-use crate::check::{CertificateForm, CheckReport, TargetKind, TargetReport};
+use crate::check::{CertificateForm, CheckReport, Holding, TargetKind, TargetReport};
 use crate::deployment::LifeLeft;
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
@@ -43,11 +43,16 @@ pub fn certificate(name: &str, number: u8, from: i64, to: i64) -> CertificateFor
 }
 
 pub fn endpoint(target: &str, name: &str, severity: Option<Severity>) -> TargetReport {
+    let held = match severity {
+        Some(Severity::Error) => Holding::Missing,
+        Some(Severity::Warning | Severity::Note) | None => Holding::Held,
+    };
     let row = TargetReport {
         address: "192.0.2.10:5269".parse().ok(),
         protocol: Some(Protocol::XmppServer),
         asked: Domain::parse(name).ok(),
         certificate: Some(certificate(name, 1, -10, 190)),
+        names: vec![(name.to_owned(), held)],
         chain: vec![("Example CA E5".to_owned(), NOW + time::Duration::days(900))],
         seen: vec!["TLSv1.3".to_owned()],
         took: Some(Duration::from_millis(61)),

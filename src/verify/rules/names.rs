@@ -70,6 +70,16 @@ fn no_san(case: &Case<'_>) -> Finding {
     )
 }
 
+/// Whether a name is there as it is wanted: in whatever form its service accepts, or as this very entry.
+pub fn is_held(wanted: &Wanted, presented: &[Presented]) -> bool {
+    match wanted {
+        Wanted::Covered {
+            service, domain, ..
+        } => covers(*service, domain, presented) != Coverage::Missing,
+        Wanted::Entry(identifier) => holds(identifier, presented),
+    }
+}
+
 fn missing(wanted: &[Wanted], presented: &[Presented]) -> Vec<Finding> {
     let held: Vec<String> = presented.iter().map(Presented::to_typed).collect();
     let held = format!("it holds {}", words::list(&held));
@@ -81,7 +91,7 @@ fn missing(wanted: &[Wanted], presented: &[Presented]) -> Vec<Finding> {
                 domain,
                 because,
             } => {
-                if covers(*service, domain, presented) != Coverage::Missing {
+                if is_held(one, presented) {
                     continue;
                 }
                 let because = printable(because);

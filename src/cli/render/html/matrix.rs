@@ -2,7 +2,7 @@
 //! certificate for that name.
 
 use super::{more, shown};
-use crate::check::{CheckReport, Status, TargetKind, TargetReport};
+use crate::check::{CheckReport, Holding, Status, TargetKind, TargetReport};
 use crate::findings::Severity;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -106,61 +106,68 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     body.push_str("</section>\n");
 }
 
-/// The names of a row, and what is said of each.
+/// The names of a row, and what is said of each: those that were wanted, and of what lies at rest those it holds too.
 fn said(row: &TargetReport) -> Vec<(String, Cell)> {
     let until = match &row.certificate {
         Some(leaf) => format!("until {}", crate::cli::render::date(leaf.not_after)),
         None => String::new(),
     };
-    let cell = |status, words| Cell {
+    let cell = |(status, words)| Cell {
         status,
         words,
         until: until.clone(),
     };
-    if let Some(asked) = &row.asked {
-        return vec![(asked.to_string(), live(row, &cell))];
-    }
-    match (row.kind, &row.certificate) {
-        (TargetKind::Generation | TargetKind::File, Some(leaf)) => leaf
-            .sans
-            .iter()
-            .filter_map(|san| san.strip_prefix("dns:"))
-            .map(|name| {
-                (
-                    name.to_owned(),
-                    cell(row.status().min(Status::Warning), "✓ in it"),
-                )
-            })
-            .map(|(name, cell)| match row.status() {
-                Status::Critical => (
-                    name,
-                    Cell {
-                        status: Status::Critical,
-                        words: "✗ in it, not sound",
-                        ..cell
-                    },
-                ),
-                Status::Ok | Status::Unknown | Status::Warning => (name, cell),
-            })
-            .collect(),
-        _ => Vec::new(),
+    let Some(leaf) = &row.certificate else {
+        let asked = row.asked.iter().map(|name| name.to_string());
+        return asked.map(|name| (name, cell(unseen(row)))).collect();
+    };
+    let is_at_rest = match row.kind {
+        TargetKind::Generation | TargetKind::File => true,
+        TargetKind::Endpoint
+        | TargetKind::Request
+        | TargetKind::Deployment
+        | TargetKind::Domain => false,
+    };
+    let sans = leaf.sans.iter().filter_map(|san| san.strip_prefix("dns:"));
+    let held = sans
+        .filter(|name| is_at_rest && !row.names.iter().any(|(known, _)| known == name))
+        .map(|name| (name.to_owned(), Holding::Held));
+    row.names
+        .iter()
+        .cloned()
+        .chain(held)
+        .map(|(name, holding)| match holding {
+            Holding::Held => (name, cell(sound(row))),
+            Holding::Missing => (name, cell((Status::Critical, "✗ missing"))),
+        })
+        .collect()
+}
+
+fn unseen(row: &TargetReport) -> (Status, &'static str) {
+    match row.status() {
+        Status::Unknown => (Status::Unknown, "? not seen"),
+        status @ (Status::Ok | Status::Warning | Status::Critical) => (status, "✗ no certificate"),
     }
 }
 
-fn live(row: &TargetReport, cell: &dyn Fn(Status, &'static str) -> Cell) -> Cell {
-    let has = |group: &str| {
-        row.findings.iter().any(|finding| {
-            finding.severity == Severity::Error && finding.code.as_str().starts_with(group)
-        })
+/// Of a name that is held: whether the certificate is good for it. That other names are missing says nothing here.
+fn sound(row: &TargetReport) -> (Status, &'static str) {
+    let has = |severity: Severity, group: &str| {
+        row.findings
+            .iter()
+            .any(|one| one.severity == severity && one.code.as_str().starts_with(group))
     };
-    match (&row.certificate, row.status()) {
-        (None, Status::Unknown) => cell(Status::Unknown, "? not seen"),
-        (None, status) => cell(status, "✗ no certificate"),
-        (Some(_), Status::Critical) if has("names.") => cell(Status::Critical, "✗ missing"),
-        (Some(_), Status::Critical) if has("validity.") => cell(Status::Critical, "✗ out of date"),
-        (Some(_), Status::Critical) if has("chain.") => cell(Status::Critical, "✗ chain"),
-        (Some(_), Status::Critical) => cell(Status::Critical, "✗ not sound"),
-        (Some(_), Status::Warning) => cell(Status::Warning, "! covered"),
-        (Some(_), status @ (Status::Ok | Status::Unknown)) => cell(status, "✓ covered"),
+    let is_other = |severity: Severity| {
+        row.findings
+            .iter()
+            .any(|one| one.severity == severity && !one.code.as_str().starts_with("names."))
+    };
+    match row.status() {
+        _ if has(Severity::Error, "validity.") => (Status::Critical, "✗ out of date"),
+        _ if has(Severity::Error, "chain.") => (Status::Critical, "✗ chain"),
+        _ if is_other(Severity::Error) => (Status::Critical, "✗ not sound"),
+        _ if is_other(Severity::Warning) => (Status::Warning, "! covered"),
+        Status::Unknown => (Status::Unknown, "? covered"),
+        Status::Ok | Status::Warning | Status::Critical => (Status::Ok, "✓ covered"),
     }
 }

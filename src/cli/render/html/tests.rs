@@ -1,5 +1,7 @@
 use super::super::samples::{HOSTILE, endpoint, report, taken};
 use super::*;
+use crate::check::{Holding, TargetKind};
+use crate::findings::Severity;
 use proptest::prelude::*;
 
 #[test]
@@ -77,6 +79,34 @@ fn every_part_has_its_words() {
     }
     let empty = check(&CheckReport::default(), &taken());
     assert!(!empty.contains("id=\"timeline\"") && empty.contains("nothing to do"));
+}
+
+#[test]
+fn a_file_tells_of_wanted_names_and_of_those_it_holds_besides() {
+    let mut file = endpoint("a.pem", "contoso.com", Some(Severity::Error));
+    file.kind = TargetKind::File;
+    file.names
+        .push(("edge.contoso.com".to_owned(), Holding::Held));
+    if let Some(leaf) = &mut file.certificate {
+        leaf.sans = vec!["dns:edge.contoso.com".into(), "dns:other.example".into()];
+    }
+    let mut report = CheckReport::default();
+    report.push(file);
+    let page = check(&report, &taken());
+    let cells: Vec<&str> = [">contoso.com<", ">edge.contoso.com<", ">other.example<"]
+        .iter()
+        .filter_map(|name| {
+            let row = page
+                .split("<tr><th scope=\"row\"")
+                .skip(1)
+                .find(|row| row.contains(name))?;
+            row.split("class=\"badge ").nth(1)?.split('<').next()
+        })
+        .collect();
+    assert_eq!(
+        cells,
+        ["critical\">✗ missing", "ok\">✓ covered", "ok\">✓ covered"]
+    );
 }
 
 #[test]

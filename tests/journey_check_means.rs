@@ -1,0 +1,104 @@
+//! `check` with means of its own: revocation lists, a certificate of ours, and the targets that the deployment names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "world/served.rs"]
+mod served;
+mod world;
+
+use served::{Ca, Server, USUAL};
+use std::process::Command;
+use world::World;
+
+/// A revocation list of the CA, in which the leaf stands if `revoked`.
+fn crl(world: &World, ca: &Ca, file: &str, revoked: &[&str]) {
+    let rows: String = revoked
+        .iter()
+        .map(|serial| {
+            format!("R\t350101000000Z\t250101000000Z,keyCompromise\t{serial}\tunknown\t/CN=x\n")
+        })
+        .collect();
+    world.write("index.txt", rows);
+    world.write("index.txt.attr", "");
+    world.write("number", "05\n");
+    world.write("ca.key", ca.key.to_pem(None).unwrap().as_bytes());
+    world.write("ca.pem", ca.root.to_pem());
+    world.write(
+        "ca.cnf",
+        "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\ncrlnumber = number\ndefault_md = sha256\n\
+         crl_extensions = e\n[e]\nauthorityKeyIdentifier = keyid\n",
+    );
+    let output = Command::new("openssl")
+        .current_dir(world.folder())
+        .args(["ca", "-gencrl", "-config", "ca.cnf", "-keyfile", "ca.key"])
+        .args(["-cert", "ca.pem", "-crldays", "10", "-out", file])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_revoked_certificate_is_critical_at_rest_and_on_the_port() {
+    let world = World::new();
+    let ca = Ca::new(&world);
+    ca.leaf(&world, "edge", &USUAL);
+    crl(&world, &ca, "none.crl", &[]);
+    crl(&world, &ca, "revoked.crl", &["2143"]);
+    let server = Server::start(&world, "edge", &[]);
+    let port = format!("127.0.0.1:{}", server.1);
+    for target in ["edge.pem", &port] {
+        let check =
+            |list: &str| world.run(&["check", target, "--roots", "root.pem", "--crl", list]);
+        check("none.crl").ended(0);
+        check("revoked.crl").ended(2).said("revocation.revoked");
+    }
+    world
+        .run(&["check", "edge.pem", "--crl", "edge.key"])
+        .ended(3);
+}
+
+#[test]
+fn a_certificate_of_ours_is_shown_to_whoever_asks_for_one() {
+    let world = World::new();
+    let ca = Ca::new(&world);
+    ca.leaf(&world, "edge", &USUAL);
+    let both = world.read("edge.pem") + &world.read("edge.key");
+    world.write("own.pem", both);
+    std::fs::set_permissions(
+        world.path("own.pem"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    // It takes no peer without a certificate of this CA.
+    let server = Server::start(
+        &world,
+        "edge",
+        &[
+            "-Verify",
+            "1",
+            "-CAfile",
+            "root.pem",
+            "-verify_return_error",
+            "-tls1_2",
+        ],
+    );
+    let port = format!("127.0.0.1:{}", server.1);
+    let check = |more: &[&str]| {
+        let words = ["check", port.as_str(), "--roots", "root.pem", "--json"];
+        world.run(&[words.as_slice(), more].concat())
+    };
+    let without = check(&[]).json();
+    let with = check(&["--present", "own.pem"]).ended(0).json();
+    let seen = |document: &serde_json::Value| document["result"]["targets"][0]["seen"].to_string();
+    assert!(
+        !seen(&without).contains("ours was presented"),
+        "{without:#}"
+    );
+    assert!(seen(&with).contains("ours was presented"), "{with:#}");
+    assert!(
+        without["findings"].to_string().contains("live."),
+        "{without:#}"
+    );
+    world.write("half.pem", world.read("edge.pem"));
+    check(&["--present", "half.pem"]).ended(3);
+}
