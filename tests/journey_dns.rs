@@ -198,12 +198,7 @@ fn what_is_published_while_it_is_waited_for_is_seen() {
         .collect();
     let origin = "$ORIGIN contoso.com.\n";
     server.replace(&format!("{origin}{unsigned}"));
-    said.for_each(drop);
+    let later: Vec<String> = said.map_while(Result::ok).collect();
     let ended = child.wait_with_output().unwrap();
-    assert_eq!(
-        ended.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&ended.stdout)
-    );
+    assert_eq!(ended.status.code(), Some(0), "{later:#?}");
 }

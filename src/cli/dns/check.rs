@@ -98,7 +98,7 @@ pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
             left.as_secs(),
             wrong.first().map_or("", |row| row.owner.as_str()),
         ));
-        runtime.block_on(tokio::time::sleep(pause.min(left)));
+        std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(PAUSES.1);
     };
     told(&plan, &resolver, &compared)
