@@ -309,7 +309,7 @@ async fn slow_large_and_smuggling_peers_are_ended() {
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), "<not-well-formed"),
         (
             "<!DOCTYPE a [<!ENTITY b 'c'>]>".to_owned(),
-            "<not-well-formed",
+            "<restricted-xml",
         ),
         (
             header("peer.test", "contoso.test").replace("'jabber:server'", "'jabber:client'"),

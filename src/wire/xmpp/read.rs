@@ -7,6 +7,7 @@ use super::element::{Element, Item};
 use super::{MAX_BYTES, STREAMS, StreamHeader, XmppError};
 use quick_xml::encoding::Decoder;
 use quick_xml::errors::IllFormedError;
+use quick_xml::escape::EscapeError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{QName, ResolveResult};
 use quick_xml::reader::NsReader;
@@ -62,7 +63,7 @@ impl Inbox {
 /// how many bytes it took.
 ///
 /// # Errors
-/// [`XmppError::NotXmpp`] as soon as it cannot become a header; [`XmppError::TooLarge`] past [`MAX_BYTES`].
+/// [`XmppError::NotXmpp`], [`XmppError::Restricted`] or [`XmppError::Encoding`] as soon as it cannot become a header; [`XmppError::TooLarge`] past [`MAX_BYTES`].
 pub fn read_header(bytes: &[u8]) -> Result<Option<(StreamHeader, usize)>, XmppError> {
     let bounded = bytes.get(..MAX_BYTES).unwrap_or(bytes);
     let parsed = parse(bounded);
@@ -111,7 +112,7 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
                 declared = true;
                 match decl.encoding() {
                     Some(Ok(name)) if !name.eq_ignore_ascii_case(b"utf-8") => {
-                        return Err(XmppError::not_xmpp("XML in an encoding other than UTF-8"));
+                        return Err(XmppError::Encoding);
                     }
                     Some(Err(error)) => return Err(XmppError::not_xmpp(error.to_string())),
                     Some(Ok(_)) | None => {}
@@ -186,7 +187,7 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
             Event::GeneralRef(reference) => {
                 let name = decode(&reference)?;
                 let text = quick_xml::escape::unescape(&format!("&{name};"))
-                    .map_err(|error| XmppError::not_xmpp(error.to_string()))?
+                    .map_err(not_unescaped)?
                     .into_owned();
                 match stack.last_mut() {
                     Some(element) => element.text.push_str(&text),
@@ -194,9 +195,7 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
                 }
             }
             Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {
-                return Err(XmppError::not_xmpp(
-                    "restricted XML: a comment, DTD or instruction",
-                ));
+                return Err(XmppError::restricted("a comment, DTD or instruction"));
             }
             Event::Eof => break,
         }
@@ -220,18 +219,16 @@ fn refuse_restricted(rest: &[u8], begun: bool, depth: usize) -> Result<(), XmppE
     let agrees = |word: &[u8]| rest.iter().zip(word).all(|(left, right)| left == right);
     match rest {
         [b'<', b'!', ..] if depth > 0 && agrees(DATA) => Ok(()),
-        [b'<', b'!', b'-', ..] => Err(XmppError::not_xmpp("a comment (restricted XML)")),
-        [b'<', b'!', b'D' | b'd', ..] => Err(XmppError::not_xmpp("a DTD (restricted XML)")),
+        [b'<', b'!', b'-', ..] => Err(XmppError::restricted("a comment")),
+        [b'<', b'!', b'D' | b'd', ..] => Err(XmppError::restricted("a DTD")),
         [b'<', b'!'] => Ok(()),
-        [b'<', b'!', ..] => Err(XmppError::not_xmpp("a declaration (restricted XML)")),
+        [b'<', b'!', ..] => Err(XmppError::restricted("a declaration")),
         [b'<', b'?', ..]
             if !begun && agrees(DECLARATION) && rest.get(5).is_none_or(u8::is_ascii_whitespace) =>
         {
             Ok(())
         }
-        [b'<', b'?', ..] => Err(XmppError::not_xmpp(
-            "a processing instruction (restricted XML)",
-        )),
+        [b'<', b'?', ..] => Err(XmppError::restricted("a processing instruction")),
         [first, ..] if depth == 0 && *first != b'<' && !is_space(char::from(*first)) => {
             Err(XmppError::not_xmpp(first_line(rest)))
         }
@@ -289,14 +286,25 @@ fn without_cut_character(bytes: &[u8]) -> &[u8] {
 
 /// Text of XML 1.0 (§2.2): UTF-8 without control characters.
 fn decode(bytes: &[u8]) -> Result<String, XmppError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|_| XmppError::not_xmpp("text that is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| XmppError::Encoding)?;
     match text
         .chars()
         .find(|c| (*c < ' ' && !is_space(*c)) || matches!(c, '\u{fffe}' | '\u{ffff}'))
     {
         Some(_) => Err(XmppError::not_xmpp(first_line(bytes))),
         None => Ok(text.to_owned()),
+    }
+}
+
+/// A reference that stands for nothing: an entity of the peer's own is restricted XML, the rest is not well-formed.
+fn not_unescaped(error: EscapeError) -> XmppError {
+    match error {
+        EscapeError::UnrecognizedEntity(_, name) => {
+            XmppError::restricted(format!("a reference to the entity {name}"))
+        }
+        EscapeError::UnterminatedEntity(_) | EscapeError::InvalidCharRef(_) => {
+            XmppError::not_xmpp(error.to_string())
+        }
     }
 }
 
@@ -337,7 +345,11 @@ fn to_header(start: &BytesStart<'_>, decoder: Decoder) -> Result<StreamHeader, X
         let attribute = attribute.map_err(|error| XmppError::not_xmpp(error.to_string()))?;
         let value = attribute
             .decode_and_unescape_value(decoder)
-            .map_err(|error| XmppError::not_xmpp(error.to_string()))?
+            .map_err(|error| match error {
+                quick_xml::Error::Escape(error) => not_unescaped(error),
+                quick_xml::Error::Encoding(_) => XmppError::Encoding,
+                other => XmppError::not_xmpp(other.to_string()),
+            })?
             .into_owned();
         let QName(name) = attribute.key;
         match name {
@@ -423,7 +435,7 @@ mod tests {
             ("<stream xmlns='http://etherx.jabber.org/streams' to=a>", ""),
             (
                 "<stream xmlns='http://etherx.jabber.org/streams' to='&e;'>",
-                "",
+                "the entity e",
             ),
             (
                 "<stream xmlns='http://etherx.jabber.org/streams' to='a<b'>",
@@ -435,12 +447,25 @@ mod tests {
             ),
         ] {
             match read_header(text.as_bytes()) {
-                Err(XmppError::NotXmpp(what)) => {
+                Err(error) => {
+                    let what = error.meaning();
+                    let condition = match found {
+                        "DTD" | "comment" | "processing instruction" | "the entity e" => {
+                            "restricted-xml"
+                        }
+                        "UTF-8" => "unsupported-encoding",
+                        _ => "not-well-formed",
+                    };
                     assert!(
                         what.contains(found) || found.contains('\u{fffd}'),
                         "{text:?}: {what}"
                     );
                     assert!(!what.chars().any(char::is_control), "{text:?}: {what:?}");
+                    assert_eq!(
+                        error.answer_condition(),
+                        Some(condition),
+                        "{text:?}: {error:?}"
+                    );
                     assert!(
                         !text.starts_with('\u{16}') || what.contains("bytes 16 03"),
                         "{what}"
@@ -476,7 +501,10 @@ mod tests {
             let parsed = parse(format!("{OPEN}{text}").as_bytes());
             assert!(parsed.header.is_some(), "{text}");
             assert!(
-                matches!(parsed.fault, Some(XmppError::NotXmpp(_))),
+                matches!(
+                    parsed.fault,
+                    Some(XmppError::NotXmpp(_) | XmppError::Restricted(_))
+                ),
                 "{text}: {parsed:?}"
             );
         }
