@@ -5,6 +5,12 @@
 
 #[path = "gateway/control.rs"]
 mod control;
+#[path = "gateway/hostile.rs"]
+mod hostile;
+#[path = "gateway/limits.rs"]
+mod limits;
+#[path = "gateway/matrix.rs"]
+mod matrix;
 #[path = "gateway/peers.rs"]
 mod peers;
 #[path = "world/ports.rs"]
