@@ -85,7 +85,7 @@ fn nginx(folder: &Path, live: &Path, backend: SocketAddr, files: usize) -> Front
          error_log {0}/error.log error;\nevents {{ worker_connections {files}; }}\n\
          stream {{\n  access_log off;\n  server {{\n    listen {address} ssl backlog=4096;\n\
          \x20   ssl_certificate {1}/fullchain.pem;\n    ssl_certificate_key {1}/privkey.pem;\n\
-         \x20   ssl_verify_client optional_no_ca;\n    ssl_session_cache off;\n    proxy_timeout 1h;\n\
+         \x20   ssl_verify_client optional_no_ca;\n    ssl_protocols TLSv1.3; ssl_session_cache off;\n    proxy_timeout 1h;\n\
          \x20   tcp_nodelay on;\n    proxy_pass {backend};\n  }}\n}}\n",
         folder.display(),
         live.display(),

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -158,8 +158,15 @@ async fn attend(mut tcp: TcpStream) -> std::io::Result<()> {
     let first = tcp.read_u8().await?;
     match first {
         b'S' => {
+            // Counted, since not every front passes a half-closed stream on.
+            let mut left = tcp.read_u64().await?;
             let mut chunk = vec![0; CHUNK];
-            while tcp.read(&mut chunk).await? > 0 {}
+            while left > 0 {
+                match tcp.read(&mut chunk).await? {
+                    0 => return Ok(()),
+                    read => left = left.saturating_sub(read as u64),
+                }
+            }
             tcp.write_all(b"k").await?;
             tcp.shutdown().await
         }
@@ -218,13 +225,14 @@ async fn repeat(part: &Value, kind: Kind) -> Value {
     let seconds = part["seconds"].as_u64().unwrap();
     let clients = part["clients"].as_u64().unwrap();
     let kind = Arc::new(kind);
-    let (done, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let done = Arc::new(AtomicU64::new(0));
+    let failures = Arc::new(Mutex::new(Vec::new()));
     let begun = Instant::now();
     let end = begun + Duration::from_secs(seconds);
     let tasks: Vec<_> = (0..clients)
         .map(|_| {
             let (config, kind) = (Arc::clone(&config), Arc::clone(&kind));
-            let (done, failed) = (Arc::clone(&done), Arc::clone(&failed));
+            let (done, failures) = (Arc::clone(&done), Arc::clone(&failures));
             tokio::spawn(async move {
                 while Instant::now() < end {
                     let once = async {
@@ -233,8 +241,12 @@ async fn repeat(part: &Value, kind: Kind) -> Value {
                             Kind::SetUp => set_up(address, &config).await,
                         }
                     };
-                    let count = if once.await.is_ok() { &done } else { &failed };
-                    count.fetch_add(1, Ordering::Relaxed);
+                    match once.await {
+                        Ok(()) => {
+                            done.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => failures.lock().unwrap().push(error.to_string()),
+                    }
                 }
             })
         })
@@ -242,9 +254,11 @@ async fn repeat(part: &Value, kind: Kind) -> Value {
     for task in tasks {
         task.await.unwrap();
     }
+    let failures = failures.lock().unwrap();
     json!({
         "count": done.load(Ordering::Relaxed),
-        "failed": failed.load(Ordering::Relaxed),
+        "failed": failures.len(),
+        "failure": failures.first(),
         "seconds": begun.elapsed().as_secs_f64(),
     })
 }
@@ -391,12 +405,13 @@ async fn pour(mut line: impl AsyncRead + AsyncWrite + Unpin, up: bool, bytes: u6
     let mut left = bytes;
     if up {
         line.write_all(b"S").await.unwrap();
+        line.write_u64(bytes).await.unwrap();
         while left > 0 {
             let size = left.min(CHUNK as u64);
             line.write_all(&chunk[..size as usize]).await.unwrap();
             left -= size;
         }
-        line.shutdown().await.unwrap();
+        line.flush().await.unwrap();
         assert_eq!(line.read_u8().await.unwrap(), b'k');
     } else {
         line.write_all(b"D").await.unwrap();
