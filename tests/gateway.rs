@@ -15,6 +15,8 @@ mod matrix;
 mod peers;
 #[path = "world/ports.rs"]
 mod ports;
+#[path = "gateway/told.rs"]
+mod told;
 #[path = "gateway/world.rs"]
 mod world;
 

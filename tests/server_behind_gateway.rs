@@ -72,3 +72,9 @@ fn stranger_of_a_closed_federation_is_turned_away_by_the_gateway() {
     assert!(error.contains("is not among the partners"), "{error}");
     assert!(!field.behind.log().contains("Incoming s2s connection"));
 }
+
+#[test]
+fn haproxy_reads_who_the_peer_is_and_what_it_asked_for() {
+    let (heard, port) = behind::haproxy::hears();
+    assert_eq!(heard, format!("127.0.0.5 {port} edge.example"));
+}

@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod haproxy;
+
 use crate::dns_server::{DnsServer, Zone};
 use crate::servers::process::{Account, Process, command, program};
 use crate::servers::{Lab, put};
@@ -10,7 +12,7 @@ use edgecert::x509::KeyType;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The domain behind the gateway, and the one that comes in.
@@ -98,23 +100,11 @@ impl Field {
             proof,
         );
         let backend = ports[1];
-        let root = lab.pki.ca.root();
-        lab.world.write(
-            "edgecert.toml",
-            format!(
-                "version = 1\n[edge]\nfqdn = \"{HERE}\"\nxmpp-domains = [\"{HERE}\"]\n\
-                 [issuer.lab]\nprofile = \"private-xmpp\"\nroots = [{root:?}]\n\
-                 [certificate.edge]\nuses = [\"xmpp-s2s\"]\nissuer = \"lab\"\n\
-                 [gateway.embedded.front]\ncertificate = \"edge\"\nroots = [{root:?}]\n\
-                 [[gateway.embedded.front.listener]]\nprotocol = \"xmpp-server\"\nlisten = \"{front}\"\nbackend = \"{backend}\"\n\
-                 {partners}"
-            ),
-        );
-        let run = lab.world.command(&["gateway", "run", "front"]);
-        let mut whole = command(std::path::Path::new(run.get_program()));
-        whole.arg("--config").arg(lab.world.path("edgecert.toml"));
-        whole.args(run.get_args());
-        let gateway = Process::start(None, &whole, &lab.world.path("gateway.log"));
+        let listener =
+            format!("protocol = \"xmpp-server\"\nlisten = \"{front}\"\nbackend = \"{backend}\"\n");
+        let text = deployment(&lab.pki.ca.root(), &listener, partners);
+        lab.world.write("edgecert.toml", text);
+        let gateway = gateway(&lab);
         let field = Self {
             lab,
             behind,
@@ -122,9 +112,6 @@ impl Field {
             _gateway: gateway,
             _dns: dns,
         };
-        field.wait_for("the gateway", || {
-            field.lab.world.run(&["gateway", "status", "--json"]).code < 2
-        });
         field.assign_anew();
         for side in [&field.behind, &field.peer] {
             field.wait_for("Prosody", || TcpStream::connect(side.clients).is_ok());
@@ -152,19 +139,9 @@ impl Field {
         )
     }
 
-    /// Requests, signs, imports and assigns a generation.
+    /// Another generation.
     pub fn assign_anew(&self) {
-        self.lab.world.run(&["request", "--new-key"]).ended(0);
-        let folder = self.lab.world.path("edgecert.state/requests/edge");
-        let newest = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .max_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
-        let csr = newest.unwrap().join("csr.pem");
-        let reply = self.lab.pki.ca.reply(&csr);
-        self.lab.world.write("reply.pem", reply);
-        self.lab.world.run(&["import", "reply.pem"]).ended(0);
-        self.lab.world.run(&["assign"]).ended(0);
+        assign_anew(&self.lab);
     }
 
     fn status(&self) -> Value {
@@ -184,6 +161,52 @@ impl Field {
         let found = partners.iter().find(|one| one["domain"] == partner);
         found.unwrap_or_else(|| panic!("{status:#}")).clone()
     }
+}
+
+/// A deployment with one gateway and one listener.
+fn deployment(root: &Path, listener: &str, partners: &str) -> String {
+    format!(
+        "version = 1\n[edge]\nfqdn = \"{HERE}\"\nxmpp-domains = [\"{HERE}\"]\n\
+         [issuer.lab]\nprofile = \"private-xmpp\"\nroots = [{root:?}]\n\
+         [certificate.edge]\nuses = [\"xmpp-s2s\"]\nissuer = \"lab\"\n\
+         [gateway.embedded.front]\ncertificate = \"edge\"\nroots = [{root:?}]\n\
+         [[gateway.embedded.front.listener]]\n{listener}{partners}"
+    )
+}
+
+/// The gateway of the deployment, once it answers.
+fn gateway(lab: &Lab) -> Process {
+    let run = lab.world.command(&["gateway", "run", "front"]);
+    let mut whole = command(Path::new(run.get_program()));
+    whole.arg("--config").arg(lab.world.path("edgecert.toml"));
+    whole.args(run.get_args());
+    let log = lab.world.path("gateway.log");
+    let gateway = Process::start(None, &whole, &log);
+    let deadline = Instant::now() + STARTS_WITHIN;
+    // It serves nothing yet, which is a warning.
+    while lab.world.run(&["gateway", "status", "--json"]).code > 1 {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            lab.world.read("gateway.log")
+        );
+        std::thread::sleep(POLL);
+    }
+    gateway
+}
+
+/// Requests, signs, imports and assigns a generation.
+fn assign_anew(lab: &Lab) {
+    lab.world.run(&["request", "--new-key"]).ended(0);
+    let folder = lab.world.path("edgecert.state/requests/edge");
+    let newest = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
+    let csr = newest.unwrap().join("csr.pem");
+    lab.world.write("reply.pem", lab.pki.ca.reply(&csr));
+    lab.world.run(&["import", "reply.pem"]).ended(0);
+    lab.world.run(&["assign"]).ended(0);
 }
 
 fn prosody(
