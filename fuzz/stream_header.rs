@@ -69,7 +69,10 @@ fn default_namespace(header: &[u8]) -> Option<String> {
             Event::StartElement(_, (namespace, name), _) if name == "probe" => {
                 return Some(namespace.to_string());
             }
-            _ => {}
+            Event::XmlDeclaration(..)
+            | Event::StartElement(..)
+            | Event::EndElement(_)
+            | Event::Text(..) => {}
         }
     }
 }

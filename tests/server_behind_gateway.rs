@@ -24,9 +24,8 @@ fn dialback_goes_through_the_gateway_in_both_directions() {
     there.shows_presence_to(&mut here);
     // The front let it in unproved, and the server behind asked back.
     assert_eq!(field.counts(PEER)["in_tls"], 1);
-    assert!(field.behind.log().contains(&format!(
-        "Incoming s2s connection {PEER}->edge.example complete"
-    )));
+    let complete = format!("Incoming s2s connection {PEER}->edge.example complete");
+    field.behind.said(&complete);
 
     // A new certificate in the middle: the stream lives, and carries on.
     let before = field.served();
@@ -61,7 +60,7 @@ fn partner_without_a_sound_certificate_is_told_why_by_the_gateway() {
     assert!(error.contains("no root that is trusted here"), "{error}");
     let refused = &field.counts(PEER)["refused"]["not-authorized"];
     assert!(refused.as_u64().unwrap() >= 1, "{refused}");
-    assert!(field.peer.log().contains("not-authorized"));
+    field.peer.said("not-authorized");
 }
 
 #[test]
@@ -77,4 +76,17 @@ fn stranger_of_a_closed_federation_is_turned_away_by_the_gateway() {
 fn haproxy_reads_who_the_peer_is_and_what_it_asked_for() {
     let (heard, port) = behind::haproxy::hears();
     assert_eq!(heard, format!("127.0.0.5 {port} edge.example"));
+}
+
+#[test]
+fn ejabberd_behind_the_gateway_reads_its_header_and_takes_dialback() {
+    let field = Field::ejabberd("tls = \"required\"\nsasl = \"optional\"");
+    let (mut here, mut there) = field.users();
+    there.tells(&mut here, "in");
+    here.tells(&mut there, "out");
+    there.shows_presence_to(&mut here);
+    assert_eq!(field.counts(PEER)["in_tls"], 1);
+    // Whom the header names is whom it says it took.
+    field.behind.said("Accepted proxied connection 127.0.0.1:");
+    field.behind.said("Accepted inbound s2s dialback");
 }

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod ejabberd;
 pub mod haproxy;
 
 use crate::dns_server::{DnsServer, Zone};
@@ -22,6 +23,14 @@ pub const PEER: &str = "peer.example";
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
+
+/// What runs behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    Prosody,
+    /// It reads the PROXY header, and its addresses alone.
+    Ejabberd,
+}
 
 /// What the peer's certificate is worth at the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +57,16 @@ pub struct Side {
 }
 
 impl Side {
+    /// Waits for words in its log, which may come behind what it tells of.
+    #[track_caller]
+    pub fn said(&self, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(words) {
+            assert!(Instant::now() < deadline, "no {words} in {}", self.log());
+            std::thread::sleep(POLL);
+        }
+    }
+
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -59,19 +78,25 @@ impl Field {
         let dialback = !settings.contains("sasl = \"required\"");
         let partner =
             format!("[[partner]]\ndomain = \"{PEER}\"\n{settings}\ndialback = {dialback}\n");
-        Self::with(&partner, proof)
+        Self::with(&partner, proof, Behind::Prosody)
+    }
+
+    /// The same with ejabberd behind the gateway.
+    pub fn ejabberd(settings: &str) -> Self {
+        let partner = format!("[[partner]]\ndomain = \"{PEER}\"\n{settings}\ndialback = true\n");
+        Self::with(&partner, Proof::None, Behind::Ejabberd)
     }
 
     /// The peer is no partner, and only partners are let in.
     pub fn strangers() -> Self {
-        Self::with("", Proof::Common)
+        Self::with("", Proof::Common, Behind::Prosody)
     }
 
-    fn with(partners: &str, proof: Proof) -> Self {
+    fn with(partners: &str, proof: Proof, kind: Behind) -> Self {
         let lab = Lab::new();
-        let ports = free_addresses(5);
-        let [front, behind, here_clients, peer, peer_clients] = ports[..] else {
-            panic!("five were asked for")
+        let ports = free_addresses(6);
+        let [front, backend, here_clients, peer, peer_clients, node] = ports[..] else {
+            panic!("six were asked for")
         };
         let records = format!(
             "_xmpp-server._tcp.{HERE}. SRV 0 0 {} localhost.\n_xmpp-server._tcp.{PEER}. SRV 0 0 {} localhost.\n\
@@ -83,14 +108,11 @@ impl Field {
         // Behind the front streams come in clear; those that go out use TLS where the partner has it.
         let inward = "s2s_require_encryption = false\ns2s_secure_auth = false\n";
         let outward = "s2s_require_encryption = true\ns2s_secure_auth = false\n";
-        let behind = prosody(
-            &lab,
-            HERE,
-            [behind, here_clients],
-            dns.address,
-            inward,
-            Proof::None,
-        );
+        let own = [backend, here_clients];
+        let behind = match kind {
+            Behind::Prosody => prosody(&lab, HERE, own, dns.address, inward, Proof::None),
+            Behind::Ejabberd => ejabberd::start(&lab, own, node, dns.address),
+        };
         let peer = prosody(
             &lab,
             PEER,
@@ -99,9 +121,10 @@ impl Field {
             outward,
             proof,
         );
-        let backend = ports[1];
-        let listener =
-            format!("protocol = \"xmpp-server\"\nlisten = \"{front}\"\nbackend = \"{backend}\"\n");
+        let listener = format!(
+            "protocol = \"xmpp-server\"\nlisten = \"{front}\"\nbackend = \"{backend}\"\nproxy-protocol = {}\n",
+            kind == Behind::Ejabberd
+        );
         let text = deployment(&lab.pki.ca.root(), &listener, partners);
         lab.world.write("edgecert.toml", text);
         let gateway = gateway(&lab);
