@@ -79,6 +79,8 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Rules {
     partners: Vec<Known>,
+    /// Every domain of a partner, and the partner's place.
+    by_domain: BTreeMap<Domain, usize>,
     others: Option<Negotiation>,
     anchors: Anchors,
     /// Of whoever is no partner.
@@ -101,7 +103,17 @@ impl Rules {
         anchors: &[Vec<u8>],
         partner_anchors: &BTreeMap<Domain, Vec<Vec<u8>>>,
     ) -> Self {
+        // Two partners never have one domain: the deployment sees to it.
+        let by_domain = partners
+            .iter()
+            .enumerate()
+            .flat_map(|(at, partner)| {
+                let domains = std::iter::once(&partner.domain).chain(&partner.additional_domains);
+                domains.map(move |domain| (domain.clone(), at))
+            })
+            .collect();
         Self {
+            by_domain,
             partners: partners
                 .iter()
                 .map(|partner| Known {
@@ -147,9 +159,7 @@ impl Rules {
     }
 
     fn known(&self, from: &Domain) -> Option<&Known> {
-        self.partners
-            .iter()
-            .find(|known| known.partner.has_domain(from))
+        self.partners.get(*self.by_domain.get(from)?)
     }
 
     fn negotiation(&self, from: &Domain) -> Option<Negotiation> {
