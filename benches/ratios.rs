@@ -12,6 +12,8 @@
 
 #[path = "ratios/batch.rs"]
 mod batch;
+#[path = "ratios/front.rs"]
+mod front;
 #[path = "ratios/gateway.rs"]
 mod gateway;
 #[path = "ratios/servers.rs"]
@@ -27,6 +29,9 @@ use std::time::{Duration, Instant};
 use world::{World, median, run, shell};
 
 fn main() {
+    if front::roles::play() {
+        return;
+    }
     let world = World::new();
     // `scripts/bench request` and the other parts measure their rows alone; cargo adds flags of its own.
     let part = std::env::args().skip(1).find(|one| !one.starts_with('-'));
@@ -36,10 +41,11 @@ fn main() {
         Some("check") => check(&world).into_iter().collect(),
         Some("gateway") => gateway::rows(&world),
         Some("watch") => watch::rows(&world),
+        Some("front") => front::rows(),
         Some("verdict") => verdict::rows(&world),
         Some("servers") => servers::rows(),
         Some(other) => panic!(
-            "there is no part {other:?}; request, batch, check, watch, verdict, gateway and servers are"
+            "there is no part {other:?}; request, batch, check, watch, verdict, gateway, front and servers are"
         ),
         None => all(&world),
     };

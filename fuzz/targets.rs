@@ -4,6 +4,10 @@
 //! functions are driven by cargo-fuzz (`fuzz_targets/`, `scripts/fuzz`) and, on the stable compiler, by
 //! `tests/fuzz_corpus.rs` over `fixtures/fuzz/` and mutations of it. A crash becomes a named file there.
 
+mod stream_header;
+
+pub use stream_header::stream_header;
+
 use edgecert::check::endpoint;
 use edgecert::cli::{keys as keyboard, rewrite_answers};
 use edgecert::deployment::Deployment;
@@ -43,6 +47,7 @@ pub const TARGETS: [Target; 27] = [
     ("sealed", sealed),
     ("key", key),
     ("xmpp_stream", xmpp_stream),
+    ("stream_header", stream_header),
     ("sip_head", sip_head),
     ("control", control),
     ("deployment", deployment),

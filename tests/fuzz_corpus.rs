@@ -277,6 +277,7 @@ claims! {
     sealed_bundle_of_any_bytes_is_opened_or_refused: sealed,
     key_of_any_bytes_is_read_or_refused: key,
     stream_of_any_bytes_ends_well_or_is_refused: xmpp_stream,
+    stream_header_of_any_bytes_is_read_as_a_second_parser_reads_it: stream_header,
     sip_head_of_any_bytes_is_read_or_refused: sip_head,
     control_line_of_any_bytes_is_read_or_refused: control,
     deployment_of_any_bytes_has_mistakes_with_places: deployment,

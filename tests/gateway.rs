@@ -5,10 +5,18 @@
 
 #[path = "gateway/control.rs"]
 mod control;
+#[path = "gateway/hostile.rs"]
+mod hostile;
+#[path = "gateway/limits.rs"]
+mod limits;
+#[path = "gateway/matrix.rs"]
+mod matrix;
 #[path = "gateway/peers.rs"]
 mod peers;
 #[path = "world/ports.rs"]
 mod ports;
+#[path = "gateway/told.rs"]
+mod told;
 #[path = "gateway/world.rs"]
 mod world;
 

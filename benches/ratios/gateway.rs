@@ -21,7 +21,7 @@ const LOADED: &str = "5";
 const SWAPS: usize = 15;
 
 /// A process that ends with the bench.
-struct Server(Child);
+pub struct Server(pub Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -55,7 +55,7 @@ pub fn rows(world: &World) -> Vec<Row> {
     ]
 }
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
@@ -106,7 +106,7 @@ fn generation(world: &World, number: usize) {
     must(world, &["import", &reply]);
 }
 
-fn must(world: &World, arguments: &[&str]) {
+pub fn must(world: &World, arguments: &[&str]) {
     let output = world
         .edgecert(arguments)
         .stdout(Stdio::piped())
@@ -140,7 +140,7 @@ fn start(world: &World, address: SocketAddr) -> Server {
     server
 }
 
-fn wait_for(address: SocketAddr) {
+pub fn wait_for(address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while std::net::TcpStream::connect(address).is_err() {
         assert!(Instant::now() < deadline, "nothing listens on {address}");
@@ -261,7 +261,7 @@ fn idle_memory(gateway: &Server, address: SocketAddr, root: &Certificate) -> Str
 }
 
 /// VmRSS in kB.
-fn resident(pid: u32) -> f64 {
+pub fn resident(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status
         .lines()

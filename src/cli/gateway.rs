@@ -14,7 +14,7 @@ use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind, RootsSource}
 use crate::explain::nearest;
 use crate::gateway::{self as edge, Event, Level, Observer, Settings, Tuning};
 use crate::names::Slug;
-use crate::wire::control::Status;
+use crate::wire::control::{Status, StreamCounts};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -334,7 +334,7 @@ fn describe(status: &Status, now: OffsetDateTime) -> String {
         status.pid,
         render::moment(status.started),
         status.connections,
-        status.connection_limit,
+        status.capacity.unwrap_or(status.connection_limit),
     );
     let mut served = Table::new(["certificate", "serves", "ends", "since"]);
     for certificate in &status.certificates {
@@ -370,10 +370,105 @@ fn describe(status: &Status, now: OffsetDateTime) -> String {
         ]);
     }
     text.push_str(&listeners.render());
+    text.push_str(&streams(status));
     if let Some(prepared) = &status.prepared {
         text.push_str(&format!(
             "\n  transaction {prepared} is prepared and not committed\n"
         ));
     }
     text
+}
+
+/// What became of the streams of those partners that had any, and of everybody else's.
+fn streams(status: &Status) -> String {
+    let none = StreamCounts::default();
+    let partners = status.partners.iter().map(|partner| {
+        let limit = partner.connection_limit;
+        (partner.domain.as_str(), limit, &partner.counts)
+    });
+    let mut table = Table::new(["partner", "open", "proved", "in TLS", "in clear", "refused"]);
+    let mut any = false;
+    for (name, limit, counts) in partners.chain([("(others)", None, &status.others)]) {
+        if *counts == none {
+            continue;
+        }
+        any = true;
+        let refused: Vec<String> = counts
+            .refused
+            .iter()
+            .map(|(condition, count)| format!("{count} {condition}"))
+            .collect();
+        table.row([
+            name.to_owned(),
+            match limit {
+                Some(limit) => format!("{} of {limit}", counts.open),
+                None => counts.open.to_string(),
+            },
+            counts.proved.to_string(),
+            counts.in_tls.to_string(),
+            counts.in_clear.to_string(),
+            refused.join(", "),
+        ]);
+    }
+    if any {
+        format!("\n{}", table.render())
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::control::ServedPartner;
+    use time::macros::datetime;
+
+    #[test]
+    fn partners_with_streams_are_told_and_the_others_beside_them() {
+        let started = datetime!(2026-03-02 10:00 UTC);
+        let mut status = Status {
+            gateway: "front".into(),
+            pid: 7,
+            started,
+            connections: 2,
+            connection_limit: 1_000,
+            certificates: Vec::new(),
+            listeners: Vec::new(),
+            capacity: Some(480),
+            partners: Vec::new(),
+            others: StreamCounts::default(),
+            prepared: None,
+        };
+        let told = describe(&status, started);
+        assert!(told.contains("2 of 480 connections"), "{told}");
+        assert!(!told.contains("partner"), "{told}");
+        let counts = StreamCounts {
+            open: 1,
+            proved: 3,
+            refused: BTreeMap::from([("not-authorized".to_owned(), 2)]),
+            ..StreamCounts::default()
+        };
+        for (domain, counts) in [
+            ("busy.example", counts),
+            ("silent.example", StreamCounts::default()),
+        ] {
+            status.partners.push(ServedPartner {
+                domain: domain.into(),
+                connection_limit: Some(4),
+                counts,
+            });
+        }
+        status.others.refused.insert("policy-violation".into(), 9);
+        let told = describe(&status, started);
+        let row = |name: &str| {
+            let line = told.lines().find(|line| line.contains(name));
+            line.unwrap_or_default()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(row("busy"), "busy.example 1 of 4 3 0 0 2 not-authorized");
+        assert_eq!(row("(others)"), "(others) 0 0 0 0 9 policy-violation");
+        assert!(!told.contains("silent"), "{told}");
+    }
 }

@@ -21,17 +21,23 @@ pub(super) struct ClearBackend {
 
 /// What the talk before TLS came to.
 pub(super) enum BeforeTls {
-    /// Start TLS; the `to` that was named.
-    Start(Option<String>),
+    /// Start TLS; the `to` and the `from` that were named.
+    Start {
+        to: Option<String>,
+        from: Option<String>,
+    },
     /// Relayed in clear text.
     Clear(ClearBackend),
 }
 
 impl Connection<'_> {
     /// Our side of the stream before TLS.
-    pub(super) async fn talk_before_tls(&self, tcp: &mut TcpStream) -> Result<BeforeTls, Failure> {
-        let mut stream = ServerStream::new(StreamKind::Server);
-        let id = self.shared.stream_id();
+    pub(super) async fn talk_before_tls(
+        &self,
+        tcp: &mut TcpStream,
+        stream: &mut ServerStream,
+        id: &str,
+    ) -> Result<BeforeTls, Failure> {
         // All that was read, since a backend may have to see the header as it came.
         let mut heard = Vec::new();
         let mut header: Option<StreamHeader> = None;
@@ -53,7 +59,7 @@ impl Connection<'_> {
                 fresh = chunk.get(..read).unwrap_or_default().to_vec();
                 if heard.len() + read > xmpp::MAX_BYTES {
                     let refusal = Refusal::new("policy-violation", "too many bytes before TLS");
-                    return self.refuse(tcp, &mut stream, &id, None, refusal).await;
+                    return self.refuse(tcp, stream, id, None, refusal).await;
                 }
                 heard.extend_from_slice(&fresh);
             }
@@ -67,7 +73,7 @@ impl Connection<'_> {
                         return Err(Failure::Broken(Stage::BeforeTls, why));
                     };
                     let refusal = Refusal::new(condition, printable(&error.to_string()));
-                    return self.refuse(tcp, &mut stream, &id, domain, refusal).await;
+                    return self.refuse(tcp, stream, id, domain, refusal).await;
                 }
             };
             fresh.clear();
@@ -80,10 +86,11 @@ impl Connection<'_> {
                     header = Some(found);
                     match answered {
                         Err(Failure::Refused(_, refusal)) => {
-                            return self.refuse(tcp, &mut stream, &id, domain, refusal).await;
+                            return self.refuse(tcp, stream, id, domain, refusal).await;
                         }
                         Err(Failure::Backend(why)) => {
-                            self.tell_backend_gone(tcp, &mut stream, &id).await;
+                            self.tell_backend_gone(tcp, stream, id, domain.as_deref())
+                                .await;
                             return Err(Failure::Backend(why));
                         }
                         Err(failure @ (Failure::Silent | Failure::Broken(..))) => {
@@ -91,7 +98,7 @@ impl Connection<'_> {
                         }
                         Ok((offer, backend, backend_id)) => {
                             clear = backend;
-                            let id = backend_id.as_deref().unwrap_or(&id);
+                            let id = backend_id.as_deref().unwrap_or(id);
                             send(tcp, &stream.answer(id, offer)).await?;
                         }
                     }
@@ -99,7 +106,11 @@ impl Connection<'_> {
                 }
                 ServerStep::StartTls(proceed) => {
                     send(tcp, &proceed).await?;
-                    return Ok(BeforeTls::Start(header.and_then(|header| header.to)));
+                    let header = header.unwrap_or_default();
+                    return Ok(BeforeTls::Start {
+                        to: header.to,
+                        from: header.from,
+                    });
                 }
                 ServerStep::Clear { replay } => {
                     let from = header.as_ref().and_then(|header| header.from.clone());
@@ -109,7 +120,7 @@ impl Connection<'_> {
                             Err(refusal) => refusal,
                             Ok(_) => Refusal::new("policy-violation", "TLS is required here"),
                         };
-                        return self.refuse(tcp, &mut stream, &id, from, refusal).await;
+                        return self.refuse(tcp, stream, id, from, refusal).await;
                     };
                     hand(&mut backend.tcp, &replay).await?;
                     return Ok(BeforeTls::Clear(backend));

@@ -40,6 +40,8 @@ pub struct Tuning {
     pub backend: Duration,
     /// Without a byte in either direction; none: as long as both like, since XMPP streams may be silent for hours.
     pub idle: Option<Duration>,
+    /// The same for a partner whose streams are not kept alive.
+    pub unkept: Duration,
     /// Without a byte when one direction has been closed.
     pub half_closed: Duration,
     /// From the order to stop to the end of the last connection.
@@ -60,6 +62,8 @@ impl Default for Tuning {
             header: Duration::from_secs(10),
             backend: Duration::from_secs(5),
             idle: None,
+            // As ejabberd's s2s_timeout: a peer that has more to say opens another stream.
+            unkept: Duration::from_secs(3600),
             half_closed: Duration::from_secs(120),
             drain: Duration::from_secs(30),
             control: Duration::from_secs(10),

@@ -13,8 +13,8 @@ use crate::explain::{Explain, printable};
 use crate::names::Slug;
 use crate::store::StoreError;
 use crate::wire::control::{
-    Answer, MAX_LINE, Pair, Request, ServedCertificate, ServedListener, Status, read_request,
-    write_answer,
+    Answer, MAX_LINE, Pair, Request, ServedCertificate, ServedListener, ServedPartner, Status,
+    read_request, write_answer,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -39,6 +39,9 @@ struct Prepared {
     at: Instant,
     changes: Vec<(Slug, Option<ReadyPair>)>,
 }
+
+/// Most partners told of in a status: with their counts they fit into a line of the socket.
+const MAX_PARTNERS_TOLD: usize = 5_000;
 
 /// What the talks share.
 pub(super) struct Desk {
@@ -334,6 +337,18 @@ impl Desk {
             started: shared.started,
             connections: shared.connections(),
             connection_limit: shared.settings.embedded.connection_limit,
+            capacity: Some(shared.capacity),
+            partners: shared
+                .rules
+                .counts()
+                .map(|(partner, count)| ServedPartner {
+                    domain: partner.domain.to_string(),
+                    connection_limit: partner.connection_limit,
+                    counts: count.told(),
+                })
+                .take(MAX_PARTNERS_TOLD)
+                .collect(),
+            others: shared.rules.count_of_others().told(),
             certificates: served
                 .pairs()
                 .iter()

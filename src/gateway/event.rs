@@ -1,10 +1,11 @@
 //! What a gateway tells while it runs; `cli` turns it into log lines. Text from peers is already printable here.
 
+use super::count::Way;
 use crate::findings::Finding;
 use crate::names::{Protocol, Slug};
 use crate::x509::Fingerprint;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -109,6 +110,17 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A peer was let in; what it says from now on is between it and the backend.
+    Admitted {
+        /// The listener.
+        listen: SocketAddr,
+        /// The peer.
+        peer: SocketAddr,
+        /// The domain it speaks for.
+        domain: String,
+        /// How.
+        way: Way,
+    },
     /// A peer was turned away by rule.
     Refused {
         /// The listener.
@@ -144,6 +156,20 @@ pub enum Event {
         needed: u64,
         /// The hard limit.
         allowed: u64,
+    },
+    /// How many connections there is room for.
+    Capacity {
+        /// At once.
+        connections: u32,
+        /// Descriptors that the process may open.
+        descriptors: u64,
+    },
+    /// One source has its share of unfinished connections, and more of it are closed at once; told once a minute.
+    SourceCrowds {
+        /// The address that came last.
+        source: IpAddr,
+        /// Its share.
+        most: u32,
     },
     /// The limit of connections is reached; told once until there is room again.
     LimitReached {
@@ -210,10 +236,13 @@ impl Event {
             Event::Findings { .. } => "findings",
             Event::Ready => "ready",
             Event::HandshakeFailed { .. } => "handshake-failed",
+            Event::Admitted { .. } => "admitted",
             Event::Refused { .. } => "refused",
             Event::BackendUnreachable { .. } => "backend-unreachable",
             Event::BackendReachable { .. } => "backend-reachable",
             Event::FewDescriptors { .. } => "few-descriptors",
+            Event::Capacity { .. } => "capacity",
+            Event::SourceCrowds { .. } => "source-crowds",
             Event::LimitReached { .. } => "limit-reached",
             Event::AcceptFailed { .. } => "accept-failed",
             Event::PairCommitted { .. } => "pair-committed",
@@ -232,6 +261,8 @@ impl Event {
             | Event::ControlListening { .. }
             | Event::Served { .. }
             | Event::Ready
+            | Event::Capacity { .. }
+            | Event::Admitted { .. }
             | Event::BackendReachable { .. }
             | Event::PairCommitted { .. }
             | Event::PairRemoved { .. }
@@ -243,6 +274,7 @@ impl Event {
             | Event::HandshakeFailed { .. }
             | Event::Refused { .. }
             | Event::FewDescriptors { .. }
+            | Event::SourceCrowds { .. }
             | Event::LimitReached { .. }
             | Event::PairRefused { .. }
             | Event::ControlRefused { .. } => Level::Warning,
@@ -329,6 +361,12 @@ impl fmt::Display for Event {
                 stage,
                 why,
             } => write!(f, "{peer} at {listen} failed {stage}: {why}"),
+            Event::Admitted {
+                listen,
+                peer,
+                domain,
+                way,
+            } => write!(f, "{peer} at {listen} was let in as {domain}: {way}"),
             Event::Refused {
                 listen,
                 peer,
@@ -354,6 +392,17 @@ impl fmt::Display for Event {
             Event::FewDescriptors { needed, allowed } => write!(
                 f,
                 "`connection-limit` needs {needed} file descriptors and the system allows {allowed}; raise LimitNOFILE= of the unit"
+            ),
+            Event::Capacity {
+                connections,
+                descriptors,
+            } => write!(
+                f,
+                "room for {connections} connections at once ({descriptors} file descriptors)"
+            ),
+            Event::SourceCrowds { source, most } => write!(
+                f,
+                "{source} has {most} unfinished connections, further ones are closed at once (half of the places are for others)"
             ),
             Event::LimitReached { limit } => write!(
                 f,

@@ -49,23 +49,57 @@ pub(super) struct Bound {
     pub activated: bool,
 }
 
-/// Lets the process have the descriptors that this many connections need, as far as the system allows; else says
-/// how many it needs and how many it may have.
-pub(super) fn make_room(connections: u32) -> Result<(), (u64, u64)> {
-    let needed = u64::from(connections) * 2 + OTHER_DESCRIPTORS;
-    let now = getrlimit(Resource::Nofile);
-    if now.current.is_none_or(|current| current >= needed) {
-        return Ok(());
+/// What there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Connections at once: as wanted, or as many as there are descriptors for; at least one.
+    pub connections: u32,
+    /// Descriptors that the wanted ones need: two each, and some more.
+    pub needed: u64,
+    /// Descriptors that the process may open.
+    pub allowed: u64,
+}
+
+impl Room {
+    fn of(wanted: u32, allowed: u64) -> Self {
+        let fitting = allowed.saturating_sub(OTHER_DESCRIPTORS) / 2;
+        Self {
+            connections: u32::try_from(fitting)
+                .unwrap_or(u32::MAX)
+                .min(wanted)
+                .max(1),
+            needed: descriptors_for(wanted),
+            allowed,
+        }
     }
-    let allowed = now.maximum.unwrap_or(u64::MAX);
+}
+
+fn descriptors_for(connections: u32) -> u64 {
+    u64::from(connections) * 2 + OTHER_DESCRIPTORS
+}
+
+/// Lets the process have the descriptors that this many connections need, as far as the system allows.
+pub(super) fn make_room(wanted: u32) -> Room {
+    let needed = descriptors_for(wanted);
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current.unwrap_or(u64::MAX);
+    if current >= needed {
+        return Room::of(wanted, current);
+    }
     let raised = Rlimit {
-        current: Some(needed.min(allowed)),
-        maximum: now.maximum,
+        current: Some(needed.min(limit.maximum.unwrap_or(u64::MAX))),
+        maximum: limit.maximum,
     };
-    if setrlimit(Resource::Nofile, raised).is_err() || allowed < needed {
-        return Err((needed, allowed));
-    }
-    Ok(())
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => raised.current.unwrap_or(u64::MAX),
+        Err(_) => current,
+    };
+    Room::of(wanted, allowed)
+}
+
+/// Nothing more is sent to a silent peer.
+pub(super) fn leave_alone(tcp: &TcpStream) {
+    let _ = sockopt::set_socket_keepalive(tcp, false);
 }
 
 /// Small packets at once, and dead peers found out. A socket that refuses this works all the same.
@@ -176,10 +210,20 @@ pub(super) async fn accept(
         let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
             if !shared.full.swap(true, Ordering::Relaxed) {
                 shared.observer.event(Event::LimitReached {
-                    limit: shared.settings.embedded.connection_limit,
+                    limit: shared.capacity,
                 });
             }
             // Closed at once, so that the peer tries another target of its SRV records.
+            drop(tcp);
+            continue;
+        };
+        let Some(waits) = shared.waiting.enter(peer.ip()) else {
+            if shared.waiting.is_news() {
+                shared.observer.event(Event::SourceCrowds {
+                    source: peer.ip(),
+                    most: shared.waiting.most(),
+                });
+            }
             drop(tcp);
             continue;
         };
@@ -187,7 +231,7 @@ pub(super) async fn accept(
         let (shared, mut phase) = (Arc::clone(&shared), phase.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = serve(shared, at, tcp, peer) => {}
+                () = serve(shared, at, tcp, peer, waits) => {}
                 _ = phase.wait_for(|phase| *phase == Phase::Ended) => {}
             }
             drop(place);
@@ -216,6 +260,24 @@ mod tests {
             .unwrap();
         let _inside = runtime.enter();
         work()
+    }
+
+    #[test]
+    fn capacity_is_what_there_are_descriptors_for() {
+        for (wanted, allowed, connections) in [
+            (1_000, 2_064, 1_000),
+            (1_000, 1_000_000, 1_000),
+            (8_000, 1_024, 480),
+            (8_000, 10, 1),
+        ] {
+            let room = Room::of(wanted, allowed);
+            assert_eq!(room.connections, connections, "{wanted} {allowed}");
+            assert_eq!(room.needed > allowed, connections < wanted);
+        }
+        // Few are always to be had, and a limit that is enough is left alone.
+        let before = getrlimit(Resource::Nofile).current;
+        assert_eq!(make_room(10).connections, 10);
+        assert_eq!(getrlimit(Resource::Nofile).current, before);
     }
 
     #[test]

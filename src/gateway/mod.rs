@@ -10,8 +10,10 @@ mod before_tls;
 pub mod choose;
 pub mod config;
 mod control;
+mod count;
 mod error;
 mod event;
+mod inside;
 mod listen;
 pub mod notify;
 pub mod peer;
@@ -21,8 +23,10 @@ pub mod relay;
 pub mod reload;
 mod serve;
 mod socket;
+mod waiting;
 
 pub use config::{Settings, Tuning};
+pub use count::Way;
 pub use error::GatewayError;
 pub use event::{Event, Level, Observer, Stage};
 
@@ -40,6 +44,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use waiting::Waiting;
 
 use crate::x509::Certificate;
 
@@ -69,8 +74,11 @@ struct Shared {
     /// Beside `settings.embedded.listeners`.
     counters: Vec<Counters>,
     started: OffsetDateTime,
+    /// Connections at once: the configured limit, or fewer where the system has no more descriptors.
+    capacity: u32,
     /// One permit a connection.
     places: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
     /// Whether [`Event::LimitReached`] was told.
     full: AtomicBool,
 }
@@ -78,7 +86,7 @@ struct Shared {
 impl Shared {
     fn connections(&self) -> u32 {
         let free = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);
-        self.settings.embedded.connection_limit.saturating_sub(free)
+        self.capacity.saturating_sub(free)
     }
 
     /// The handed-in clock as webpki takes it.
@@ -152,7 +160,8 @@ pub async fn run(
     // Only a killed commit leaves any, and they hold keys. What cannot be removed does no other harm.
     let _ = crate::store::atomic::remove_leftovers(&crate::store::Disk::new(), &embedded.directory);
     let (bound, unused) = listen::bind_all(&embedded.listeners, notify::activated())?;
-    let limit = embedded.connection_limit;
+    let room = listen::make_room(embedded.connection_limit);
+    let capacity = room.connections;
     let shared = Arc::new(Shared {
         served: ArcSwap::from_pointee(
             Served::new(Vec::new(), &provider).map_err(GatewayError::Tls)?,
@@ -172,18 +181,25 @@ pub async fn run(
             .map(|_| Counters::default())
             .collect(),
         started: clock(),
-        places: Arc::new(Semaphore::new(limit as usize)),
+        capacity,
+        places: Arc::new(Semaphore::new(capacity as usize)),
+        waiting: Waiting::new(capacity),
         full: AtomicBool::new(false),
         settings,
     });
     for address in unused {
         shared.observer.event(Event::UnusedSocket { address });
     }
-    if let Err((needed, allowed)) = listen::make_room(limit) {
-        shared
-            .observer
-            .event(Event::FewDescriptors { needed, allowed });
+    if room.allowed < room.needed {
+        shared.observer.event(Event::FewDescriptors {
+            needed: room.needed,
+            allowed: room.allowed,
+        });
     }
+    shared.observer.event(Event::Capacity {
+        connections: capacity,
+        descriptors: room.allowed,
+    });
     let pairs = find_pairs(&shared);
     let served = Served::new(pairs, &shared.provider).map_err(GatewayError::Tls)?;
     shared.served.store(Arc::new(served));
@@ -228,14 +244,14 @@ pub async fn run(
     let _ = phase.send(Phase::Draining);
     // The listeners are closed when their tasks are over.
     while tasks.join_next().await.is_some() {}
-    let all_gone = shared.places.acquire_many(limit);
+    let all_gone = shared.places.acquire_many(capacity);
     let dropped = match timeout(shared.settings.tuning.drain, all_gone).await {
         Ok(_) => 0,
         Err(_) => shared.connections(),
     };
     let _ = phase.send(Phase::Ended);
     if dropped > 0 {
-        let _ = timeout(TAKE_DOWN, shared.places.acquire_many(limit)).await;
+        let _ = timeout(TAKE_DOWN, shared.places.acquire_many(capacity)).await;
     }
     shared.observer.event(Event::Stopped { dropped });
     Ok(())

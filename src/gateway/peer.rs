@@ -4,6 +4,7 @@
 //! may go on in clear text, and whether it needs a certificate ([`super::proof`]): it does where the closed form of
 //! the settings leaves SASL over TLS as the only method.
 
+use super::count::{Count, OpenStream, Way};
 use super::proof::Anchors;
 use crate::explain::printable;
 use crate::federation::{Method, Negotiation, Partner, Setting};
@@ -36,10 +37,33 @@ impl Refusal {
 /// A peer let in.
 #[derive(Debug)]
 pub struct Admission {
+    /// The domain that it speaks for.
+    pub from: Domain,
     /// The domain its certificate proves, if it does.
     pub verified: Option<Domain>,
+    /// How it came in.
+    pub way: Way,
+    /// Whether a silent stream is kept.
+    pub keep_alive: KeepAlive,
     /// Its place among the partner's streams.
-    pub place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
+    count: Arc<Count>,
+}
+
+impl Admission {
+    /// Counts the stream until the guard is dropped, and holds its place.
+    pub fn open(self) -> (OpenStream, Option<OwnedSemaphorePermit>) {
+        (self.count.open(self.way), self.place)
+    }
+}
+
+/// What becomes of a stream on which nothing is said (`keep-alive` of the partner).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepAlive {
+    /// The peer's host is asked whether it still is there, and the stream stays.
+    Probed,
+    /// Nothing is sent for its sake, and it is ended after a while.
+    Ended,
 }
 
 /// What is offered before TLS.
@@ -55,13 +79,18 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Rules {
     partners: Vec<Known>,
+    /// Every domain of a partner, and the partner's place.
+    by_domain: BTreeMap<Domain, usize>,
     others: Option<Negotiation>,
     anchors: Anchors,
+    /// Of whoever is no partner.
+    count: Arc<Count>,
 }
 
 #[derive(Debug)]
 struct Known {
     partner: Partner,
+    count: Arc<Count>,
     places: Option<Arc<Semaphore>>,
     anchors: Option<Anchors>,
 }
@@ -74,11 +103,22 @@ impl Rules {
         anchors: &[Vec<u8>],
         partner_anchors: &BTreeMap<Domain, Vec<Vec<u8>>>,
     ) -> Self {
+        // Two partners never have one domain: the deployment sees to it.
+        let by_domain = partners
+            .iter()
+            .enumerate()
+            .flat_map(|(at, partner)| {
+                let domains = std::iter::once(&partner.domain).chain(&partner.additional_domains);
+                domains.map(move |domain| (domain.clone(), at))
+            })
+            .collect();
         Self {
+            by_domain,
             partners: partners
                 .iter()
                 .map(|partner| Known {
                     partner: partner.clone(),
+                    count: Arc::default(),
                     places: partner
                         .connection_limit
                         .map(|limit| Arc::new(Semaphore::new(limit as usize))),
@@ -91,7 +131,26 @@ impl Rules {
                 .collect(),
             others,
             anchors: Anchors::read(anchors),
+            count: Arc::default(),
         }
+    }
+
+    /// Each partner with its counts, in the order of the deployment.
+    pub fn counts(&self) -> impl Iterator<Item = (&Partner, &Count)> {
+        let known = self.partners.iter();
+        known.map(|known| (&known.partner, known.count.as_ref()))
+    }
+
+    /// The counts of whoever is no partner, or said no domain.
+    pub fn count_of_others(&self) -> &Count {
+        &self.count
+    }
+
+    /// The counts that a domain belongs to, as it was said.
+    pub fn count(&self, from: Option<&str>) -> &Arc<Count> {
+        let domain = parse_from(from).ok().flatten();
+        let known = domain.and_then(|domain| self.known(&domain));
+        known.map_or(&self.count, |known| &known.count)
     }
 
     /// The gateway's own anchors.
@@ -100,9 +159,7 @@ impl Rules {
     }
 
     fn known(&self, from: &Domain) -> Option<&Known> {
-        self.partners
-            .iter()
-            .find(|known| known.partner.has_domain(from))
+        self.partners.get(*self.by_domain.get(from)?)
     }
 
     fn negotiation(&self, from: &Domain) -> Option<Negotiation> {
@@ -146,20 +203,25 @@ impl Rules {
             ));
         };
         let negotiation = self.negotiation(from).ok_or_else(|| stranger(from))?;
+        if negotiation.needs_peer_certificate() {
+            return Err(Refusal::new(
+                "not-authorized",
+                format!(
+                    "{from} must prove itself with a certificate: start TLS, and present your server's"
+                ),
+            ));
+        }
         if !negotiation.methods().contains(&Method::DialbackOverTcp) {
             return Err(Refusal::new(
                 "policy-violation",
-                match negotiation.tls {
-                    Setting::Required => format!("TLS is required for {from}"),
-                    Setting::Optional => format!("TLS and a certificate are required for {from}"),
-                    Setting::NotSupported => no_method(from),
+                if negotiation.methods().is_empty() {
+                    no_method(from)
+                } else {
+                    format!("TLS is required for {from}")
                 },
             ));
         }
-        Ok(Admission {
-            verified: None,
-            place: self.take_place(from)?,
-        })
+        self.admit(from.clone(), None, Way::InClear)
     }
 
     /// Lets a stream inside TLS go on, or not. `from` and `to` are the header's, `chain` is what the peer presented.
@@ -194,9 +256,30 @@ impl Rules {
             }
             Err(_) => None,
         };
+        let way = match verified {
+            Some(_) => Way::Proved,
+            None => Way::InTls,
+        };
+        self.admit(from, verified, way)
+    }
+
+    fn admit(
+        &self,
+        from: Domain,
+        verified: Option<Domain>,
+        way: Way,
+    ) -> Result<Admission, Refusal> {
+        let known = self.known(&from);
         Ok(Admission {
             verified,
+            way,
+            keep_alive: match known {
+                Some(known) if !known.partner.keep_alive => KeepAlive::Ended,
+                Some(_) | None => KeepAlive::Probed,
+            },
             place: self.take_place(&from)?,
+            count: Arc::clone(known.map_or(&self.count, |known| &known.count)),
+            from,
         })
     }
 
@@ -211,6 +294,19 @@ impl Rules {
                 )),
             },
         }
+    }
+}
+
+/// A stream is from one domain: the `from` inside TLS is the one of before it, where one was said (RFC 6120 §4.7.1).
+pub fn check_same_from(before: Option<&str>, inside: Option<&str>) -> Result<(), Refusal> {
+    match (parse_from(before)?, parse_from(inside)?) {
+        (Some(before), Some(inside)) if before != inside => Err(Refusal::new(
+            "invalid-from",
+            format!(
+                "this stream was from {before} before TLS and is from {inside} inside it; open one for each domain"
+            ),
+        )),
+        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 
@@ -261,34 +357,111 @@ mod tests {
         }
     }
 
+    /// The seed's 18 rows: what is offered, and who is let in, from the column of methods alone.
     #[test]
-    fn offer_follows_the_rows_of_the_matrix() {
-        use Setting::{NotSupported, Optional, Required};
-        let cases = [
-            (Required, Required, false, TlsOffer::Required, false),
-            (Required, Optional, true, TlsOffer::Required, false),
-            (Optional, Required, false, TlsOffer::Required, false), // row 4
-            (Optional, Optional, false, TlsOffer::Required, false), // row 10
-            (Optional, Optional, true, TlsOffer::Optional, true),
-            (NotSupported, NotSupported, true, TlsOffer::None, true),
-            (NotSupported, NotSupported, false, TlsOffer::None, false),
-        ];
-        for (tls, sasl, dialback, offered, clear) in cases {
-            let rules = Rules::new(
-                &[partner("partner.example", tls, sasl, dialback)],
-                None,
-                &[],
-                &BTreeMap::new(),
-            );
-            let from = Domain::parse("partner.example").unwrap();
+    fn all_18_rows_are_offered_and_admitted_as_the_matrix_says() {
+        const MATRIX: &str = include_str!("../../fixtures/negotiation-matrix.csv");
+        let from = Domain::parse("partner.example").unwrap();
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
+        let mut rows = 0;
+        for line in MATRIX.lines().skip(1).filter(|line| !line.is_empty()) {
+            rows += 1;
+            let fields: Vec<&str> = line.splitn(7, ',').collect();
+            let setting = |word: &str| {
+                let known = Setting::ALL.into_iter();
+                let mut fitting = known.filter(|one| one.word().replace('-', "_") == word);
+                fitting.next().unwrap()
+            };
+            let (tls, sasl) = (setting(fields[0]), setting(fields[1]));
+            let partner = partner("partner.example", tls, sasl, fields[2] == "true");
+            let rules = Rules::new(&[partner], None, &[], &BTreeMap::new());
+            let methods = fields[4];
+            let clear = methods.contains("tcp_dialback");
             let offer = rules.offer(Some(&from));
-            assert_eq!(
-                (offer.tls, offer.clear),
-                (offered, clear),
-                "{tls:?} {sasl:?} {dialback}"
-            );
-            assert_eq!(rules.admit_clear(Some(&from)).is_ok(), clear);
+            let offered = match tls {
+                Setting::NotSupported => TlsOffer::None,
+                // Where clear text is no way in, TLS is required whatever the word is.
+                Setting::Optional if clear => TlsOffer::Optional,
+                Setting::Required | Setting::Optional => TlsOffer::Required,
+            };
+            assert_eq!((offer.tls, offer.clear), (offered, clear), "{line}");
+            let in_clear = rules.admit_clear(Some(&from)).map(|admitted| admitted.way);
+            let in_tls = rules.admit_tls(Some("partner.example"), &[], now);
+            let in_tls = in_tls.map(|admitted| admitted.way);
+            let condition = |outcome: &Result<Way, Refusal>| match outcome {
+                Ok(_) => "",
+                Err(refusal) => refusal.condition,
+            };
+            let only_sasl = methods == "sasl_over_tls";
+            let expected = match (clear, only_sasl) {
+                (true, _) => "",
+                (false, true) => "not-authorized",
+                (false, false) => "policy-violation",
+            };
+            assert_eq!(condition(&in_clear), expected, "{line}");
+            // A peer without a certificate.
+            let expected = match (methods, only_sasl) {
+                ("", _) => "policy-violation",
+                (_, true) => "not-authorized",
+                (_, false) => "",
+            };
+            assert_eq!(condition(&in_tls), expected, "{line}");
+            let numbers = [1, 2, 4, 8, 10];
+            assert_eq!(numbers.contains(&rows), only_sasl, "row {rows}");
         }
+        assert_eq!(rows, 18);
+    }
+
+    #[test]
+    fn the_domain_of_a_stream_stays_its_domain() {
+        for (before, inside, condition) in [
+            (None, Some("a.example"), ""),
+            (Some("a.example"), None, ""),
+            (Some("A.example"), Some("a.example"), ""),
+            (Some("a.example"), Some("b.example"), "invalid-from"),
+            (Some("a.example"), Some("sub.a.example"), "invalid-from"),
+            (Some("a.example"), Some("a b"), "invalid-from"),
+        ] {
+            let outcome = check_same_from(before, inside);
+            let found = outcome.err().map_or("", |refusal| refusal.condition);
+            assert_eq!(found, condition, "{before:?} {inside:?}");
+        }
+    }
+
+    #[test]
+    fn decisions_are_counted_for_the_partner_and_strangers_together() {
+        let mut listed = partner(
+            "partner.example",
+            Setting::Optional,
+            Setting::Optional,
+            true,
+        );
+        listed.additional_domains = vec![Domain::parse("second.example").unwrap()];
+        listed.keep_alive = false;
+        let rules = Rules::new(&[listed], None, &[], &BTreeMap::new());
+        let from = Domain::parse("second.example").unwrap();
+        let admission = rules.admit_clear(Some(&from)).unwrap();
+        assert_eq!(admission.keep_alive, KeepAlive::Ended);
+        let open = admission.open();
+        for said in [
+            "partner.example",
+            "stranger.example",
+            "other.example",
+            "a b",
+        ] {
+            rules.count(Some(said)).refuse("policy-violation");
+        }
+        rules.count(None).refuse("not-well-formed");
+        let told: Vec<_> = rules.counts().map(|(_, count)| count.told()).collect();
+        assert_eq!((told[0].open, told[0].in_clear), (1, 1));
+        assert_eq!(told[0].refused["policy-violation"], 1);
+        drop(open);
+        assert_eq!(rules.counts().next().unwrap().1.told().open, 0);
+        let others = rules.count_of_others().told().refused;
+        assert_eq!(
+            (others["policy-violation"], others["not-well-formed"]),
+            (3, 1)
+        );
     }
 
     #[test]

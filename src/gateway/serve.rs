@@ -1,28 +1,29 @@
 //! One connection from its first byte to its relay: what is said before TLS, the handshake, the stream header.
 //!
 //! Each stage has its own time limit, and what a peer may send before it is relayed is bounded by
-//! [`xmpp::MAX_BYTES`]. Inside TLS the gateway says nothing itself: it reads the header, judges, and hands the bytes
+//! [`crate::wire::xmpp::MAX_BYTES`]. Inside TLS the gateway says nothing itself: it reads the header, judges, and hands the bytes
 //! to the backend, which answers with its own stream id. Only the answer before TLS, and refusals, are its own words.
 
 use super::before_tls::BeforeTls;
 use super::choose::Alpn;
 use super::event::{Event, Stage};
-use super::listen::tune;
-use super::peer::{Refusal, Rules};
+use super::listen::{leave_alone, tune};
+use super::peer::{Admission, KeepAlive, Refusal, Rules};
 use super::proxy::{TlsFacts, Told, encode_header};
 use super::relay::relay;
+use super::waiting::Waits;
 use super::{Shared, Tuning};
 use crate::deployment::EmbeddedListener;
 use crate::explain::printable;
 use crate::names::{Domain, Protocol};
-use crate::wire::xmpp::{self, ServerStream, StreamHeader, StreamKind, XmppError};
+use crate::wire::xmpp::{ServerStream, StreamHeader, StreamKind};
 use rustls::pki_types::CertificateDer;
 use rustls::{HandshakeKind, ProtocolVersion};
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -48,7 +49,13 @@ pub(super) enum Failure {
 }
 
 /// Serves one accepted connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, at: usize, tcp: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    at: usize,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    waits: Waits,
+) {
     let Some(listener) = shared.settings.embedded.listeners.get(at) else {
         return;
     };
@@ -59,6 +66,7 @@ pub(super) async fn serve(shared: Arc<Shared>, at: usize, tcp: TcpStream, peer: 
         listener,
         peer,
         local: tcp.local_addr().unwrap_or(listener.listen),
+        waits: Mutex::new(Some(waits)),
     };
     let outcome = match listener.protocol {
         Protocol::Xmpp | Protocol::XmppServer => connection.starttls(tcp).await,
@@ -74,13 +82,17 @@ pub(super) async fn serve(shared: Arc<Shared>, at: usize, tcp: TcpStream, peer: 
             stage,
             why,
         },
-        Err(Failure::Refused(domain, refusal)) => Event::Refused {
-            listen,
-            peer,
-            domain: domain.as_deref().map(printable),
-            condition: refusal.condition,
-            why: refusal.text,
-        },
+        Err(Failure::Refused(domain, refusal)) => {
+            let count = shared.rules.count(domain.as_deref());
+            count.refuse(refusal.condition);
+            Event::Refused {
+                listen,
+                peer,
+                domain: domain.as_deref().map(printable),
+                condition: refusal.condition,
+                why: refusal.text,
+            }
+        }
         Err(Failure::Backend(why)) => {
             let gone = shared.counters.get(at).map(|one| &one.backend_gone);
             if gone.is_some_and(|gone| gone.swap(true, Ordering::Relaxed)) {
@@ -102,6 +114,8 @@ pub(super) struct Connection<'a> {
     listener: &'a EmbeddedListener,
     peer: SocketAddr,
     local: SocketAddr,
+    /// Until its relay begins.
+    waits: Mutex<Option<Waits>>,
 }
 
 impl Connection<'_> {
@@ -115,24 +129,33 @@ impl Connection<'_> {
 
     /// STARTTLS (RFC 6120 §5), then the stream inside.
     async fn starttls(&self, mut tcp: TcpStream) -> Result<(), Failure> {
-        let talked = timeout(self.tuning().header, self.talk_before_tls(&mut tcp)).await;
-        let to = match talked {
-            Err(_) => return Err(too_slow(Stage::BeforeTls)),
+        let mut stream = ServerStream::new(StreamKind::Server);
+        let id = self.shared.stream_id();
+        let limit = self.tuning().header;
+        let talked = timeout(limit, self.talk_before_tls(&mut tcp, &mut stream, &id)).await;
+        let (to, from) = match talked {
+            Err(_) => {
+                tell_slow(&mut tcp, &mut stream, &id, limit).await;
+                return Err(too_slow(Stage::BeforeTls));
+            }
             Ok(Err(failure)) => return Err(failure),
             Ok(Ok(BeforeTls::Clear(backend))) => {
-                let _place = backend.admission.place;
-                return self.relay(tcp, backend.tcp).await;
+                if backend.admission.keep_alive == KeepAlive::Ended {
+                    leave_alone(&tcp);
+                }
+                return self.relay_stream(tcp, backend.tcp, backend.admission).await;
             }
-            Ok(Ok(BeforeTls::Start(to))) => to,
+            Ok(Ok(BeforeTls::Start { to, from })) => (to, from),
         };
+        drop(stream);
         let tls = self.handshake(tcp, Alpn::Any, to.as_deref()).await?;
-        self.stream_inside(tls).await
+        self.stream_inside(tls, from.as_deref()).await
     }
 
     /// Direct TLS (XEP-0368), then the stream inside.
     async fn direct_xmpp(&self, tcp: TcpStream) -> Result<(), Failure> {
         let tls = self.handshake(tcp, Alpn::XmppServer, None).await?;
-        self.stream_inside(tls).await
+        self.stream_inside(tls, None).await
     }
 
     /// TLS and nothing else: every byte inside is the backend's.
@@ -150,7 +173,7 @@ impl Connection<'_> {
         let backend = self
             .connect(sni.as_deref(), alpn.as_deref(), Some(facts), None)
             .await?;
-        self.relay(tls, backend).await
+        self.relay(tls, backend, self.tuning().idle).await
     }
 
     /// Refuses a stream of another kind, and a `to` that none of the certificates is for. While nothing is served, the
@@ -217,73 +240,6 @@ impl Connection<'_> {
         Err(failure)
     }
 
-    /// Reads the stream header inside TLS, judges the peer, and hands the stream to the backend.
-    async fn stream_inside(&self, mut tls: TlsStream<TcpStream>) -> Result<(), Failure> {
-        let mut heard = Vec::new();
-        let read = timeout(self.tuning().header, read_inside(&mut tls, &mut heard)).await;
-        let mut stream = ServerStream::new(StreamKind::Server);
-        let id = self.shared.stream_id();
-        let header = match read {
-            Err(_) => return Err(too_slow(Stage::Header)),
-            Ok(Ok(header)) => header,
-            Ok(Err(Unread::Hangup)) => {
-                // A prober that wanted the certificate alone is no failure worth telling.
-                return Err(match heard.is_empty() {
-                    true => Failure::Silent,
-                    false => Failure::Broken(Stage::Header, "the peer hung up".to_owned()),
-                });
-            }
-            Ok(Err(Unread::Io(error))) => {
-                return Err(Failure::Broken(
-                    Stage::Header,
-                    printable(&error.to_string()),
-                ));
-            }
-            Ok(Err(Unread::Xmpp(error))) => {
-                let condition = error.answer_condition().unwrap_or("bad-format");
-                let refusal = Refusal::new(condition, printable(&error.to_string()));
-                return self.refuse(&mut tls, &mut stream, &id, None, refusal).await;
-            }
-        };
-        // So that a refusal answers with a header to this one.
-        let _ = stream.feed(&heard);
-        let judged = self.check_header(&header).and_then(|()| {
-            self.rules()
-                .admit_tls(header.from.as_deref(), chain_of(&tls), self.shared.now())
-        });
-        let admission = match judged {
-            Ok(admission) => admission,
-            Err(refusal) => {
-                return self
-                    .refuse(&mut tls, &mut stream, &id, header.from, refusal)
-                    .await;
-            }
-        };
-        let facts = tls_facts(&tls, admission.verified.is_some());
-        let authority = tls
-            .get_ref()
-            .1
-            .server_name()
-            .map(str::to_owned)
-            .or(header.to);
-        let alpn = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-        let verified = admission.verified.as_ref().map(Domain::as_str);
-        let connected = self
-            .connect(authority.as_deref(), alpn.as_deref(), Some(facts), verified)
-            .await;
-        let mut backend = match connected {
-            Ok(backend) => backend,
-            Err(failure) => {
-                self.tell_backend_gone(&mut tls, &mut stream, &id).await;
-                return Err(failure);
-            }
-        };
-        hand(&mut backend, &heard).await?;
-        drop(heard);
-        let _place = admission.place;
-        self.relay(tls, backend).await
-    }
-
     /// Connects the backend and says who comes.
     pub(super) async fn connect(
         &self,
@@ -328,12 +284,52 @@ impl Connection<'_> {
         Ok(tcp)
     }
 
-    async fn relay<S>(&self, peer: S, backend: TcpStream) -> Result<(), Failure>
+    /// A stream of a domain that was let in.
+    pub(super) async fn relay_stream<S>(
+        &self,
+        peer: S,
+        backend: TcpStream,
+        admission: Admission,
+    ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let tuning = self.tuning();
+        let idle = match admission.keep_alive {
+            KeepAlive::Probed => tuning.idle,
+            KeepAlive::Ended => Some(
+                tuning
+                    .idle
+                    .map_or(tuning.unkept, |idle| idle.min(tuning.unkept)),
+            ),
+        };
+        self.shared.observer.event(Event::Admitted {
+            listen: self.listener.listen,
+            peer: self.peer,
+            domain: admission.from.to_string(),
+            way: admission.way,
+        });
+        let _counted = admission.open();
+        self.relay(peer, backend, idle).await
+    }
+
+    async fn relay<S>(
+        &self,
+        peer: S,
+        backend: TcpStream,
+        idle: Option<Duration>,
+    ) -> Result<(), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        drop(
+            self.waits
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         // How a relay ends is between peer and backend.
-        let _ = relay(peer, backend, self.tuning().idle, self.tuning().half_closed).await;
+        let _ = relay(peer, backend, idle, self.tuning().half_closed).await;
         Ok(())
     }
 
@@ -359,16 +355,28 @@ impl Connection<'_> {
         peer: &mut S,
         stream: &mut ServerStream,
         id: &str,
+        from: Option<&str>,
     ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        const CONDITION: &str = "remote-connection-failed";
+        self.rules().count(from).refuse(CONDITION);
         let words = stream.refuse(
             id,
-            "remote-connection-failed",
+            CONDITION,
             "the server behind this gateway does not answer; try again later",
         );
         farewell(peer, &words).await;
     }
+}
+
+/// Ends the stream of a peer that took too long to say what it must (RFC 6120 §4.9.3.4).
+pub(super) async fn tell_slow<S>(peer: &mut S, stream: &mut ServerStream, id: &str, limit: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let text = format!("no whole stream header and no STARTTLS within {limit:?}");
+    farewell(peer, &stream.refuse(id, "connection-timeout", &text)).await;
 }
 
 /// Writes the last words and waits a little for the peer to close, so that a reset does not overtake them.
@@ -393,38 +401,7 @@ where
     .await;
 }
 
-enum Unread {
-    Hangup,
-    Io(io::Error),
-    Xmpp(XmppError),
-}
-
-/// Reads until the header is whole; everything read stays in `heard`.
-async fn read_inside(
-    tls: &mut TlsStream<TcpStream>,
-    heard: &mut Vec<u8>,
-) -> Result<StreamHeader, Unread> {
-    let mut chunk = [0; CHUNK];
-    loop {
-        let read = match tls.read(&mut chunk).await {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-            Err(error) => return Err(Unread::Io(error)),
-        };
-        if read == 0 {
-            return Err(Unread::Hangup);
-        }
-        heard.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        if let Some((header, _)) = xmpp::read_header(heard).map_err(Unread::Xmpp)? {
-            return Ok(header);
-        }
-        if heard.len() > xmpp::MAX_BYTES {
-            return Err(Unread::Xmpp(XmppError::TooLarge));
-        }
-    }
-}
-
-fn too_slow(stage: Stage) -> Failure {
+pub(super) fn too_slow(stage: Stage) -> Failure {
     Failure::Broken(stage, "the peer was too slow".to_owned())
 }
 
@@ -436,11 +413,11 @@ pub(super) async fn hand(to: &mut TcpStream, bytes: &[u8]) -> Result<(), Failure
 }
 
 /// What the peer presented, leaf first; empty when nothing.
-fn chain_of(tls: &TlsStream<TcpStream>) -> &[CertificateDer<'static>] {
+pub(super) fn chain_of(tls: &TlsStream<TcpStream>) -> &[CertificateDer<'static>] {
     tls.get_ref().1.peer_certificates().unwrap_or_default()
 }
 
-fn tls_facts(tls: &TlsStream<TcpStream>, believed: bool) -> TlsFacts {
+pub(super) fn tls_facts(tls: &TlsStream<TcpStream>, believed: bool) -> TlsFacts {
     let session = tls.get_ref().1;
     TlsFacts {
         version: if session.protocol_version() == Some(ProtocolVersion::TLSv1_2) {

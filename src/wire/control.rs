@@ -105,6 +105,16 @@ pub struct Status {
     pub certificates: Vec<ServedCertificate>,
     /// Where.
     pub listeners: Vec<ServedListener>,
+    /// Connections that there is room for; fewer than the limit where the system has no more descriptors. None: the
+    /// gateway is of an older version.
+    #[serde(default)]
+    pub capacity: Option<u32>,
+    /// What became of the streams of each partner.
+    #[serde(default)]
+    pub partners: Vec<ServedPartner>,
+    /// And of those of everybody else.
+    #[serde(default)]
+    pub others: StreamCounts,
     /// Transaction that is prepared and not committed, if any.
     pub prepared: Option<String>,
 }
@@ -143,6 +153,33 @@ pub struct ServedListener {
     pub handshakes: u64,
     /// Handshakes failed.
     pub failed: u64,
+}
+
+/// One partner of a [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedPartner {
+    /// Its primary domain.
+    pub domain: String,
+    /// Streams it may have at once, if limited.
+    pub connection_limit: Option<u32>,
+    /// Its streams.
+    #[serde(flatten)]
+    pub counts: StreamCounts,
+}
+
+/// What became of streams, since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCounts {
+    /// Open now.
+    pub open: u32,
+    /// Let in, the peer's certificate proving its domain.
+    pub proved: u64,
+    /// Let in inside TLS without such a proof.
+    pub in_tls: u64,
+    /// Let in in clear text.
+    pub in_clear: u64,
+    /// Turned away, by the stream error that the peer got.
+    pub refused: BTreeMap<String, u64>,
 }
 
 /// Why a talk failed.

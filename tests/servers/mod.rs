@@ -88,7 +88,7 @@ impl Lab {
     }
 
     /// A folder of a server, for its user to write into.
-    fn folder_of(&self, name: &str, user: &str) -> PathBuf {
+    pub fn folder_of(&self, name: &str, user: &str) -> PathBuf {
         let folder = self.world.path(name);
         std::fs::create_dir_all(&folder).unwrap();
         Account::of(user).own(&folder);

@@ -43,6 +43,41 @@ impl Pki {
         leaf_of(&std::fs::read(self.ca.root()).unwrap())
     }
 
+    /// A certificate that nobody signed but itself.
+    pub fn self_signed(&self, name: &str) -> Generation {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let (key, file) = (format!("own-{number}.key"), format!("own-{number}.pem"));
+        let (subject, names) = (format!("/CN={name}"), format!("subjectAltName=DNS:{name}"));
+        self.ca.openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            &subject,
+            "-addext",
+            &names,
+            "-days",
+            "30",
+            "-keyout",
+            &key,
+            "-out",
+            &file,
+            "-config",
+            "ca.cnf",
+        ]);
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap();
+        let fullchain = read(&file);
+        Generation {
+            leaf: Fingerprint::of(leaf_of(fullchain.as_bytes()).der()),
+            fullchain,
+            key: read(&key),
+        }
+    }
+
     /// A new key, and a leaf of 90 days for these DNS names.
     pub fn generation(&self, names: &[&str], key: KeyType) -> Generation {
         self.generation_of(names, key, None)

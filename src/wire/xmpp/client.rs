@@ -327,7 +327,7 @@ mod tests {
             ),
             (
                 "<!-- x".into(),
-                Err(XmppError::NotXmpp("a comment (restricted XML)".into())),
+                Err(XmppError::Restricted("a comment".into())),
             ),
         ] {
             assert_eq!(asked().feed(answer.as_bytes()), expected, "{answer:?}");

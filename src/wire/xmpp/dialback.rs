@@ -223,10 +223,7 @@ mod tests {
                     text: None,
                 },
             ),
-            (
-                "<!--",
-                XmppError::NotXmpp("a comment (restricted XML)".into()),
-            ),
+            ("<!--", XmppError::Restricted("a comment".into())),
         ] {
             let mut stream = asked();
             assert_eq!(

@@ -12,6 +12,12 @@ pub enum XmppError {
     /// Not the XML of a stream: what was found, cleaned.
     #[error("not an XMPP stream: {0}")]
     NotXmpp(String),
+    /// XML that a stream may not hold (RFC 6120 §11.1): a comment, a DTD, an instruction, a reference to an entity.
+    #[error("not the XML of a stream: {0}")]
+    Restricted(String),
+    /// Not UTF-8 (RFC 6120 §11.6).
+    #[error("the XML is not in UTF-8")]
+    Encoding,
     /// `<stream:error>` with its condition (`host-unknown`) and text, cleaned.
     #[error("stream error {condition}")]
     Stream {
@@ -37,12 +43,19 @@ impl XmppError {
         XmppError::NotXmpp(printable(found.as_ref()))
     }
 
+    /// `Restricted` with what was found, cleaned.
+    pub(super) fn restricted(found: impl AsRef<str>) -> Self {
+        XmppError::Restricted(printable(found.as_ref()))
+    }
+
     /// The RFC 6120 §4.9.3 condition with which a server ends the exchange after this error; none when the peer
     /// already ended it.
     pub fn answer_condition(&self) -> Option<&'static str> {
         match self {
             XmppError::TooLarge => Some("policy-violation"),
             XmppError::NotXmpp(_) => Some("not-well-formed"),
+            XmppError::Restricted(_) => Some("restricted-xml"),
+            XmppError::Encoding => Some("unsupported-encoding"),
             XmppError::Injection => Some("policy-violation"),
             XmppError::Stream { .. } | XmppError::TlsRefused | XmppError::Closed => None,
         }
@@ -56,6 +69,11 @@ impl XmppError {
                 super::MAX_BYTES
             ),
             XmppError::NotXmpp(found) => format!("the peer answered with {}", printable(found)),
+            XmppError::Restricted(found) => format!(
+                "the peer sent {}, which a stream may not hold (restricted XML)",
+                printable(found)
+            ),
+            XmppError::Encoding => "the peer sent XML in an encoding other than UTF-8".to_owned(),
             XmppError::Stream { condition, text } => {
                 let meaning = match condition_words(condition) {
                     Some((meaning, _)) => meaning.to_owned(),
@@ -82,7 +100,10 @@ impl XmppError {
     /// What to do about it.
     fn mend(&self) -> String {
         match self {
-            XmppError::TooLarge | XmppError::NotXmpp(_) => {
+            XmppError::TooLarge
+            | XmppError::NotXmpp(_)
+            | XmppError::Restricted(_)
+            | XmppError::Encoding => {
                 "check that an XMPP server listens on this port, and that --protocol names what it speaks (direct TLS \
                  is xmpps-server or xmpps-client)"
                     .to_owned()
@@ -182,7 +203,9 @@ impl Explain for XmppError {
     fn explain(&self) -> Explanation {
         let code = match self {
             XmppError::TooLarge => "wire.xmpp-too-large",
-            XmppError::NotXmpp(_) => "wire.not-xmpp",
+            XmppError::NotXmpp(_) | XmppError::Restricted(_) | XmppError::Encoding => {
+                "wire.not-xmpp"
+            }
             XmppError::Stream { .. } => "wire.stream-error",
             XmppError::TlsRefused => "wire.starttls-refused",
             XmppError::Injection => "wire.injection",
@@ -236,6 +259,8 @@ mod tests {
         for error in [
             XmppError::TooLarge,
             XmppError::not_xmpp("\u{7}bell"),
+            XmppError::restricted("\u{7}bell"),
+            XmppError::Encoding,
             XmppError::TlsRefused,
             XmppError::Injection,
             XmppError::Closed,

@@ -1,7 +1,7 @@
 //! Stream opening and STARTTLS (RFC 6120 §4, §5), client and server.
 //!
 //! Restricted XML only (RFC 6120 §11.1): a DTD, a comment, a processing instruction or an entity other than the
-//! five predefined ones ends the exchange. `read` turns bytes into stream-level elements, `element` says what those mean, `client` and `server` are
+//! five predefined ones ends the exchange. `read` turns bytes into stream-level elements, `strict` checks what its parser does not, `element` says what those mean, `client` and `server` are
 //! the two state machines, `dialback` goes on from the client's, `error` says what went wrong and what a peer's
 //! condition means. No stanza is read here: what else follows the features belongs to the servers behind.
 
@@ -11,6 +11,7 @@ mod element;
 mod error;
 mod read;
 mod server;
+mod strict;
 
 pub use client::{ClientStep, ClientStream};
 pub use dialback::{DialbackAnswer, DialbackStep, DialbackStream};

@@ -4,11 +4,12 @@
 //! behind the items that came before it, so that a state machine meets things in the peer's order.
 
 use super::element::{Element, Item};
+use super::strict::{attributes, check_declaration, is_char, not_unescaped};
 use super::{MAX_BYTES, STREAMS, StreamHeader, XmppError};
-use quick_xml::encoding::Decoder;
 use quick_xml::errors::IllFormedError;
+use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::{QName, ResolveResult};
+use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 
 /// Deepest nesting of a stream-level element.
@@ -62,7 +63,7 @@ impl Inbox {
 /// how many bytes it took.
 ///
 /// # Errors
-/// [`XmppError::NotXmpp`] as soon as it cannot become a header; [`XmppError::TooLarge`] past [`MAX_BYTES`].
+/// [`XmppError::NotXmpp`], [`XmppError::Restricted`] or [`XmppError::Encoding`] as soon as it cannot become a header; [`XmppError::TooLarge`] past [`MAX_BYTES`].
 pub fn read_header(bytes: &[u8]) -> Result<Option<(StreamHeader, usize)>, XmppError> {
     let bounded = bytes.get(..MAX_BYTES).unwrap_or(bytes);
     let parsed = parse(bounded);
@@ -86,14 +87,15 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
 fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
     let mut reader = NsReader::from_reader(bytes);
     let mut stack: Vec<Element> = Vec::new();
-    let mut declared = false;
     loop {
         let place = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let rest = bytes.get(place..).unwrap_or_default();
         if rest.is_empty() {
             break;
         }
-        refuse_restricted(rest, parsed.header.is_some() || declared, stack.len())?;
+        // A declaration stands at the very beginning (XML 1.0 §2.8).
+        let begun = parsed.header.is_some() || place > 0;
+        refuse_restricted(rest, begun, stack.len())?;
         let event = match reader.read_event() {
             Ok(event) => event,
             // The buffer ends within markup or a reference.
@@ -108,29 +110,23 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
         let empty = matches!(event, Event::Empty(_));
         match event {
             Event::Decl(decl) => {
-                declared = true;
-                match decl.encoding() {
-                    Some(Ok(name)) if !name.eq_ignore_ascii_case(b"utf-8") => {
-                        return Err(XmppError::not_xmpp("XML in an encoding other than UTF-8"));
-                    }
-                    Some(Err(error)) => return Err(XmppError::not_xmpp(error.to_string())),
-                    Some(Ok(_)) | None => {}
-                }
+                check_declaration(&decode(&decl)?)?;
             }
             Event::Start(start) | Event::Empty(start) => {
+                let tag = decode(&start)?;
                 let (namespace, name) = resolve(&reader, &start)?;
+                let attributes = attributes(&reader, &start, &tag)?;
                 if parsed.header.is_none() {
                     if namespace != STREAMS || name != "stream" {
                         return Err(XmppError::not_xmpp(format!("<{name}>")));
                     }
-                    parsed.header = Some((to_header(&start, reader.decoder())?, end));
+                    parsed.header = Some((to_header(attributes), end));
                     if empty {
                         parsed.items.push(Item::Close);
                         return Ok(());
                     }
                     continue;
                 }
-                check_attributes(&start)?;
                 let element = Element {
                     namespace,
                     name,
@@ -185,8 +181,8 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
             }
             Event::GeneralRef(reference) => {
                 let name = decode(&reference)?;
-                let text = quick_xml::escape::unescape(&format!("&{name};"))
-                    .map_err(|error| XmppError::not_xmpp(error.to_string()))?
+                let text = unescape(&format!("&{name};"))
+                    .map_err(not_unescaped)?
                     .into_owned();
                 match stack.last_mut() {
                     Some(element) => element.text.push_str(&text),
@@ -194,9 +190,7 @@ fn fill(bytes: &[u8], parsed: &mut Parsed) -> Result<(), XmppError> {
                 }
             }
             Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {
-                return Err(XmppError::not_xmpp(
-                    "restricted XML: a comment, DTD or instruction",
-                ));
+                return Err(XmppError::restricted("a comment, DTD or instruction"));
             }
             Event::Eof => break,
         }
@@ -220,18 +214,16 @@ fn refuse_restricted(rest: &[u8], begun: bool, depth: usize) -> Result<(), XmppE
     let agrees = |word: &[u8]| rest.iter().zip(word).all(|(left, right)| left == right);
     match rest {
         [b'<', b'!', ..] if depth > 0 && agrees(DATA) => Ok(()),
-        [b'<', b'!', b'-', ..] => Err(XmppError::not_xmpp("a comment (restricted XML)")),
-        [b'<', b'!', b'D' | b'd', ..] => Err(XmppError::not_xmpp("a DTD (restricted XML)")),
+        [b'<', b'!', b'-', ..] => Err(XmppError::restricted("a comment")),
+        [b'<', b'!', b'D' | b'd', ..] => Err(XmppError::restricted("a DTD")),
         [b'<', b'!'] => Ok(()),
-        [b'<', b'!', ..] => Err(XmppError::not_xmpp("a declaration (restricted XML)")),
+        [b'<', b'!', ..] => Err(XmppError::restricted("a declaration")),
         [b'<', b'?', ..]
             if !begun && agrees(DECLARATION) && rest.get(5).is_none_or(u8::is_ascii_whitespace) =>
         {
             Ok(())
         }
-        [b'<', b'?', ..] => Err(XmppError::not_xmpp(
-            "a processing instruction (restricted XML)",
-        )),
+        [b'<', b'?', ..] => Err(XmppError::restricted("a processing instruction")),
         [first, ..] if depth == 0 && *first != b'<' && !is_space(char::from(*first)) => {
             Err(XmppError::not_xmpp(first_line(rest)))
         }
@@ -273,7 +265,7 @@ fn has_controls(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !is_space(c))
 }
 
-fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
@@ -289,14 +281,11 @@ fn without_cut_character(bytes: &[u8]) -> &[u8] {
 
 /// Text of XML 1.0 (§2.2): UTF-8 without control characters.
 fn decode(bytes: &[u8]) -> Result<String, XmppError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|_| XmppError::not_xmpp("text that is not UTF-8"))?;
-    match text
-        .chars()
-        .find(|c| (*c < ' ' && !is_space(*c)) || matches!(c, '\u{fffe}' | '\u{ffff}'))
-    {
-        Some(_) => Err(XmppError::not_xmpp(first_line(bytes))),
-        None => Ok(text.to_owned()),
+    let text = std::str::from_utf8(bytes).map_err(|_| XmppError::Encoding)?;
+    if text.chars().all(is_char) {
+        Ok(text.to_owned())
+    } else {
+        Err(XmppError::not_xmpp(first_line(bytes)))
     }
 }
 
@@ -305,10 +294,6 @@ fn resolve(
     reader: &NsReader<&[u8]>,
     start: &BytesStart<'_>,
 ) -> Result<(String, String), XmppError> {
-    let tag = decode(start)?;
-    if tag.contains('<') {
-        return Err(XmppError::not_xmpp(first_line(start)));
-    }
     let (namespace, local) = reader.resolve_element(start.name());
     let namespace = match namespace {
         ResolveResult::Bound(namespace) => decode(namespace.as_ref())?,
@@ -323,33 +308,19 @@ fn resolve(
     Ok((namespace, decode(local.as_ref())?))
 }
 
-/// Attributes of a tag must be sound even where they are not looked at.
-fn check_attributes(start: &BytesStart<'_>) -> Result<(), XmppError> {
-    for attribute in start.attributes() {
-        attribute.map_err(|error| XmppError::not_xmpp(error.to_string()))?;
-    }
-    Ok(())
-}
-
-fn to_header(start: &BytesStart<'_>, decoder: Decoder) -> Result<StreamHeader, XmppError> {
+fn to_header(attributes: Vec<(String, String)>) -> StreamHeader {
     let mut header = StreamHeader::default();
-    for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| XmppError::not_xmpp(error.to_string()))?;
-        let value = attribute
-            .decode_and_unescape_value(decoder)
-            .map_err(|error| XmppError::not_xmpp(error.to_string()))?
-            .into_owned();
-        let QName(name) = attribute.key;
-        match name {
-            b"xmlns" => header.namespace = value,
-            b"to" => header.to = Some(value),
-            b"from" => header.from = Some(value),
-            b"id" => header.id = Some(value),
-            b"version" => header.version = Some(value),
+    for (name, value) in attributes {
+        match name.as_str() {
+            "xmlns" => header.namespace = value,
+            "to" => header.to = Some(value),
+            "from" => header.from = Some(value),
+            "id" => header.id = Some(value),
+            "version" => header.version = Some(value),
             _ => {}
         }
     }
-    Ok(header)
+    header
 }
 
 #[cfg(test)]
@@ -414,6 +385,7 @@ mod tests {
                 "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}",
                 "no XML but the bytes",
             ),
+            ("\n<?xml version='1.0'?>", "processing instruction"),
             ("</stream:stream>", ""),
             ("\u{feff}<stream", ""),
             (
@@ -423,7 +395,7 @@ mod tests {
             ("<stream xmlns='http://etherx.jabber.org/streams' to=a>", ""),
             (
                 "<stream xmlns='http://etherx.jabber.org/streams' to='&e;'>",
-                "",
+                "the entity e",
             ),
             (
                 "<stream xmlns='http://etherx.jabber.org/streams' to='a<b'>",
@@ -435,12 +407,25 @@ mod tests {
             ),
         ] {
             match read_header(text.as_bytes()) {
-                Err(XmppError::NotXmpp(what)) => {
+                Err(error) => {
+                    let what = error.meaning();
+                    let condition = match found {
+                        "DTD" | "comment" | "processing instruction" | "the entity e" => {
+                            "restricted-xml"
+                        }
+                        "UTF-8" => "unsupported-encoding",
+                        _ => "not-well-formed",
+                    };
                     assert!(
                         what.contains(found) || found.contains('\u{fffd}'),
                         "{text:?}: {what}"
                     );
                     assert!(!what.chars().any(char::is_control), "{text:?}: {what:?}");
+                    assert_eq!(
+                        error.answer_condition(),
+                        Some(condition),
+                        "{text:?}: {error:?}"
+                    );
                     assert!(
                         !text.starts_with('\u{16}') || what.contains("bytes 16 03"),
                         "{what}"
@@ -476,7 +461,10 @@ mod tests {
             let parsed = parse(format!("{OPEN}{text}").as_bytes());
             assert!(parsed.header.is_some(), "{text}");
             assert!(
-                matches!(parsed.fault, Some(XmppError::NotXmpp(_))),
+                matches!(
+                    parsed.fault,
+                    Some(XmppError::NotXmpp(_) | XmppError::Restricted(_))
+                ),
                 "{text}: {parsed:?}"
             );
         }

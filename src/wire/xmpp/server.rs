@@ -362,14 +362,8 @@ mod tests {
     fn what_is_no_stream_ends_the_exchange() {
         for (text, expected) in [
             ("</stream:stream>", XmppError::Closed),
-            (
-                "<!-",
-                XmppError::NotXmpp("a comment (restricted XML)".into()),
-            ),
-            (
-                "<!DOCTYPE",
-                XmppError::NotXmpp("a DTD (restricted XML)".into()),
-            ),
+            ("<!-", XmppError::Restricted("a comment".into())),
+            ("<!DOCTYPE", XmppError::Restricted("a DTD".into())),
             ("hello", XmppError::NotXmpp("hello".into())),
             (
                 "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
