@@ -42,6 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "findings",
             "x509",
             "deployment",
+            "federation",
             "store",
             "probe",
             "wire",

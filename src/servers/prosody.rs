@@ -16,7 +16,7 @@ mod tokens;
 
 pub use certificates::Override;
 pub use index::{FirstLine, INDEX_DEEP, first_line_fits, indexed, key_beside};
-pub use partners::{OWN_FILE, with_partners};
+pub use partners::{OWN_FILE, dialback, with_partners};
 
 use crate::explain::printable;
 use crate::names::Domain;

@@ -6,7 +6,6 @@
 //! modules alone, and is told.
 
 use super::load::{Loaded, Section, Setting, last, load};
-use super::lua::Value;
 use super::texts;
 use crate::explain::printable;
 use crate::federation::Partner;
@@ -80,6 +79,26 @@ pub fn with_partners(
         rules,
         limits,
     })
+}
+
+/// Whether the files as they are have dialback loaded for every host; a list that is computed counts as one that has.
+///
+/// Errors: those of reading.
+pub fn dialback(main: &Path, source: &dyn Source) -> Result<Dialback, ConfigError> {
+    let loaded = load(main, source)?;
+    let has = |name: &str, unknown: bool| match last(&loaded.global, name) {
+        Some(setting) => texts(&setting.value).map_or(unknown, |names| {
+            names.iter().any(|one| one == Modules::DIALBACK)
+        }),
+        None => false,
+    };
+    Ok(
+        if has("modules_enabled", true) && !has("modules_disabled", false) {
+            Dialback::Loaded
+        } else {
+            Dialback::NotLoaded
+        },
+    )
 }
 
 /// A global setting of those that we write, below the line that includes our file.
@@ -239,6 +258,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lua::Value;
     use super::*;
     use crate::federation::{Negotiation, PartnerType, Setting};
     use crate::servers::text::given::Given;
