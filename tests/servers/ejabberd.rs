@@ -120,7 +120,7 @@ modules:
 }
 
 /// `ejabberdctl`; it works for root and its own user alone, so that others get a copy that does not ask.
-fn control(folder: &Path) -> PathBuf {
+pub fn control(folder: &Path) -> PathBuf {
     let installed = program("ejabberdctl", PACKAGE);
     if is_root() {
         return installed;

@@ -47,6 +47,7 @@ struct Planned<'a> {
 /// Runs the command.
 pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let deployment = context.deployment()?;
+    refuse_what_cannot_work(&deployment)?;
     let chosen = chosen(&deployment, &args.gateway)?;
     let planned = chosen
         .into_iter()
@@ -85,6 +86,34 @@ pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
         context.note(&format!("the journal has no line of it: {error}\n"));
     }
     Ok(done(&planned, &due, &kept))
+}
+
+/// Settings that leave no method are in no server's power: SASL or dialback has to be enabled.
+fn refuse_what_cannot_work(deployment: &Deployment) -> Result<(), Failure> {
+    let none = deployment
+        .partners
+        .iter()
+        .find(|partner| partner.negotiation.methods().is_empty());
+    let Some(partner) = none else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "partner.no-method",
+            what: format!(
+                "the settings of {} leave no way to trust a stream",
+                partner.domain
+            ),
+            place: format!("{}, partner {}", deployment.file.display(), partner.domain),
+            why: format!(
+                "tls = \"{}\", sasl = \"{}\", dialback = false",
+                partner.negotiation.tls.word(),
+                partner.negotiation.sasl.word()
+            ),
+            mend: "enable SASL with TLS, or dialback; nothing was written".to_owned(),
+        },
+    ))
 }
 
 /// The gateways that were named, or all.
