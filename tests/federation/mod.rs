@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const STARTS_WITHIN: Duration = Duration::from_secs(90);
+const LOGGED_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
 /// What runs a domain.
@@ -281,15 +282,19 @@ impl Field {
         for (ended, words) in [(one.tell(other), "there"), (other.tell(one), "back")] {
             assert_eq!(ended, Ended::Arrived, "{words}: {}", told());
         }
-        let mut all = here.let_in(there.domain, marks[0]);
-        let back = there.let_in(here.domain, marks[1]);
-        assert!(
-            all.len() == 1 && back.len() == 1,
-            "{all:?} {back:?} {}",
-            told()
-        );
-        all.extend(back);
-        all
+        // A log may come behind what it tells of.
+        let deadline = Instant::now() + LOGGED_WITHIN;
+        loop {
+            let mut all = here.let_in(there.domain, marks[0]);
+            let back = there.let_in(here.domain, marks[1]);
+            if all.len() == 1 && back.len() == 1 {
+                all.extend(back);
+                return all;
+            }
+            let is_over = Instant::now() > deadline || all.len() > 1 || back.len() > 1;
+            assert!(!is_over, "{all:?} {back:?} {}", told());
+            std::thread::sleep(POLL);
+        }
     }
 }
 
