@@ -9,8 +9,9 @@ mod federation;
 mod servers;
 mod world;
 
+use federation::client::Ended;
 use federation::rows::{Method, Row};
-use federation::{Field, Kind, Trust, Wanted};
+use federation::{Field, Kind, Made, Signed, Trust, Wanted};
 use std::collections::BTreeSet;
 
 /// The servers whose partners are looked at.
@@ -94,4 +95,333 @@ fn prosody_lets_in_by_every_method_of_every_row() {
 #[test]
 fn ejabberd_lets_in_by_every_method_of_every_row() {
     every_row(EJABBERD, Kind::Ejabberd);
+}
+
+/// An error at the sender: on the way out of ours, and on the way in.
+struct Kept<'a> {
+    ours: &'a str,
+    partner: &'static str,
+    theirs: &'a str,
+    out: &'a str,
+    back: &'a str,
+}
+
+#[track_caller]
+fn kept_out(ours: &'static str, kind: Kind, table: &[Kept<'_>]) {
+    let field = field(ours, kind);
+    let mut here = field.side(ours).user();
+    let mut there = [PARTNER, STRANGER].map(|domain| field.side(domain).user());
+    for one in table {
+        let other = there
+            .iter_mut()
+            .find(|user| user.domain() == one.partner)
+            .unwrap();
+        field.federate(one.partner, &[(ours, Row::of(one.theirs))], None);
+        field.federate(ours, &[(one.partner, Row::of(one.ours))], None);
+        let told = format!("{} and {} {}", one.ours, one.partner, one.theirs);
+        let out = field.refused(&mut here, other);
+        assert!(out.contains(one.out), "{told}: {out}");
+        let back = field.refused(other, &mut here);
+        assert!(back.contains(one.back), "{told}, back: {back}");
+    }
+}
+
+#[test]
+fn prosody_keeps_out_what_its_row_does_not_let_in() {
+    kept_out(
+        PROSODY,
+        Kind::Prosody,
+        &[
+            Kept {
+                ours: "RRF",
+                partner: STRANGER,
+                theirs: "ROT",
+                out: "Remote server&apos;s certificate is not trusted",
+                back: "not-authorized (Your server&apos;s certificate is not trusted)",
+            },
+            Kept {
+                // No dialback here, so that a key is not understood.
+                ours: "RRT",
+                partner: PARTNER,
+                theirs: "NNT",
+                out: "TLS negotiation failed",
+                back: "unsupported-stanza-type",
+            },
+            // The partner's key is to be verified over TLS, which it has not; it is not told, and waits.
+            Kept {
+                ours: "ROT",
+                partner: PARTNER,
+                theirs: "NNT",
+                out: "TLS negotiation failed",
+                back: "connection-timeout",
+            },
+            Kept {
+                ours: "NNT",
+                partner: PARTNER,
+                theirs: "ROT",
+                out: "connection-timeout",
+                back: "TLS negotiation failed",
+            },
+        ],
+    );
+}
+
+#[test]
+fn ejabberd_keeps_out_what_its_row_does_not_let_in() {
+    kept_out(
+        EJABBERD,
+        Kind::Ejabberd,
+        &[
+            Kept {
+                ours: "RRF",
+                partner: STRANGER,
+                theirs: "ROT",
+                out: "Peer certificate rejected",
+                back: "not-authorized",
+            },
+            Kept {
+                ours: "RRT",
+                partner: PARTNER,
+                theirs: "NNT",
+                out: "Use of STARTTLS required",
+                back: "policy-violation",
+            },
+            Kept {
+                ours: "NNT",
+                partner: PARTNER,
+                theirs: "ROT",
+                out: "STARTTLS is disabled in local configuration",
+                back: "TLS negotiation failed",
+            },
+        ],
+    );
+}
+
+#[test]
+fn ejabberd_keeps_out_who_is_no_partner_and_prosody_says_that_it_cannot() {
+    let field = field(EJABBERD, Kind::Ejabberd);
+    field.federate(PARTNER, &[], Some(Row::of("ROT")));
+    field.federate(EJABBERD, &[("elsewhere.com", Row::of("ROT"))], None);
+    let (mut here, mut other) = (field.side(EJABBERD).user(), field.side(PARTNER).user());
+    let out = field.refused(&mut here, &mut other);
+    assert!(out.contains("Access denied by service policy"), "{out}");
+    // 23.01 lets the stream in by its certificate and ends it at the first stanza: the sender's server takes that for
+    // sent, and its user is not told.
+    let log = || field.side(PARTNER).log();
+    let ended = "Session closed by remote with error: invalid-from";
+    other.loses(&mut here, || log().contains(ended));
+    let open = field.federate(EJABBERD, &[], Some(Row::of("ROT")));
+    assert_eq!(
+        open["result"]["gateways"][0]["limits"],
+        serde_json::json!([]),
+        "{open:#}"
+    );
+    field.crosses(&mut here, &mut other);
+    let closed = field.federate(PARTNER, &[(EJABBERD, Row::of("ROT"))], None);
+    let limit = &closed["result"]["gateways"][0]["limits"][0];
+    assert_eq!(limit["distance"], "weaker", "{closed:#}");
+    assert_eq!(limit["whom"], "those who are no partners", "{closed:#}");
+}
+
+/// Certificates of the partner, with what ours says of each when it wants SASL alone; none: it is let in.
+#[track_caller]
+fn certificates(ours: &'static str, kind: Kind, table: &[(Made, Option<&str>)]) {
+    let field = field(ours, kind);
+    let (mut here, mut other) = (field.side(ours).user(), field.side(PARTNER).user());
+    field.federate(PARTNER, &[(ours, Row::of("ROT"))], None);
+    let strict = Row::of("RRF");
+    field.federate(ours, &[(PARTNER, strict)], None);
+    for (made, refused) in table {
+        let pair = field.certificate(PARTNER, Trust::Common, made);
+        field.side(PARTNER).serve(&pair);
+        field.side(ours).end_streams();
+        match refused {
+            None => {
+                let seen = field.crosses(&mut here, &mut other);
+                assert_eq!(seen, BTreeSet::from([Method::Sasl]), "{made:?}");
+            }
+            Some(words) => {
+                let back = field.refused(&mut other, &mut here);
+                let side = field.side(ours);
+                assert!(
+                    back.contains(words) || side.logs(words),
+                    "{made:?}: {back} {}",
+                    side.log()
+                );
+            }
+        }
+    }
+}
+
+fn server_auth() -> Made {
+    Made {
+        usage: "serverAuth",
+        ..Made::default()
+    }
+}
+
+fn wrong_name() -> Made {
+    Made {
+        name: Some("edge.litware.com"),
+        ..Made::default()
+    }
+}
+
+fn signed(signed: Signed) -> Made {
+    Made {
+        signed,
+        ..Made::default()
+    }
+}
+
+#[test]
+fn prosody_reads_a_partners_certificate_as_it_is() {
+    certificates(
+        PROSODY,
+        Kind::Prosody,
+        &[
+            (Made::default(), None),
+            (server_auth(), None),
+            (
+                wrong_name(),
+                Some("Your server&apos;s certificate is not valid for this name"),
+            ),
+            (
+                signed(Signed::LongAgo),
+                Some("Your server&apos;s certificate has expired"),
+            ),
+            (
+                signed(Signed::ByItself),
+                Some("Your server&apos;s certificate is not trusted"),
+            ),
+            (Made::default(), None),
+        ],
+    );
+}
+
+#[test]
+fn ejabberd_wants_a_client_certificate_of_a_partner() {
+    certificates(
+        EJABBERD,
+        Kind::Ejabberd,
+        &[
+            (Made::default(), None),
+            (server_auth(), Some("certificate purpose")),
+            (wrong_name(), Some("Certificate host name mismatch")),
+            (signed(Signed::LongAgo), Some("certificate has expired")),
+            (signed(Signed::ByItself), Some("self signed certificate")),
+            (Made::default(), None),
+        ],
+    );
+}
+
+/// The configuration goes back whole when the server does not take it, and a second run changes nothing.
+#[test]
+fn what_a_server_does_not_take_goes_back_and_a_second_run_changes_nothing() {
+    let field = Field::new(&[
+        wanted(PROSODY, Kind::Prosody, Trust::Common),
+        wanted(EJABBERD, Kind::Ejabberd, Trust::Common),
+    ]);
+    for ours in [PROSODY, EJABBERD] {
+        let side = field.side(ours);
+        let partners = [(PARTNER, Row::of("ROT"))];
+        let shown = field.apply(ours, &partners, &[]).ended(0).json();
+        let files = shown["result"]["gateways"][0]["files"].as_array().unwrap();
+        assert_eq!(files.len(), 2, "{shown:#}");
+        assert_eq!(shown["changed"], false);
+        assert_eq!(side.configuration().len(), 1);
+        let before = side.configuration();
+        // The reload fails once the files are there.
+        let text = field.lab.world.read(&format!("{ours}.toml"));
+        let failing = text.replace(
+            "\nconfig =",
+            "\nreload = [\"/bin/sh\", \"-c\", \"exit 1\"]\nconfig =",
+        );
+        field.lab.world.write("failing.toml", &failing);
+        let words = [
+            "--config",
+            "failing.toml",
+            "partner",
+            "apply",
+            "--write-config",
+        ];
+        let once = field.lab.world.path("once");
+        let failed = field.lab.world.run(&words).ended(4);
+        assert!(
+            failed.stderr.contains("it ended with status 1"),
+            "{}",
+            failed.stderr
+        );
+        assert_eq!(side.configuration(), before);
+        // It works again by the time everything goes back.
+        let failing = text.replace(
+            "\nconfig =",
+            &format!("\nreload = [\"/bin/sh\", \"-c\", \"test -e {0} || {{ touch {0}; exit 1; }}\"]\nconfig =", once.display()),
+        );
+        field.lab.world.write("failing.toml", &failing);
+        let failed = field.lab.world.run(&words).ended(3);
+        assert!(
+            failed.stderr.contains("every file is as it was"),
+            "{}",
+            failed.stderr
+        );
+        assert_eq!(side.configuration(), before);
+        std::fs::remove_file(once).unwrap();
+
+        let done = field
+            .apply(ours, &partners, &["--write-config"])
+            .ended(0)
+            .json();
+        assert_eq!(done["changed"], true, "{done:#}");
+        let after = side.configuration();
+        assert_eq!(after.len(), 2);
+        let again = field
+            .apply(ours, &partners, &["--write-config"])
+            .ended(0)
+            .json();
+        assert_eq!(again["changed"], false, "{again:#}");
+        assert_eq!(side.configuration(), after);
+        // A mark says that a killed command did not come to the reload.
+        let mark = side.config().with_file_name(".edgecert-partners.pending");
+        std::fs::write(&mark, "").unwrap();
+        let finished = field
+            .apply(ours, &partners, &["--write-config"])
+            .ended(0)
+            .json();
+        assert_eq!(finished["changed"], true, "{finished:#}");
+        assert!(!mark.exists());
+    }
+    // Text that the server cannot read is refused by its own checker.
+    let side = field.side(PROSODY);
+    let broken = std::fs::read_to_string(side.config()).unwrap() + "x = {\n";
+    std::fs::write(side.config(), &broken).unwrap();
+    field
+        .apply(PROSODY, &[(PARTNER, Row::of("OOT"))], &["--write-config"])
+        .ended(1);
+}
+
+/// Another certificate is assigned while streams stand: they carry on, and the next ones begin with it.
+#[test]
+fn a_certificate_is_assigned_under_streams_that_live_on() {
+    let field = field(PROSODY, Kind::Prosody);
+    let strict = || Row::of("RRF");
+    field.federate(PARTNER, &[(PROSODY, strict())], None);
+    field.federate(PROSODY, &[(PARTNER, strict())], None);
+    let (mut here, mut other) = (field.side(PROSODY).user(), field.side(PARTNER).user());
+    field.crosses(&mut here, &mut other);
+    let begun = || {
+        let log = field.side(PARTNER).log();
+        log.matches("s2s connection").count()
+    };
+    let before = begun();
+    field.assign(PROSODY);
+    for _ in 0..2 {
+        assert_eq!(here.tell(&mut other), Ended::Arrived);
+        assert_eq!(other.tell(&mut here), Ended::Arrived);
+    }
+    assert_eq!(begun(), before);
+    field.side(PROSODY).end_streams();
+    field.side(PARTNER).end_streams();
+    let seen = field.crosses(&mut here, &mut other);
+    assert_eq!(seen, BTreeSet::from([Method::Sasl]));
 }

@@ -95,16 +95,39 @@ impl User {
         self.read.clear();
     }
 
-    /// Sends a message and a presence to another, and waits until both are there or an error is back.
-    #[track_caller]
-    pub fn tell(&mut self, other: &mut User) -> Ended {
+    /// Sends a message and a presence to another; the word in both.
+    fn write_to(&mut self, to: &str) -> String {
         self.sent += 1;
         let word = format!("{}-{}", self.domain, self.sent);
-        let to = other.address();
         self.read.clear();
         self.send(&format!(
             "<message to='{to}' id='m-{word}' type='chat'><body>{word}</body></message><presence to='{to}' id='p-{word}'/>"
         ));
+        word
+    }
+
+    /// The same, until something else says that it is lost: then nothing of it has arrived.
+    #[track_caller]
+    pub fn loses(&mut self, other: &mut User, is_lost: impl Fn() -> bool) {
+        let word = self.write_to(&other.address());
+        let deadline = Instant::now() + PATIENCE;
+        while !is_lost() {
+            assert!(Instant::now() < deadline, "{word} is not told to be lost");
+            self.look();
+            other.look();
+        }
+        other.look();
+        assert!(
+            !other.read.contains(&word),
+            "{word} arrived: {}",
+            other.read
+        );
+    }
+
+    /// Sends a message and a presence to another, and waits until both are there or an error is back.
+    #[track_caller]
+    pub fn tell(&mut self, other: &mut User) -> Ended {
+        let word = self.write_to(&other.address());
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.look();

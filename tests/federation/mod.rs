@@ -11,7 +11,7 @@ use crate::dns_server::{DnsServer, Zone};
 use crate::servers::process::{Account, Process, run};
 use crate::servers::{Lab, put};
 use crate::world::ports::free_addresses;
-use crate::world::{OpensslCa, Window};
+use crate::world::{OpensslCa, Ran, Window};
 use client::{Ended, User};
 use rows::{Method, Row};
 use serde_json::Value;
@@ -217,39 +217,54 @@ impl Field {
     #[track_caller]
     pub fn federate(&self, domain: &str, partners: &[(&str, Row)], others: Option<Row>) -> Value {
         let side = self.side(domain);
-        let text = side.deployment(partners, others);
-        let file = format!("{domain}.toml");
-        self.lab.world.write(&file, text);
-        let words = [
-            "--config",
-            &file,
-            "partner",
-            "apply",
-            "--write-config",
-            "--json",
-        ];
-        let done = self.lab.world.run(&words).ended(0).json();
+        self.deploy(domain, partners, others);
+        let done = self.run(domain, &["partner", "apply", "--write-config", "--json"]);
+        let done = done.ended(0).json();
         // What stands lives on by the old rules.
         side.end_streams();
         done
+    }
+
+    fn deploy(&self, domain: &str, partners: &[(&str, Row)], others: Option<Row>) {
+        let text = self.side(domain).deployment(partners, others);
+        let text = text.replace("@ROOT@", self.lab.pki.ca.root().to_str().unwrap());
+        self.lab.world.write(&format!("{domain}.toml"), text);
+    }
+
+    /// `edgecert` with a domain's deployment.
+    fn run(&self, domain: &str, words: &[&str]) -> Ran {
+        let (file, state) = (format!("{domain}.toml"), format!("{domain}.state"));
+        let first = ["--config", &file, "--state", &state];
+        self.lab.world.run(&[&first[..], words].concat())
+    }
+
+    /// `partner apply --json` with these partners.
+    pub fn apply(&self, domain: &str, partners: &[(&str, Row)], more: &[&str]) -> Ran {
+        self.deploy(domain, partners, None);
+        self.run(domain, &[&["partner", "apply", "--json"], more].concat())
+    }
+
+    /// Requests, imports and assigns a certificate.
+    #[track_caller]
+    pub fn assign(&self, domain: &str) {
+        let made = self.run(domain, &["request", "--json"]).ended(0).json();
+        let id = made["result"]["id"].as_str().unwrap().to_owned();
+        let csr = format!("{domain}.state/requests/external-edge/{id}/csr.pem");
+        let reply = self.lab.pki.ca.reply(&self.lab.world.path(&csr));
+        self.lab.world.write("reply.pem", reply);
+        self.run(domain, &["import", "reply.pem"]).ended(0);
+        self.run(domain, &["assign"]).ended(0);
     }
 
     /// The same where it is refused: the exit code and the document, and no file of the server is touched.
     #[track_caller]
     pub fn refuses(&self, domain: &str, partners: &[(&str, Row)], code: i32) -> Value {
         let side = self.side(domain);
-        let file = format!("{domain}.toml");
-        self.lab.world.write(&file, side.deployment(partners, None));
         let before = side.configuration();
-        let words = [
-            "--config",
-            &file,
-            "partner",
-            "apply",
-            "--write-config",
-            "--json",
-        ];
-        let document = self.lab.world.run(&words).ended(code).json();
+        let document = self
+            .apply(domain, partners, &["--write-config"])
+            .ended(code)
+            .json();
         assert_eq!(side.configuration(), before);
         document
     }
@@ -308,6 +323,18 @@ impl Side {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Whether its log comes to hold these words.
+    pub fn logs(&self, words: &str) -> bool {
+        let deadline = Instant::now() + LOGGED_WITHIN;
+        while Instant::now() < deadline {
+            if self.log().contains(words) {
+                return true;
+            }
+            std::thread::sleep(POLL);
+        }
+        false
+    }
+
     pub fn config(&self) -> &Path {
         &self.config
     }
@@ -320,7 +347,7 @@ impl Side {
             .map(|entry| entry.unwrap().path())
             .filter(|path| {
                 let name = path.file_name().unwrap().to_string_lossy();
-                name.contains("edgecert") || *path == self.config
+                name.starts_with("edgecert") || *path == self.config
             })
             .collect();
         files.sort();
@@ -414,7 +441,7 @@ impl Side {
             .collect();
         format!(
             "version = 1\n[edge]\nfqdn = \"edge.{domain}\"\nxmpp-domains = [\"{domain}\"]\n\n\
-             [certificate.external-edge]\nuses = [\"xmpp-s2s\"]\n\n\
+             [issuer.public]\nprofile = \"public-dv\"\nroots = [\"@ROOT@\"]\n\n[certificate.external-edge]\nissuer = \"public\"\nuses = [\"xmpp-s2s\"]\n\n\
              [gateway.{kind}.chat]\ncertificate = \"external-edge\"\nconfig = {config:?}\n{files}\n\
              control = {:?}\n{others}{partners}",
             self.control

@@ -56,6 +56,7 @@ c2s_ports = {{ {} }}
 c2s_direct_tls_ports = {{}}
 s2s_ports = {{ {} }}
 s2s_direct_tls_ports = {{}}
+s2s_timeout = 10
 unbound = {{
 	resolvconf = false;
 	forward = "{}@{}";
