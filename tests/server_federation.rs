@@ -393,11 +393,16 @@ fn what_a_server_does_not_take_goes_back_and_a_second_run_changes_nothing() {
     }
     // Text that the server cannot read is refused by its own checker.
     let side = field.side(PROSODY);
-    let broken = std::fs::read_to_string(side.config()).unwrap() + "x = {\n";
-    std::fs::write(side.config(), &broken).unwrap();
-    field
-        .apply(PROSODY, &[(PARTNER, Row::of("OOT"))], &["--write-config"])
-        .ended(1);
+    let sound = std::fs::read_to_string(side.config()).unwrap();
+    std::fs::write(side.config(), format!("{sound}x = {{\n")).unwrap();
+    let changed = [(PARTNER, Row::of("OOT"))];
+    field.apply(PROSODY, &changed, &["--write-config"]).ended(1);
+    // A server that does not run cannot be told.
+    std::fs::write(side.config(), sound).unwrap();
+    side.stop();
+    let before = side.configuration();
+    field.apply(PROSODY, &changed, &["--write-config"]).ended(1);
+    assert_eq!(side.configuration(), before);
 }
 
 /// Another certificate is assigned while streams stand: they carry on, and the next ones begin with it.

@@ -18,9 +18,13 @@ use crate::store::StoreError;
 use crate::store::atomic::{self, Placement, write_over};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Beside our own file while a change is under way.
 const MARK: &str = ".edgecert-partners.pending";
+
+/// Between two looks for Prosody's shell.
+const SHELL_POLL: Duration = Duration::from_millis(100);
 
 /// What a gateway does about the partners.
 #[derive(Debug)]
@@ -178,19 +182,29 @@ impl FederatingServer {
 
     /// How the server is made to keep it, in words.
     pub fn reload_words(&self) -> String {
-        self.own.reload_words(|| match &self.kind {
-            Kind::Prosody { shell, .. } => match shell {
-                Shell::Enabled => {
-                    "prosodyctl check config · prosodyctl shell: config reload, module reload s2s and tls"
-                        .to_owned()
+        match &self.kind {
+            Kind::Prosody { shell, .. } => {
+                let config = self
+                    .own
+                    .reload_words(|| "prosodyctl shell config reload".to_owned());
+                match shell {
+                    Shell::Enabled => format!(
+                        "prosodyctl check config · {config} · prosodyctl shell module reload s2s, tls"
+                    ),
+                    Shell::Disabled => format!(
+                        "prosodyctl check config{} · it counts when Prosody is started next: without `admin_shell` nothing loads a module anew",
+                        self.own
+                            .settings
+                            .reload
+                            .as_ref()
+                            .map_or_else(String::new, |_| format!(" · {config}"))
+                    ),
                 }
-                Shell::Disabled => {
-                    "prosodyctl check config · it counts when Prosody is started next: without `admin_shell` nothing loads it"
-                        .to_owned()
-                }
-            },
-            Kind::Ejabberd => "ejabberdctl reload_config".to_owned(),
-        })
+            }
+            Kind::Ejabberd => self
+                .own
+                .reload_words(|| "ejabberdctl reload_config".to_owned()),
+        }
     }
 
     /// Writes the files, has the server check and load them, or puts everything back. Streams that stand live on.
@@ -241,7 +255,25 @@ impl FederatingServer {
         for file in &self.planned.files {
             self.is_as_read(file)?;
         }
+        self.answers(hands)?;
         self.checked(hands)
+    }
+
+    /// A server that does not run could not be told, and the way back would fail as well.
+    fn answers(&self, hands: &Hands<'_>) -> Result<(), AssignError> {
+        let words = match &self.kind {
+            _ if self.own.settings.reload.is_some() => return Ok(()),
+            Kind::Prosody {
+                shell: Shell::Disabled,
+                ..
+            } => return Ok(()),
+            Kind::Prosody {
+                shell: Shell::Enabled,
+                ..
+            } => prosody::command(&self.own, &["shell", "module", "list"]),
+            Kind::Ejabberd => self.own.control(&[], &["status"]),
+        };
+        hands.run_well(&words).map(drop)
     }
 
     /// The status of the server's own checker; none: it has none.
@@ -333,21 +365,42 @@ impl FederatingServer {
 
     /// Makes the server keep what lies there now.
     fn load(&self, hands: &Hands<'_>) -> Result<Kept, AssignError> {
-        if let Some(said) = self.own.reload_command(hands) {
-            return said.map(|_| Kept::Now);
-        }
-        match &self.kind {
-            Kind::Prosody { shell, hosts } => match shell {
-                Shell::Enabled => self.load_prosody(hosts, hands).map(|()| Kept::Now),
-                Shell::Disabled => Ok(Kept::AtNextStart),
-            },
-            Kind::Ejabberd => hands
+        let own = self.own.reload_command(hands).transpose()?;
+        match (&self.kind, own) {
+            (
+                Kind::Prosody {
+                    shell: Shell::Disabled,
+                    ..
+                },
+                _,
+            ) => Ok(Kept::AtNextStart),
+            (Kind::Prosody { hosts, .. }, own) => {
+                if own.is_some() {
+                    self.wait_for_shell(hands)?;
+                }
+                self.load_prosody(hosts, hands).map(|()| Kept::Now)
+            }
+            (Kind::Ejabberd, Some(_)) => Ok(Kept::Now),
+            (Kind::Ejabberd, None) => hands
                 .run_well(&self.own.control(&[], &["reload_config"]))
                 .map(|_| Kept::Now),
         }
     }
 
-    /// A module reads its settings when it is loaded; streams outlive that (seen in 0.12.3).
+    /// A command of the table's own may have started Prosody anew.
+    fn wait_for_shell(&self, hands: &Hands<'_>) -> Result<(), AssignError> {
+        let deadline = Instant::now() + self.own.settings.timeout;
+        let words = prosody::command(&self.own, &["shell", "module", "list"]);
+        while let Err(error) = hands.run_well(&words) {
+            if error.is_interrupted() || Instant::now() > deadline {
+                return Err(error);
+            }
+            std::thread::sleep(SHELL_POLL);
+        }
+        Ok(())
+    }
+
+    /// A module reads its settings when it is loaded, whatever is reloaded before; streams outlive that (seen in 0.12.3).
     fn load_prosody(&self, hosts: &[Domain], hands: &Hands<'_>) -> Result<(), AssignError> {
         let shell = |words: &[&str]| {
             let words = [&["shell"], words].concat();

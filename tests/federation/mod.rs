@@ -323,6 +323,14 @@ impl Side {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Ends the server.
+    pub fn stop(&self) {
+        self.process.signal(rustix::process::Signal::TERM);
+        while self.process.ended().is_none() {
+            std::thread::sleep(POLL);
+        }
+    }
+
     /// Whether its log comes to hold these words.
     pub fn logs(&self, words: &str) -> bool {
         let deadline = Instant::now() + LOGGED_WITHIN;

@@ -254,7 +254,7 @@ fn describe(one: &Planned<'_>) -> String {
         Federating::Front(list) => format!("{name}: nothing to write\n{}", limits(list)),
         Federating::Embedded => {
             format!(
-                "{name}: keeps the partners of edgecert.toml by itself, from its next start or reload on\n"
+                "{name}: keeps the partners of edgecert.toml by itself, from its next start on\n"
             )
         }
         Federating::Aside => format!("{name}: does not federate over XMPP\n"),
