@@ -210,12 +210,13 @@ impl FederatingServer {
     /// Writes the files, has the server check and load them, or puts everything back. Streams that stand live on.
     ///
     /// Errors: what failed first, with how the files stand then. Effects: writes files, runs programs, blocks.
-    pub fn apply(&self, stop: Stop<'_>) -> Result<Kept, NotKept> {
+    pub fn apply(&self, stop: Stop<'_>) -> Result<Kept, Box<NotKept>> {
         let hands = Hands::to_look(&self.own.gateway, self.own.settings.timeout, stop);
-        let before = self.prepare(&hands).map_err(|error| NotKept {
-            error,
-            files: Files::Untouched,
-        })?;
+        let untouched = |error| {
+            let files = Files::Untouched;
+            Box::new(NotKept { error, files })
+        };
+        let before = self.prepare(&hands).map_err(untouched)?;
         let done = self
             .write()
             .and_then(|()| self.check(&hands, before))
@@ -237,7 +238,7 @@ impl FederatingServer {
             }
             Err(astray) => Files::Astray(astray),
         };
-        Err(NotKept { error, files })
+        Err(Box::new(NotKept { error, files }))
     }
 
     fn mark(&self) -> PathBuf {

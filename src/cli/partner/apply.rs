@@ -78,7 +78,7 @@ pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
         Some(store) => Some(context.lease(&store, Some(&deployment), "edgecert partner apply")?),
         None => None,
     };
-    let kept = write(&due, &stop).map_err(|failure| failed(failure, &planned))?;
+    let kept = write(&due, &stop).map_err(|failure| failed(&failure, &planned))?;
     let journalled = lease
         .as_mut()
         .map_or(Ok(()), |lease| journal(lease, &planned, &deployment));
@@ -148,7 +148,7 @@ fn chosen<'a>(deployment: &'a Deployment, words: &[String]) -> Result<Vec<&'a Ga
 }
 
 /// One after the other; when one fails, those before it go back as well.
-fn write(due: &[&FederatingServer], stop: Stop<'_>) -> Result<Vec<Kept>, NotKept> {
+fn write(due: &[&FederatingServer], stop: Stop<'_>) -> Result<Vec<Kept>, Box<NotKept>> {
     let mut kept = Vec::new();
     for (number, server) in due.iter().enumerate() {
         match server.apply(stop) {
@@ -168,7 +168,7 @@ fn write(due: &[&FederatingServer], stop: Stop<'_>) -> Result<Vec<Kept>, NotKept
     Ok(kept)
 }
 
-fn failed(failure: NotKept, planned: &[Planned<'_>]) -> Failure {
+fn failed(failure: &NotKept, planned: &[Planned<'_>]) -> Failure {
     let told = failure.error.explain();
     let interrupted = failure.error.is_interrupted();
     let (kind, stands) = match (&failure.files, interrupted) {

@@ -217,7 +217,8 @@ fn encryption(asked: &[Negotiation], keeper: Keeper) -> Encryption {
     }
     // With clear text on offer, one who asked for none would have it as well, unless the certificate stands before it.
     let exposed = |one: &Negotiation| {
-        !clear(one) && !(one.needs_peer_certificate() && keeper.certified_means_tls())
+        let by_certificate = one.needs_peer_certificate() && keeper.certified_means_tls();
+        !(clear(one) || by_certificate)
     };
     if asked.iter().any(clear) && !asked.iter().any(exposed) {
         Encryption::Offered
