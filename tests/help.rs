@@ -27,6 +27,8 @@ const COMMANDS: &[&[&str]] = &[
     &["dns"],
     &["dns", "plan"],
     &["dns", "check"],
+    &["partner"],
+    &["partner", "apply"],
     &["list"],
     &["show"],
     &["needs-renewal"],
@@ -93,10 +95,9 @@ fn every_command_says_what_it_is_for_and_fits_the_screen() {
     for word in WITH_EXAMPLES {
         assert!(help(&world, &[word]).contains("Examples:\n"), "{word}");
     }
-    for words in COMMANDS
-        .iter()
-        .filter(|words| !matches!(words, [above] if ["dns", "gateway", "lab"].contains(above)))
-    {
+    for words in COMMANDS.iter().filter(
+        |words| !matches!(words, [above] if ["dns", "gateway", "lab", "partner"].contains(above)),
+    ) {
         assert!(help(&world, words).contains("Example"), "{words:?}");
     }
 }

@@ -34,7 +34,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &["names", "findings", "x509", "deployment", "federation"],
     ),
     ("store", &["names", "x509"]),
-    ("servers", &["names"]),
+    ("servers", &["names", "federation"]),
     (
         "assign",
         &[
@@ -42,6 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "findings",
             "x509",
             "deployment",
+            "federation",
             "store",
             "probe",
             "wire",

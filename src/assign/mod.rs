@@ -10,6 +10,7 @@ pub mod config_files;
 pub mod destination;
 pub mod discover;
 pub mod error;
+pub mod federate;
 pub mod held;
 pub mod ledger;
 mod listeners;

@@ -3,8 +3,8 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
-    rekey, remove, renew, request, units, verify, wizard,
+    assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, partner,
+    plan, prune, rekey, remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -57,6 +57,9 @@ Examples:
     /// The DNS records that the edge needs, and what is really there
     #[command(subcommand)]
     Dns(dns::DnsCommand),
+    /// Federated XMPP partners: settings, and what they come to with today's certificate
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
     /// List certificates: generations, from when to when, where they are live
     List(list::ListArgs),
     /// Show a certificate or one of its generations in full
@@ -114,6 +117,8 @@ const FAMILIES: &[(&str, Family)] = &[
     ("dns", Family::Showing),
     ("dns plan", Family::Showing),
     ("dns check", Family::Judging),
+    ("partner", Family::Acting),
+    ("partner apply", Family::Acting),
     ("list", Family::Showing),
     ("show", Family::Showing),
     ("needs-renewal", Family::Condition),
@@ -153,6 +158,7 @@ impl Command {
             Command::Check(_) => "check",
             Command::Dns(dns::DnsCommand::Plan(_)) => "dns plan",
             Command::Dns(dns::DnsCommand::Check(_)) => "dns check",
+            Command::Partner(command) => command.words(),
             Command::List(_) => "list",
             Command::Show(_) => "show",
             Command::NeedsRenewal(_) => "needs-renewal",
@@ -218,7 +224,7 @@ pub const USAGE: &str = "usage";
 
 /// The `schema` of a command's JSON document.
 pub fn schema_of(words: &str) -> String {
-    let words = if ["dns", "gateway", "lab"].contains(&words) {
+    let words = if ["dns", "gateway", "lab", "partner"].contains(&words) {
         USAGE
     } else {
         words
@@ -253,6 +259,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Rollback(args) => assign::rollback(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Dns(command) => dns::run(command, context),
+        Command::Partner(command) => partner::run(command, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => list::show(args, context),
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),

@@ -82,6 +82,10 @@ const RESULTS: &[(&str, &str)] = &[
         "dns check",
         include_str!("../../templates/schemas/dns-check.json"),
     ),
+    (
+        "partner apply",
+        include_str!("../../templates/schemas/partner-apply.json"),
+    ),
     ("list", include_str!("../../templates/schemas/list.json")),
     ("show", include_str!("../../templates/schemas/show.json")),
     (

@@ -24,6 +24,7 @@ mod log;
 mod manual;
 mod options;
 mod output;
+mod partner;
 mod passphrase;
 mod plan;
 mod prune;

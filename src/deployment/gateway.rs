@@ -96,6 +96,8 @@ pub struct FileTarget {
     pub timeout: Duration,
     /// How the certificate that it shows as a client is proved; none: it is not.
     pub outbound: Option<Outbound>,
+    /// How an XMPP server is to treat those who are no partners; none: they are not to be let in.
+    pub others: Option<crate::federation::Negotiation>,
     /// Prosody's certificate folder.
     pub directory: Option<PathBuf>,
     /// Combined file.
@@ -127,6 +129,7 @@ impl Default for FileTarget {
             reload: None,
             timeout: PROGRAM_TIME,
             outbound: None,
+            others: None,
             directory: None,
             file: None,
             cert_file: None,

@@ -7,12 +7,14 @@
 mod change;
 mod glob;
 mod load;
+mod partners;
 #[cfg(test)]
 mod tests;
 mod yaml;
 
 pub use change::with_certfile;
 pub use glob::covers;
+pub use partners::{OWN_FILE, with_partners};
 
 use crate::explain::printable;
 use crate::names::{Domain, Protocol};
@@ -23,6 +25,9 @@ use std::path::{Path, PathBuf};
 
 /// Where `ejabberdctl` starts the server, and relative paths begin.
 pub const SPOOL: &str = "/var/lib/ejabberd";
+
+/// The module that makes and answers dialback.
+const DIALBACK_MODULE: &str = "mod_s2s_dialback";
 
 /// Most names that are taken from hosts, modules and listeners together.
 const MAX_NAMES: usize = 10_000;

@@ -9,6 +9,7 @@
 pub mod coturn;
 pub mod ejabberd;
 mod error;
+pub mod federation;
 pub mod haproxy;
 pub mod kamailio;
 pub mod nginx;

@@ -8,6 +8,7 @@ mod certificates;
 mod index;
 mod load;
 mod lua;
+mod partners;
 mod ports;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod tokens;
 
 pub use certificates::Override;
 pub use index::{FirstLine, INDEX_DEEP, first_line_fits, indexed, key_beside};
+pub use partners::{OWN_FILE, dialback, with_partners};
 
 use crate::explain::printable;
 use crate::names::Domain;

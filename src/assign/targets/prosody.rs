@@ -77,14 +77,8 @@ impl Prosody {
             .unwrap_or(&self.config.certificates_folder)
     }
 
-    /// `prosodyctl WORDS`, with its configuration where the table names one.
     fn command(&self, words: &[&str]) -> Vec<String> {
-        let config = self.own.config().display().to_string();
-        let own: &[&str] = match self.own.settings.config {
-            Some(_) => &["--config", &config],
-            None => &[],
-        };
-        self.own.control(own, words)
+        command(&self.own, words)
     }
 
     /// The files that Prosody reads by itself, ours left out.
@@ -155,6 +149,16 @@ impl Prosody {
             ),
         ))
     }
+}
+
+/// `prosodyctl WORDS`, with its configuration where the table names one.
+pub(in crate::assign) fn command(own: &OnServer, words: &[&str]) -> Vec<String> {
+    let config = own.config().display().to_string();
+    let first: &[&str] = match own.settings.config {
+        Some(_) => &["--config", &config],
+        None => &[],
+    };
+    own.control(first, words)
 }
 
 impl OnFiles for Prosody {

@@ -7,7 +7,7 @@ mod staging;
 mod told;
 mod transaction;
 mod unfinished;
-mod watch;
+pub(in crate::cli) mod watch;
 
 use super::exit::FailureKind;
 use super::options::{Lineage, lineage, moment, slug};

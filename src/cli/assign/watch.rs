@@ -10,7 +10,7 @@ use std::time::Duration;
 const LOOK_FOR_SIGNALS: Duration = Duration::from_millis(50);
 
 /// The first Ctrl-C asks to go back, and is answered at once; the second one ends the program.
-pub(super) struct Watch {
+pub(in crate::cli) struct Watch {
     interrupted: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     signals: Vec<signal_hook::SigId>,

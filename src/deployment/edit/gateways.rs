@@ -16,7 +16,7 @@ pub struct NewGateway {
     pub name: Slug,
     /// The certificate that it serves.
     pub certificate: Slug,
-    /// Its keys. `timeout` and `outbound` are for a person to write, and are left out.
+    /// Its keys. `timeout`, `outbound` and `others` are for a person to write, and are left out.
     pub settings: FileTarget,
 }
 
@@ -38,6 +38,7 @@ impl NewGateway {
             reload,
             timeout: _,
             outbound: _,
+            others: _,
             directory,
             file,
             cert_file,

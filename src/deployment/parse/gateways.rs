@@ -11,6 +11,7 @@ use super::certificates::read_roots;
 use super::federation::negotiation;
 use super::{Context, header_name, optional_table};
 use crate::explain::{nearest, printable};
+use crate::federation::Negotiation;
 use crate::names::{Protocol, Slug};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -196,12 +197,7 @@ fn read_embedded(
     let context = taken.context;
     let socket_value = table.get("socket");
     let directory_value = table.get("directory");
-    let others = table.get("others").map(|value| {
-        let table = value.table()?;
-        let negotiation = negotiation(&table);
-        table.finish();
-        negotiation
-    });
+    let others = read_others(table);
     let connection_limit = table
         .get("connection-limit")
         .map_or(Some(1000), |value| value.integer(1..=1_000_000));
@@ -240,11 +236,22 @@ fn read_embedded(
     Some(Embedded {
         socket,
         directory,
-        others: others.map_or(Some(None), |others| others.map(Some))?,
+        others: others?,
         connection_limit: connection_limit?,
         roots,
         listeners: listeners?,
     })
+}
+
+/// `others`: how those are treated who are no partners; left out, they are turned away.
+fn read_others(table: &Table<'_, '_>) -> Option<Option<Negotiation>> {
+    let Some(value) = table.get("others") else {
+        return Some(None);
+    };
+    let table = value.table()?;
+    let negotiation = negotiation(&table);
+    table.finish();
+    negotiation.map(Some)
 }
 
 /// Where a key stands, or would stand.
@@ -338,8 +345,8 @@ struct Shape {
     socket: Option<&'static str>,
     /// `pid-file`, optional.
     pid_file: bool,
-    /// `outbound`, optional.
-    outbound: bool,
+    /// `outbound` and `others`, optional.
+    xmpp: bool,
 }
 
 const PROSODY: Shape = Shape {
@@ -348,7 +355,7 @@ const PROSODY: Shape = Shape {
     pair: false,
     socket: None,
     pid_file: false,
-    outbound: true,
+    xmpp: true,
 };
 const EJABBERD: Shape = Shape {
     directory: false,
@@ -359,7 +366,7 @@ const NGINX: Shape = Shape {
     directory: false,
     pair: true,
     pid_file: true,
-    outbound: false,
+    xmpp: false,
     ..PROSODY
 };
 const KAMAILIO: Shape = Shape {
@@ -370,7 +377,7 @@ const KAMAILIO: Shape = Shape {
 const HAPROXY: Shape = Shape {
     socket: Some("socket"),
     pid_file: true,
-    outbound: false,
+    xmpp: false,
     ..EJABBERD
 };
 const COTURN: Shape = NGINX;
@@ -421,11 +428,14 @@ fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Op
     let timeout = table
         .get("timeout")
         .map_or(Some(PROGRAM_TIME), |value| value.duration(PROGRAM_SECONDS));
-    let outbound = match shape.outbound {
-        true => table
-            .get("outbound")
-            .map_or(Some(None), |value| read_outbound(&value).map(Some)),
-        false => Some(None),
+    let (outbound, others) = match shape.xmpp {
+        true => (
+            table
+                .get("outbound")
+                .map_or(Some(None), |value| read_outbound(&value).map(Some)),
+            read_others(table),
+        ),
+        false => (Some(None), Some(None)),
     };
     let owner = table.get("owner").and_then(|value| value.owner());
     let mode = table.get("mode").and_then(|value| value.key_mode());
@@ -436,6 +446,7 @@ fn read_target(table: &Table<'_, '_>, shape: Shape, taken: &mut Taken<'_>) -> Op
         reload: reload?,
         timeout: timeout?,
         outbound: outbound?,
+        others: others?,
         directory: directory?,
         file: file?,
         cert_file: cert_file?,

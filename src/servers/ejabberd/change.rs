@@ -208,7 +208,7 @@ impl Source for Over<'_> {
 }
 
 /// A text by its lines.
-struct Text<'a> {
+pub(super) struct Text<'a> {
     /// A byte order mark, or nothing.
     front: &'a str,
     body: &'a str,
@@ -218,7 +218,7 @@ struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    fn of(body: &'a str, front: &'a str) -> Self {
+    pub(super) fn of(body: &'a str, front: &'a str) -> Self {
         let breaks = body.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0)
             .chain(breaks.map(|(at, _)| at + 1))
@@ -233,7 +233,7 @@ impl<'a> Text<'a> {
     }
 
     /// The byte at which a line begins; behind the last one the end.
-    fn line(&self, line: usize) -> usize {
+    pub(super) fn line(&self, line: usize) -> usize {
         self.lines
             .get(line.saturating_sub(1))
             .copied()
@@ -265,7 +265,13 @@ impl<'a> Text<'a> {
     }
 
     /// With one more element in a list, in every way that may be right.
-    fn added(&self, document: &Document, list: &Node, key: &Node, word: &str) -> Vec<String> {
+    pub(super) fn added(
+        &self,
+        document: &Document,
+        list: &Node,
+        key: &Node,
+        word: &str,
+    ) -> Vec<String> {
         let mut texts = Vec::new();
         match &list.content {
             Content::List(elements) => {
@@ -346,7 +352,7 @@ impl<'a> Text<'a> {
 }
 
 /// The line below a node.
-fn below(document: &Document, id: Id) -> usize {
+pub(super) fn below(document: &Document, id: Id) -> usize {
     let node = document.node(id);
     let last = match &node.content {
         Content::List(elements) => elements.last().copied(),

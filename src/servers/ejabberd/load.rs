@@ -19,6 +19,13 @@ pub(super) struct At {
     id: Id,
 }
 
+impl At {
+    /// The node's number in its file.
+    pub(super) fn id(self) -> Id {
+        self.id
+    }
+}
+
 /// An option of the outermost map.
 #[derive(Debug, Clone)]
 pub(super) struct Top {

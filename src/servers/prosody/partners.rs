@@ -1,0 +1,390 @@
+//! Federated partners in Prosody's configuration: a file of our own with the settings of `mod_s2s`, `mod_tls` and
+//! `mod_dialback`, and one `Include` of it at the end of the main file.
+//!
+//! A file that is included counts as global wherever it stands, and what comes last counts (`core/configmanager.lua`;
+//! seen in 0.12.3). `mod_s2s` is a global module: what a host says of its own counts for `mod_tls` and the list of
+//! modules alone, and is told.
+
+use super::load::{Loaded, Section, Setting, last, load};
+use super::texts;
+use crate::explain::printable;
+use crate::federation::Partner;
+use crate::names::Domain;
+use crate::servers::federation::files::{HEAD, Without, own_file, remark_for, spellings};
+use crate::servers::federation::{
+    Certified, Dialback, Distance, Encryption, Keeper, Limit, Planned, Rewritten, Rules, Wish,
+    rules,
+};
+use crate::servers::text::{folder_of, with_lines_at_end};
+use crate::servers::{ConfigError, Source};
+use std::path::Path;
+
+/// Our file, beside the main one.
+pub const OWN_FILE: &str = "edgecert-partners.cfg.lua";
+
+/// What a host may say of its own, and then it stands.
+const OF_HOSTS: [&str; 3] = [
+    "s2s_require_encryption",
+    "s2s_allow_encryption",
+    "s2s_secure_auth",
+];
+
+/// What a configuration needs so that its server treats the partners as wished.
+///
+/// Errors: those of reading.
+pub fn with_partners(
+    main: &Path,
+    source: &dyn Source,
+    wish: Wish<'_>,
+) -> Result<Planned, ConfigError> {
+    let own = folder_of(main).join(OWN_FILE);
+    let without = Without { source, file: &own };
+    let before = load(main, &without)?;
+    let (rules, mut limits) = rules(wish, Keeper::Prosody);
+    let modules = Modules::of(&before, rules.dialback, &mut limits);
+    limits.extend(
+        before
+            .sections
+            .iter()
+            .filter_map(|section| of_its_own(section, rules.dialback)),
+    );
+    let text = text(&rules, &modules, wish.partners);
+    let mut files: Vec<Rewritten> = own_file(source, own.clone(), text)?.into_iter().collect();
+    if !before.files.contains(&own) {
+        let text = source.read(main)?;
+        let lines = [
+            String::new(),
+            format!("-- {HEAD}"),
+            format!("Include \"{OWN_FILE}\""),
+        ];
+        files.push(Rewritten {
+            file: main.to_path_buf(),
+            after: with_lines_at_end(&text, &lines),
+            before: Some(text),
+            why: format!("the include of {OWN_FILE}"),
+        });
+    } else if let Some(later) = behind_the_include(&before, &own) {
+        limits.push(Limit {
+            distance: Distance::Weaker,
+            whom: "everybody".to_owned(),
+            what: format!(
+                "{} stands behind the include of {OWN_FILE}, at {}, and counts instead; take it out, or move the include to the end",
+                later.name, later.place
+            ),
+        });
+    }
+    limits.sort();
+    Ok(Planned {
+        files,
+        rules,
+        limits,
+    })
+}
+
+/// Whether the files as they are have dialback loaded for every host; a list that is computed counts as one that has.
+///
+/// Errors: those of reading.
+pub fn dialback(main: &Path, source: &dyn Source) -> Result<Dialback, ConfigError> {
+    let loaded = load(main, source)?;
+    let has = |name: &str, unknown: bool| match last(&loaded.global, name) {
+        Some(setting) => texts(&setting.value).map_or(unknown, |names| {
+            names.iter().any(|one| one == Modules::DIALBACK)
+        }),
+        None => false,
+    };
+    Ok(
+        if has("modules_enabled", true) && !has("modules_disabled", false) {
+            Dialback::Loaded
+        } else {
+            Dialback::NotLoaded
+        },
+    )
+}
+
+/// A global setting of those that we write, below the line that includes our file.
+fn behind_the_include<'a>(before: &'a Loaded, own: &Path) -> Option<&'a Setting> {
+    let at = before.files.iter().position(|file| file == own)?;
+    // Files are listed as they are read; one that was read later may only come later.
+    let later = before.files.get(at + 1..).unwrap_or_default();
+    const OURS: [&str; 5] = [
+        "s2s_require_encryption",
+        "s2s_allow_encryption",
+        "s2s_secure_auth",
+        "s2s_secure_domains",
+        "s2s_insecure_domains",
+    ];
+    before
+        .global
+        .iter()
+        .filter(|setting| OURS.contains(&setting.name.as_str()))
+        .find(|setting| later.contains(&setting.place.file))
+}
+
+/// What a host says of its own.
+fn of_its_own(section: &Section, dialback: Dialback) -> Option<Limit> {
+    let listed = |name: &str| {
+        let setting = last(&section.settings, name)?;
+        let names = texts(&setting.value)?;
+        names
+            .iter()
+            .any(|module| module == "dialback")
+            .then_some(setting)
+    };
+    let modules = match dialback {
+        Dialback::Loaded => listed("modules_disabled"),
+        Dialback::NotLoaded => listed("modules_enabled"),
+    };
+    let setting = OF_HOSTS
+        .iter()
+        .find_map(|name| last(&section.settings, name))
+        .or(modules)?;
+    Some(Limit {
+        distance: Distance::Weaker,
+        whom: printable(&section.name),
+        what: format!(
+            "the host has `{}` of its own, at {}, and that stands; take it out",
+            setting.name, setting.place
+        ),
+    })
+}
+
+/// What becomes of the global `modules_disabled`; none: it is left alone.
+struct Modules(Option<Vec<String>>);
+
+impl Modules {
+    const DIALBACK: &'static str = "dialback";
+
+    fn of(before: &Loaded, wanted: Dialback, limits: &mut Vec<Limit>) -> Self {
+        let list = |name: &str| match last(&before.global, name) {
+            Some(setting) => texts(&setting.value),
+            None => Some(Vec::new()),
+        };
+        let mut push = |what: &str| {
+            limits.push(Limit {
+                distance: Distance::Missing,
+                whom: "everybody".to_owned(),
+                what: what.to_owned(),
+            });
+        };
+        let enabled = list("modules_enabled");
+        let Some(disabled) = list("modules_disabled") else {
+            push(
+                "`modules_disabled` is computed: whether dialback is loaded is for its author to see to",
+            );
+            return Self(None);
+        };
+        let is_on = |names: &[String]| names.iter().any(|name| name == Self::DIALBACK);
+        match wanted {
+            Dialback::Loaded => {
+                if enabled.is_some_and(|names| !is_on(&names)) {
+                    push(
+                        "dialback is not among the global `modules_enabled`, and a list is not added to from outside; write \"dialback\" there",
+                    );
+                }
+                let others = disabled.iter().filter(|name| *name != Self::DIALBACK);
+                Self(is_on(&disabled).then(|| others.cloned().collect()))
+            }
+            Dialback::NotLoaded if is_on(&disabled) => Self(None),
+            Dialback::NotLoaded => {
+                if enabled.is_some_and(|names| !is_on(&names)) {
+                    return Self(None);
+                }
+                let mut all = disabled;
+                all.push(Self::DIALBACK.to_owned());
+                Self(Some(all))
+            }
+        }
+    }
+}
+
+fn text(rules: &Rules, modules: &Modules, partners: &[Partner]) -> String {
+    let truth = |is: bool| if is { "true" } else { "false" };
+    let (strict, secure, insecure): (bool, &[Domain], &[Domain]) = match &rules.certified {
+        Certified::Only(domains) => (false, domains, &[]),
+        Certified::AllBut(domains) => (true, &[], domains),
+    };
+    let mut text = format!("-- {HEAD}\n");
+    for (name, is) in [
+        (
+            "s2s_allow_encryption",
+            rules.encryption != Encryption::Never,
+        ),
+        (
+            "s2s_require_encryption",
+            rules.encryption == Encryption::Required,
+        ),
+        ("s2s_secure_auth", strict),
+    ] {
+        text.push_str(&format!("{name} = {}\n", truth(is)));
+    }
+    for (name, domains) in [
+        ("s2s_secure_domains", secure),
+        ("s2s_insecure_domains", insecure),
+    ] {
+        text.push_str(&format!("{name} = {{\n"));
+        for domain in domains {
+            let remark = remark_for(domain, partners);
+            let remark = remark.map_or_else(String::new, |remark| format!(" -- {remark}"));
+            for spelling in spellings(domain) {
+                text.push_str(&format!("\t{};{remark}\n", quoted(&spelling)));
+            }
+        }
+        text.push_str("}\n");
+    }
+    if let Some(names) = &modules.0 {
+        let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        text.push_str(&format!("modules_disabled = {{ {} }}\n", names.join("; ")));
+    }
+    text
+}
+
+/// A string of Lua.
+fn quoted(text: &str) -> String {
+    let mut all = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                all.push('\\');
+                all.push(c);
+            }
+            // Lua 5.1 knows no other escape than by decimal bytes; none of these is in a name that was read.
+            c if c.is_control() => all.push('?'),
+            c => all.push(c),
+        }
+    }
+    all.push('"');
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lua::Value;
+    use super::*;
+    use crate::federation::{Negotiation, PartnerType, Setting};
+    use crate::servers::text::given::Given;
+
+    const MAIN: &str = "/etc/prosody/prosody.cfg.lua";
+
+    fn partner(domain: &str, dialback: bool) -> Partner {
+        Partner {
+            domain: Domain::parse(domain).unwrap(),
+            description: Some("[[ bad\n\"]] --".to_owned()),
+            additional_domains: Vec::new(),
+            partner_type: PartnerType::Federated,
+            negotiation: Negotiation {
+                tls: Setting::Required,
+                sasl: Setting::Optional,
+                dialback,
+            },
+            connection_limit: None,
+            keep_alive: true,
+            server: None,
+            roots: Vec::new(),
+        }
+    }
+
+    fn planned(given: &Given, partners: &[Partner]) -> Planned {
+        let wish = Wish {
+            partners,
+            others: None,
+        };
+        with_partners(Path::new(MAIN), given, wish).unwrap()
+    }
+
+    fn made(given: &Given, planned: &Planned) -> Given {
+        let mut files = given.0.clone();
+        for one in &planned.files {
+            assert_eq!(files.get(&one.file), one.before.as_ref());
+            files.insert(one.file.clone(), one.after.clone());
+        }
+        Given(files)
+    }
+
+    #[test]
+    fn the_file_and_its_include_are_written_once() {
+        let main = "modules_enabled = { \"tls\"; \"dialback\" }\ns2s_secure_auth = false\nVirtualHost \"a.example\"\n";
+        let given = Given::new(&[(MAIN, main)]);
+        let partners = [partner("bücher.example", true), partner("p.example", false)];
+        let first = planned(&given, &partners);
+        assert_eq!(first.files.len(), 2);
+        let own = &first.files[0].after;
+        let (one, other) = (
+            "\t\"xn--bcher-kva.example\"; -- [[ bad\u{fffd}\"]] --\n",
+            "\t\"bücher.example\"; -- [[ bad\u{fffd}\"]] --\n",
+        );
+        assert!(
+            own.contains(&format!("s2s_insecure_domains = {{\n{one}{other}}}\n")),
+            "{own}"
+        );
+        assert!(own.contains("s2s_secure_auth = true\n"), "{own}");
+        assert!(first.files[1].after.starts_with(main));
+        let given = made(&given, &first);
+        assert_eq!(planned(&given, &partners).files, []);
+        // Read as Prosody reads it, ours counts.
+        let loaded = load(Path::new(MAIN), &given).unwrap();
+        let strict = last(&loaded.global, "s2s_secure_auth").unwrap();
+        assert_eq!(strict.value, Value::Truth(true));
+        // Another table: our file alone changes.
+        let second = planned(&given, &partners[1..]);
+        assert_eq!(second.files.len(), 1);
+    }
+
+    #[test]
+    fn dialback_that_nobody_needs_is_taken_out_and_one_that_is_needed_is_missed() {
+        for (main, dialback, wanted, told) in [
+            (
+                "modules_enabled = { \"dialback\" }",
+                false,
+                Some("modules_disabled = { \"dialback\" }\n"),
+                None,
+            ),
+            (
+                "modules_enabled = { \"dialback\" }\nmodules_disabled = { \"offline\" }",
+                false,
+                Some("modules_disabled = { \"offline\"; \"dialback\" }\n"),
+                None,
+            ),
+            (
+                "modules_enabled = { \"dialback\" }\nmodules_disabled = { \"offline\", \"dialback\" }",
+                true,
+                Some("modules_disabled = { \"offline\" }\n"),
+                None,
+            ),
+            ("modules_enabled = { \"tls\" }", false, None, None),
+            (
+                "modules_enabled = { \"tls\" }",
+                true,
+                None,
+                Some("write \"dialback\" there"),
+            ),
+        ] {
+            let given = Given::new(&[(MAIN, main)]);
+            let plan = planned(&given, &[partner("p.example", dialback)]);
+            let own = &plan.files[0].after;
+            let line = own
+                .lines()
+                .find(|line| line.starts_with("modules_disabled"));
+            assert_eq!(
+                line.map(|line| format!("{line}\n")).as_deref(),
+                wanted,
+                "{main}"
+            );
+            let is_told = plan
+                .limits
+                .iter()
+                .any(|limit| told.is_some_and(|told| limit.what.contains(told)));
+            assert_eq!(is_told, told.is_some(), "{main} {:?}", plan.limits);
+        }
+    }
+
+    #[test]
+    fn what_a_host_says_of_its_own_is_told() {
+        let main = "modules_enabled = { \"dialback\" }\nVirtualHost \"a.example\"\n\ts2s_require_encryption = false\n";
+        let plan = planned(&Given::new(&[(MAIN, main)]), &[partner("p.example", true)]);
+        let told = plan
+            .limits
+            .iter()
+            .any(|limit| limit.whom == "a.example" && limit.what.contains("prosody.cfg.lua:3"));
+        assert!(told, "{:?}", plan.limits);
+    }
+}
