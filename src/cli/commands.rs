@@ -3,8 +3,8 @@
 use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
-    assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, plan, prune,
-    rekey, remove, renew, request, units, verify, wizard,
+    assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, partner,
+    plan, policy, prune, rekey, remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -54,6 +54,12 @@ Examples:
     Rollback(assign::RollbackArgs),
     /// Check expiry and SAN correctness: files, folders, live endpoints, everything deployed
     Check(check::CheckArgs),
+    /// Federated XMPP partners: settings, and what they come to with today's certificate
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
+    /// External access policies: who may talk to partners
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// The DNS records that the edge needs, and what is really there
     #[command(subcommand)]
     Dns(dns::DnsCommand),
@@ -111,6 +117,21 @@ const FAMILIES: &[(&str, Family)] = &[
     ("assign", Family::Acting),
     ("rollback", Family::Acting),
     ("check", Family::Judging),
+    ("partner", Family::Acting),
+    ("partner list", Family::Showing),
+    ("partner show", Family::Showing),
+    ("partner add", Family::Acting),
+    ("partner edit", Family::Acting),
+    ("partner remove", Family::Acting),
+    ("partner import", Family::Acting),
+    ("partner explain", Family::Showing),
+    ("policy", Family::Acting),
+    ("policy list", Family::Showing),
+    ("policy show", Family::Showing),
+    ("policy add", Family::Acting),
+    ("policy edit", Family::Acting),
+    ("policy remove", Family::Acting),
+    ("policy explain", Family::Showing),
     ("dns", Family::Showing),
     ("dns plan", Family::Showing),
     ("dns check", Family::Judging),
@@ -151,6 +172,8 @@ impl Command {
             Command::Assign(_) => "assign",
             Command::Rollback(_) => "rollback",
             Command::Check(_) => "check",
+            Command::Partner(command) => command.words(),
+            Command::Policy(command) => command.words(),
             Command::Dns(dns::DnsCommand::Plan(_)) => "dns plan",
             Command::Dns(dns::DnsCommand::Check(_)) => "dns check",
             Command::List(_) => "list",
@@ -218,7 +241,7 @@ pub const USAGE: &str = "usage";
 
 /// The `schema` of a command's JSON document.
 pub fn schema_of(words: &str) -> String {
-    let words = if ["dns", "gateway", "lab"].contains(&words) {
+    let words = if ["dns", "gateway", "lab", "partner", "policy"].contains(&words) {
         USAGE
     } else {
         words
@@ -252,6 +275,8 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Assign(args) => assign::run(args, context),
         Command::Rollback(args) => assign::rollback(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Partner(command) => partner::run(command, context),
+        Command::Policy(command) => policy::run(command, context),
         Command::Dns(command) => dns::run(command, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => list::show(args, context),

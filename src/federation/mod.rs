@@ -8,6 +8,6 @@ pub mod server;
 
 pub use judgement::{Judgement, Refused, SeedJudgement, Weight};
 pub use negotiation::{Method, Negotiation, Setting};
-pub use partner::{Partner, PartnerType};
-pub use policy::{Policy, Scope};
+pub use partner::{Partner, PartnerType, Permission, Permits};
+pub use policy::{Policy, Scope, policies_for};
 pub use server::Server;
