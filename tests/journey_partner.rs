@@ -81,24 +81,35 @@ fn a_partner_is_added_changed_and_removed_and_every_other_byte_is_kept() {
         "--connection-limit",
         "10",
     ];
-    let document = world.run(&[&edit[..], &["--json"]].concat()).ended(0).json();
+    let document = world
+        .run(&[&edit[..], &["--json"]].concat())
+        .ended(0)
+        .json();
     schema::insist(&world, &document);
     assert_eq!(document["result"]["partner"]["judgement"]["row"], 2);
     world.run(&edit).ended(0).said("nothing changed");
     // A comment that the administrator puts there stays.
-    let commented = world
-        .read("edgecert.toml")
-        .replace("dialback = false", "dialback = false  # agreed with Ann");
+    let commented = world.read("edgecert.toml").replace(
+        "\ndialback = false",
+        "\ndialback = false  # agreed with Ann",
+    );
     world.write("edgecert.toml", &commented);
     world
         .run(&["partner", "edit", "litware.com", "--no-connection-limit"])
         .ended(0);
-    assert!(world.read("edgecert.toml").contains("dialback = false  # agreed with Ann"));
+    assert!(
+        world
+            .read("edgecert.toml")
+            .contains("dialback = false  # agreed with Ann")
+    );
     let shown = world.run(&["partner", "show", "it.litware.com", "--json"]);
     let shown = shown.ended(0).json();
     schema::insist(&world, &shown);
     assert_eq!(shown["result"]["partner"]["connection_limit"], Value::Null);
-    assert_eq!(shown["result"]["partner"]["additional_domains"][0], "it.litware.com");
+    assert_eq!(
+        shown["result"]["partner"]["additional_domains"][0],
+        "it.litware.com"
+    );
     world
         .run(&["partner", "show", "litwear.com"])
         .ended(64)
@@ -121,7 +132,13 @@ fn a_partner_is_added_changed_and_removed_and_every_other_byte_is_kept() {
 fn what_cannot_work_and_domains_that_are_taken_are_refused_and_nothing_is_saved() {
     let world = world();
     world
-        .run(&["partner", "add", "litware.com", "--additional-domain", "it.litware.com"])
+        .run(&[
+            "partner",
+            "add",
+            "litware.com",
+            "--additional-domain",
+            "it.litware.com",
+        ])
         .ended(0);
     let before = world.files(".");
     let edit = ["partner", "edit", "litware.com"];
@@ -133,7 +150,11 @@ fn what_cannot_work_and_domains_that_are_taken_are_refused_and_nothing_is_saved(
             "--sasl not-supported",
         ),
         (
-            [&add[..], &["--tls", "not-supported", "--compat", "lync-2013"]].concat(),
+            [
+                &add[..],
+                &["--tls", "not-supported", "--compat", "lync-2013"],
+            ]
+            .concat(),
             "partner.sasl-without-tls",
             "--tls required",
         ),
@@ -169,7 +190,11 @@ fn what_cannot_work_and_domains_that_are_taken_are_refused_and_nothing_is_saved(
             .json();
         assert_eq!(document["error"]["code"], code, "{words:?}");
         assert_eq!(document["changed"], false);
-        world.run(&words).ended(1).said(said).said("nothing is saved");
+        world
+            .run(&words)
+            .ended(1)
+            .said(said)
+            .said("nothing is saved");
     }
     assert_eq!(world.files("."), before);
 }
@@ -185,14 +210,22 @@ fn lyncs_judgement_is_shown_with_its_inconsistencies() {
         "--compat",
         "lync-2013",
     ];
-    let document = world.run(&[&words[..], &["--json"]].concat()).ended(0).json();
+    let document = world
+        .run(&[&words[..], &["--json"]].concat())
+        .ended(0)
+        .json();
     schema::insist(&world, &document);
     let (ours, seed) = (
         &document["result"]["partner"]["judgement"],
         &document["result"]["lync_2013"],
     );
     assert_eq!((&ours["row"], &seed["row"]), (&1.into(), &1.into()));
-    assert!(seed["inconsistent"].as_str().unwrap().contains("New-CsXmppAllowedPartner"));
+    assert!(
+        seed["inconsistent"]
+            .as_str()
+            .unwrap()
+            .contains("New-CsXmppAllowedPartner")
+    );
     world
         .run(&["partner", "edit", "fabrikam.com", "--sasl", "optional"])
         .ended(0);
@@ -216,7 +249,10 @@ fn a_list_with_errors_is_refused_whole_and_each_is_told_with_its_line() {
     );
     let ran = world.run(&["partner", "import", "partners.csv"]).ended(1);
     for (line, words) in [
-        (3, "sasl \"required\" cannot be had with tls \"not-supported\""),
+        (
+            3,
+            "sasl \"required\" cannot be had with tls \"not-supported\"",
+        ),
         (4, "contoso.com is a domain of this edge itself"),
         (5, "\"Freind\" is not known here"),
     ] {
@@ -242,7 +278,12 @@ fn a_list_with_errors_is_refused_whole_and_each_is_told_with_its_line() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(good.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(good.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
@@ -268,7 +309,10 @@ fn edits_are_journalled_and_a_killed_one_leaves_the_old_file_or_the_new() {
     let with = world.read("edgecert.toml");
     let journal = world.run(&["log", "--json"]).ended(0).json();
     let entries = journal["result"]["entries"].as_array().unwrap();
-    let last = entries.iter().find(|one| one["action"] == "partner-add").unwrap();
+    let last = entries
+        .iter()
+        .find(|one| one["action"] == "partner-add")
+        .unwrap();
     assert_eq!(last["detail"]["partner"], "litware.com");
     assert_ne!(last["detail"]["before"], last["detail"]["after"]);
     let mut killed = 0;
@@ -314,7 +358,13 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
     let with_partner = world.read("edgecert.toml");
     let explain = |words: &[&str]| {
         let all = [
-            &["policy", "explain", "someone@contoso.com", "litware.com", "--json"],
+            &[
+                "policy",
+                "explain",
+                "someone@contoso.com",
+                "litware.com",
+                "--json",
+            ],
             words,
         ];
         let document = world.run(&all.concat()).ended(0).json();
@@ -327,9 +377,23 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
     let everybody = ["policy", "add", "global", "--scope", "global"];
     world.run(&everybody).ended(0);
     world.run(&everybody).ended(0).said("nothing changed");
-    assert!(explain(&[])["why_not"].as_str().unwrap().contains("policy global"));
+    assert!(
+        explain(&[])["why_not"]
+            .as_str()
+            .unwrap()
+            .contains("policy global")
+    );
     world
-        .run(&["policy", "add", "seoul", "--scope", "site", "--member", "Seoul", "--federated-users"])
+        .run(&[
+            "policy",
+            "add",
+            "seoul",
+            "--scope",
+            "site",
+            "--member",
+            "Seoul",
+            "--federated-users",
+        ])
         .ended(0);
     assert_eq!(explain(&["--site", "seoul"])["sip_allowed"], true);
     let document = world
@@ -370,11 +434,23 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
         .ended(0)
         .said("wingtip.com is no partner of the deployment");
     for (words, code) in [
-        (&["policy", "add", "second", "--scope", "global"][..], "policy.second-global"),
+        (
+            &["policy", "add", "second", "--scope", "global"][..],
+            "policy.second-global",
+        ),
         (&["policy", "add", "nobody"], "policy.members"),
-        (&["policy", "add", "wrong", "--member", "Seoul"], "policy.members"),
-        (&["policy", "edit", "global", "--member", "a@contoso.com"], "policy.members"),
-        (&["policy", "add", "sales", "--member", "a@contoso.com"], "policy.exists"),
+        (
+            &["policy", "add", "wrong", "--member", "Seoul"],
+            "policy.members",
+        ),
+        (
+            &["policy", "edit", "global", "--member", "a@contoso.com"],
+            "policy.members",
+        ),
+        (
+            &["policy", "add", "sales", "--member", "a@contoso.com"],
+            "policy.exists",
+        ),
     ] {
         let document = world.run(&[words, &["--json"]].concat()).ended(1).json();
         assert_eq!(document["error"]["code"], code, "{words:?}");
@@ -388,17 +464,32 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
         .map(|one| &one["policy"])
         .collect();
     assert_eq!(names, ["sales", "seoul", "global"]);
-    schema::insist(&world, &world.run(&["policy", "show", "sales", "--json"]).ended(0).json());
+    schema::insist(
+        &world,
+        &world
+            .run(&["policy", "show", "sales", "--json"])
+            .ended(0)
+            .json(),
+    );
     world
         .run(&["policy", "edit", "sales", "--no-xmpp-federated-users"])
         .ended(0);
     assert_eq!(explain(&[])["xmpp_allowed"], false);
     for name in ["sales", "seoul", "global"] {
         world.run(&["policy", "remove", name]).ended(0);
-        world.run(&["policy", "remove", name]).ended(0).said("nothing changed");
+        world
+            .run(&["policy", "remove", name])
+            .ended(0)
+            .said("nothing changed");
     }
     world
-        .run(&["partner", "edit", "litware.com", "--type", "public-unverified"])
+        .run(&[
+            "partner",
+            "edit",
+            "litware.com",
+            "--type",
+            "public-unverified",
+        ])
         .ended(0);
     assert_eq!(world.read("edgecert.toml"), with_partner);
     world.run(&["partner", "remove", "litware.com"]).ended(0);
@@ -416,36 +507,19 @@ impl Drop for Prosody {
 }
 
 /// Prosody for litware.com with a certificate of the lab CA, listening for servers.
-fn prosody(world: &World, leaf_names: &str) -> (Prosody, u16) {
+fn prosody(world: &World) -> (Prosody, u16) {
     let at = world.path("partner");
     std::fs::create_dir_all(&at).unwrap();
     let folder = at.display().to_string();
-    let words = [
-        "request",
-        "--name",
-        leaf_names,
-        "--xmpp-domain",
-        "litware.com",
-        "--issuer-profile",
-        "private-xmpp",
-        "--out",
-        "partner/made",
-    ];
-    world.run(&words).ended(0);
-    let csr = std::fs::read_dir(at.join("made"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|end| end == "csr") || path.ends_with("csr.pem"))
-        .unwrap();
-    let csr = csr.display().to_string();
+    let theirs = World::new();
+    let words = "request --fqdn xmpp.litware.com --xmpp-domain litware.com --out made";
+    theirs.run(&words.split(' ').collect::<Vec<_>>()).ended(0);
+    let csr = theirs.path("made/csr.pem").display().to_string();
+    let leaf = "partner/litware.com.crt";
     world
-        .run(&["lab", "sign", &csr, "--ca", "ca", "--out", "partner/litware.com.crt"])
+        .run(&["lab", "sign", &csr, "--ca", "ca", "--out", leaf])
         .ended(0);
-    std::fs::copy(
-        at.join("made/privkey.pem"),
-        at.join("litware.com.key"),
-    )
-    .unwrap();
+    world.write("partner/litware.com.key", theirs.read("made/privkey.pem"));
     let port = free_addresses(1)[0].port();
     let config = format!(
         "run_as_root = true\npidfile = \"{folder}/prosody.pid\"\ndata_path = \"{folder}\"\n\
@@ -482,7 +556,13 @@ fn a_partner_is_explained_by_the_certificate_and_by_what_its_own_server_shows() 
     world.write("edgecert.toml", text);
     world
         .run(&[
-            "partner", "add", "litware.com", "--server", "ejabberd-23", "--roots", "ca/root.pem",
+            "partner",
+            "add",
+            "litware.com",
+            "--server",
+            "ejabberd-23",
+            "--roots",
+            "ca/root.pem",
         ])
         .ended(0);
     world
@@ -499,22 +579,37 @@ fn a_partner_is_explained_by_the_certificate_and_by_what_its_own_server_shows() 
     let words = ["partner", "explain", "litware.com", "--json"];
     let document = world.run(&words).ended(0).json();
     schema::insist(&world, &document);
-    let forecasts = document["result"]["certificates"][0]["forecasts"].as_array().unwrap();
+    let forecasts = document["result"]["certificates"][0]["forecasts"]
+        .as_array()
+        .unwrap();
     let told: Vec<(&str, &str)> = forecasts
         .iter()
-        .map(|one| (one["direction"].as_str().unwrap(), one["outcome"].as_str().unwrap()))
+        .map(|one| {
+            (
+                one["direction"].as_str().unwrap(),
+                one["outcome"].as_str().unwrap(),
+            )
+        })
         .collect();
-    assert_eq!(told, [("we-dial", "dialback-over-tls"), ("it-dials", "sasl-over-tls")]);
+    assert_eq!(
+        told,
+        [
+            ("we-dial", "dialback-over-tls"),
+            ("it-dials", "sasl-over-tls")
+        ]
+    );
     world
         .run(&["partner", "explain", "litware.com"])
         .ended(0)
         .said("! we to it")
         .said("the leaf has serverAuth only and ejabberd before 25.08 asks for clientAuth");
 
-    let (_server, port) = prosody(&world, "dns:litware.com");
+    let (_server, port) = prosody(&world);
     let dns = DnsServer::start(
         Zone::Plain,
-        &format!("_xmpp-server._tcp.litware.com. SRV 0 0 {port} xmpp.litware.com.\nxmpp.litware.com. A 127.0.0.1"),
+        &format!(
+            "_xmpp-server._tcp.litware.com. SRV 0 0 {port} xmpp.litware.com.\nxmpp.litware.com. A 127.0.0.1"
+        ),
     );
     let address = dns.address.to_string();
     let live = [&words[..], &["--live", "--resolver", &address]].concat();
@@ -531,7 +626,13 @@ fn a_partner_is_explained_by_the_certificate_and_by_what_its_own_server_shows() 
     world.run(&["lab", "ca", "--out", "other"]).ended(0);
     world
         .run(&[
-            "partner", "edit", "litware.com", "--roots", "other/root.pem", "--sasl", "required",
+            "partner",
+            "edit",
+            "litware.com",
+            "--roots",
+            "other/root.pem",
+            "--sasl",
+            "required",
             "--no-dialback",
         ])
         .ended(0);
@@ -540,7 +641,14 @@ fn a_partner_is_explained_by_the_certificate_and_by_what_its_own_server_shows() 
     assert_eq!(seen["endpoints"][0]["proves_domain"], false);
     assert_eq!(seen["it_dials"]["outcome"], "fails");
     world
-        .run(&["partner", "explain", "litware.com", "--live", "--resolver", &address])
+        .run(&[
+            "partner",
+            "explain",
+            "litware.com",
+            "--live",
+            "--resolver",
+            &address,
+        ])
         .ended(0)
         .said("✗ it to us")
         .said("nothing works, since its certificate");

@@ -9,8 +9,9 @@ mod remove;
 mod show;
 mod shown;
 
+pub use add::safe_defaults;
 pub use flags::{description, domain};
-pub use shown::permits_json;
+pub use shown::{permits_json, settings_words};
 
 use super::Context;
 use super::exit::FailureKind;

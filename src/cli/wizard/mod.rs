@@ -157,7 +157,12 @@ fn interactive(
     }
     let saved = match run.view().task() {
         Task::NewRequest => Some(save_answers(&run)?),
-        Task::Resume | Task::Import | Task::Assign | Task::Check | Task::Renew => None,
+        Task::Resume
+        | Task::Import
+        | Task::Assign
+        | Task::Check
+        | Task::Renew
+        | Task::Federation => None,
     };
     let mut outcome = ended(run, saved);
     // The pages have shown them.
