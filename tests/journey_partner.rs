@@ -653,3 +653,77 @@ fn a_partner_is_explained_by_the_certificate_and_by_what_its_own_server_shows() 
         .said("✗ it to us")
         .said("nothing works, since its certificate");
 }
+
+const WALK: &str = "version = 1
+[tasks]
+task = \"federation\"
+[access-policy]
+policy = \"users\"
+users = [\"someone@contoso.com\"]
+[partners]
+partners = [\"litware.com\", \"fabrikam.com\"]
+[partner-settings]
+type = \"federated\"
+sasl = \"required\"
+dialback = false
+";
+
+#[test]
+fn the_wizard_walks_from_the_policy_to_the_records() {
+    let world = world();
+    let wizard = |answers: &str, code: i32| {
+        world.write("answers.toml", answers);
+        let words = ["wizard", "--answers", "answers.toml", "--json"];
+        let document = world.run(&words).ended(code).json();
+        schema::insist(&world, &document);
+        document
+    };
+    let before = world.read("edgecert.toml");
+    for (from, to, said) in [
+        (
+            "dialback = false",
+            "tls = \"not-supported\"",
+            "SASL needs TLS",
+        ),
+        (
+            "sasl = \"required\"",
+            "sasl = \"not-supported\"",
+            "nothing is left",
+        ),
+        ("\"fabrikam.com\"", "\"contoso.com\"", "this edge itself"),
+        ("someone@contoso.com", "someone", "no address of a user"),
+    ] {
+        let document = wizard(&WALK.replace(from, to), 64);
+        assert_eq!(document["error"]["code"], "wizard.answer-wrong");
+        assert!(
+            document["error"]["why"].as_str().unwrap().contains(said),
+            "{document:#}"
+        );
+    }
+    assert_eq!(world.read("edgecert.toml"), before);
+    let document = wizard(WALK, 0);
+    assert_eq!(document["changed"], true);
+    let commands = document["result"]["command"].as_str().unwrap();
+    assert!(commands.contains("edgecert partner add fabrikam.com --type federated --tls required --sasl required --no-dialback"), "{commands}");
+    let after = world.read("edgecert.toml");
+    assert_eq!(wizard(WALK, 0)["changed"], false);
+    assert_eq!(world.read("edgecert.toml"), after);
+    let listed = world.run(&["partner", "list", "--json"]).ended(0).json();
+    let partners = listed["result"]["partners"].as_array().unwrap();
+    assert_eq!(partners.len(), 2);
+    assert_eq!(partners[1]["judgement"]["row"], 2);
+    world
+        .run(&["policy", "explain", "someone@contoso.com", "litware.com"])
+        .ended(0)
+        .said("policy xmpp-users (scope user)");
+    // The commands that it names do the same, from the beginning.
+    world.write("edgecert.toml", &before);
+    for command in commands.split(" && ") {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        world.run(&words).ended(0);
+    }
+    assert_eq!(world.read("edgecert.toml"), after);
+    // Unticked, a partner goes.
+    wizard(&WALK.replace("\"litware.com\", ", ""), 0);
+    world.run(&["partner", "show", "litware.com"]).ended(64);
+}

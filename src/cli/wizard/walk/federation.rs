@@ -236,20 +236,24 @@ fn policies(view: &View<'_>, page: &mut Page) {
             Scope::Global => view.texts.word("access-policy.for-all"),
             Scope::Site | Scope::User => printable(&one.members.join(", ")),
         };
-        let key = match one.xmpp_federated_users {
-            true => "access-policy.allows",
-            false => "access-policy.forbids",
+        let with = [("policy", one.name.as_str()), ("whom", whom.as_str())];
+        let line = match one.xmpp_federated_users {
+            true => view.texts.say("access-policy.allows", &with),
+            false => view.texts.say("access-policy.forbids", &with),
         };
-        let line = view
-            .texts
-            .say(key, &[("policy", one.name.as_str()), ("whom", &whom)]);
         page.body.extend(fit(&format!("{mark} "), &line));
     }
-    let option = |id: &str| Choice {
+    let option = |id: &str, label: String| Choice {
         id: id.to_owned(),
-        label: view.texts.word(&format!("access-policy.{id}")),
+        label,
         note: String::new(),
     };
+    let options = vec![
+        option(KEEP, view.texts.word("access-policy.keep")),
+        option(EVERYBODY, view.texts.word("access-policy.everybody")),
+        option(USERS, view.texts.word("access-policy.only-users")),
+        option(NOBODY, view.texts.word("access-policy.nobody")),
+    ];
     let users = all.iter().find(|one| one.name.as_str() == USERS_NAME);
     let members: Vec<Tick> = users
         .map(|one| one.members.as_slice())
@@ -263,12 +267,7 @@ fn policies(view: &View<'_>, page: &mut Page) {
         .collect();
     let sip = all.iter().any(|one| one.federated_users);
     page.fields = vec![
-        view.choice_field(
-            "access-policy",
-            "policy",
-            [KEEP, EVERYBODY, USERS, NOBODY].map(option).to_vec(),
-            KEEP,
-        ),
+        view.choice_field("access-policy", "policy", options, KEEP),
         view.ticks_field(
             "access-policy",
             "users",
@@ -297,17 +296,19 @@ fn certificates(view: &View<'_>, page: &mut Page) {
             .unassigned
             .iter()
             .any(|(one, _)| *one == certificate.name);
-        let (mark, key) = match standing {
-            Some(one) if one.generation.is_some() && newer => ("!", "in-order.unassigned"),
-            Some(one) if one.generation.is_some() && one.is_due() => ("!", "in-order.due"),
-            Some(one) if one.generation.is_some() => ("✓", "in-order.sound"),
-            Some(_) | None => ("✗", "in-order.missing"),
-        };
         let ends = standing.and_then(|one| one.not_after);
         let date = ends.map(crate::cli::render::date).unwrap_or_default();
-        let line = view
-            .texts
-            .say(key, &[("certificate", name), ("date", &date)]);
+        let with = [("certificate", name), ("date", date.as_str())];
+        let (mark, line) = match standing {
+            Some(one) if one.generation.is_some() && newer => {
+                ("!", view.texts.say("in-order.unassigned", &with))
+            }
+            Some(one) if one.generation.is_some() && one.is_due() => {
+                ("!", view.texts.say("in-order.due", &with))
+            }
+            Some(one) if one.generation.is_some() => ("✓", view.texts.say("in-order.sound", &with)),
+            Some(_) | None => ("✗", view.texts.say("in-order.missing", &with)),
+        };
         page.body.extend(fit(&format!("{mark} "), &line));
     }
     if !any {
@@ -351,36 +352,36 @@ fn settings(view: &View<'_>, page: &mut Page) {
     };
     let offered = safe_defaults(first);
     let id = "partner-settings";
-    let choices = |words: &[&'static str], field: &str| -> Vec<Choice> {
-        let one = |word: &&'static str| Choice {
-            id: (*word).to_owned(),
-            label: view.texts.word(&format!("{id}.{field}-{word}")),
-            note: String::new(),
-        };
-        words.iter().map(one).collect()
-    };
-    let types = PartnerType::ALL.map(PartnerType::word);
-    let words = Setting::ALL.map(Setting::word);
+    let types = PartnerType::ALL.map(|one| Choice {
+        id: one.word().to_owned(),
+        label: match one {
+            PartnerType::Federated => view.texts.word("partner-settings.type-federated"),
+            PartnerType::PublicVerified => view.texts.word("partner-settings.type-public-verified"),
+            PartnerType::PublicUnverified => {
+                view.texts.word("partner-settings.type-public-unverified")
+            }
+        },
+        note: String::new(),
+    });
+    let settings = Setting::ALL.map(|one| Choice {
+        id: one.word().to_owned(),
+        label: match one {
+            Setting::Required => view.texts.word("partner-settings.setting-required"),
+            Setting::Optional => view.texts.word("partner-settings.setting-optional"),
+            Setting::NotSupported => view.texts.word("partner-settings.setting-not-supported"),
+        },
+        note: String::new(),
+    });
+    let Negotiation {
+        tls,
+        sasl,
+        dialback,
+    } = offered.negotiation;
     page.fields = vec![
-        view.choice_field(
-            id,
-            "type",
-            choices(&types, "type"),
-            offered.partner_type.word(),
-        ),
-        view.choice_field(
-            id,
-            "tls",
-            choices(&words, "setting"),
-            offered.negotiation.tls.word(),
-        ),
-        view.choice_field(
-            id,
-            "sasl",
-            choices(&words, "setting"),
-            offered.negotiation.sasl.word(),
-        ),
-        view.yes_field(id, "dialback", offered.negotiation.dialback),
+        view.choice_field(id, "type", types.to_vec(), offered.partner_type.word()),
+        view.choice_field(id, "tls", settings.to_vec(), tls.word()),
+        view.choice_field(id, "sasl", settings.to_vec(), sasl.word()),
+        view.yes_field(id, "dialback", dialback),
     ];
 }
 
@@ -456,13 +457,10 @@ fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let Some(domain) = view.new_partners().into_iter().next() else {
         return;
     };
-    let (field, key) = match view.settings(domain).negotiation.refused() {
+    let (field, text) = match view.settings(domain).negotiation.refused() {
         None => return,
-        Some(Refused::SaslWithoutTls) => ("sasl", "partner-settings.wrong-sasl"),
-        Some(Refused::NoMethod) => ("dialback", "partner-settings.wrong-none"),
+        Some(Refused::SaslWithoutTls) => ("sasl", view.texts.word("partner-settings.wrong-sasl")),
+        Some(Refused::NoMethod) => ("dialback", view.texts.word("partner-settings.wrong-none")),
     };
-    mistakes.push(Mistake {
-        field,
-        text: view.texts.word(key),
-    });
+    mistakes.push(Mistake { field, text });
 }
