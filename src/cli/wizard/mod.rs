@@ -280,6 +280,9 @@ fn ended(mut run: Run<'_>, answers: Option<PathBuf>) -> Outcome {
         findings = told.findings;
         next = told.next;
     }
+    if task == Task::Federation {
+        put("config_changed", done.changed.into());
+    }
     if let Some((certificate, number)) = &done.imported {
         put("certificate", certificate.as_str().into());
         put("generation", (*number).into());
