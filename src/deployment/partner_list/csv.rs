@@ -33,10 +33,7 @@ pub(super) fn records(text: &str) -> Result<Vec<Record>, Broken> {
         let (mut fields, mut field) = (Vec::new(), String::new());
         let mut was_quoted = false;
         let comment = chars.peek() == Some(&'#');
-        loop {
-            let Some(c) = chars.next() else {
-                break;
-            };
+        while let Some(c) = chars.next() {
             if comment {
                 if c == '\n' {
                     line += 1;
