@@ -12,6 +12,7 @@ use edgecert::check::endpoint;
 use edgecert::cli::{keys as keyboard, rewrite_answers};
 use edgecert::deployment::Deployment;
 use edgecert::deployment::edit::{CertificateChange, Draft};
+use edgecert::deployment::partner_list::read_list;
 use edgecert::explain::{Explain, Explanation, is_harmful};
 use edgecert::import::fetch;
 use edgecert::names::{Domain, Identifier, Slug};
@@ -36,7 +37,7 @@ use time::macros::datetime;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 29] = [
     ("pem", pem),
     ("certificate", certificate),
     ("csr", csr),
@@ -51,6 +52,7 @@ pub const TARGETS: [Target; 27] = [
     ("sip_head", sip_head),
     ("control", control),
     ("deployment", deployment),
+    ("partner_list", partner_list),
     ("profile", profile),
     ("batch", batch),
     ("names", names),
@@ -375,6 +377,34 @@ pub fn deployment(bytes: &[u8]) {
             assert_explained(&error);
         }
     }
+}
+
+/// A list of partners: all that it holds can be written into a deployment, and is known there afterwards.
+pub fn partner_list(bytes: &[u8]) {
+    const DEPLOYMENT: &str = "version = 1\n[edge]\nfqdn = \"edge.contoso.com\"\nxmpp-domains = [\"contoso.com\"]\n\
+        [certificate.external-edge]\nuses = [\"xmpp-s2s\"]\n[[partner]]\ndomain = \"litware.com\"\n";
+    let text = String::from_utf8_lossy(bytes);
+    let path = Path::new("/etc/edgecert/edgecert.toml");
+    let before = Deployment::parse(DEPLOYMENT, path).expect("sound");
+    let list = match read_list(&text, "list", &before) {
+        Ok(list) => list,
+        Err(error) => {
+            assert_mistakes(&text, &error.mistakes);
+            assert_explained(&error);
+            return;
+        }
+    };
+    list.passed_over.iter().for_each(|one| assert_harmless(one));
+    let mut draft = Draft::open(DEPLOYMENT, path).expect("sound");
+    for partner in &list.new {
+        assert!(partner.negotiation.refused().is_none());
+        draft.add_partner(partner);
+    }
+    let edited = draft.finish().expect("what was read can be written");
+    let after = Deployment::parse(&edited, path).expect("sound");
+    assert_eq!(after.partners.len(), 1 + list.new.len());
+    let again = read_list(&text, "list", &after).expect("the same list");
+    assert!(again.new.is_empty());
 }
 
 /// An issuer profile, as [`deployment`].

@@ -86,6 +86,9 @@ fn every_document_of_wrong_usage_has_a_schema() {
         (&["bogus", "--json"], "edgecert.usage/1"),
         (&["dns", "--json"], "edgecert.usage/1"),
         (&["gateway", "--json"], "edgecert.usage/1"),
+        (&["partner", "--json"], "edgecert.usage/1"),
+        (&["policy", "--json"], "edgecert.usage/1"),
+        (&["partner", "add", "--json"], "edgecert.partner-add/1"),
         (&["request", "show", "--json"], "edgecert.request-show/1"),
     ] {
         let ran = world.run(arguments);

@@ -141,6 +141,7 @@ fn run(target: Target) {
 /// A corpus of nothing but refusals would prove little.
 #[test]
 fn seeds_reach_the_good_ends() {
+    use edgecert::deployment::partner_list::read_list;
     use edgecert::{deployment::Deployment, request::IssuerProfile, wire, x509};
     let seed = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -221,6 +222,11 @@ fn seeds_reach_the_good_ends() {
     );
     let path = Path::new("/etc/edgecert/edgecert.toml");
     assert!(Deployment::parse(&text("deployment/example.toml"), path).is_ok());
+    let deployment = Deployment::parse(&text("deployment/example.toml"), path).unwrap();
+    for name in ["partner_list/lync.csv", "partner_list/tables.toml"] {
+        let list = read_list(&text(name), name, &deployment).unwrap();
+        assert_eq!(list.new.len(), 2, "{name}");
+    }
     assert!(IssuerProfile::parse("x", &text("profile/private-xmpp.toml"), "x").is_ok());
     let mut server = wire::xmpp::ServerStream::new(wire::xmpp::StreamKind::Server);
     let stream = seed("xmpp_stream/server-starttls.xml");
@@ -281,6 +287,7 @@ claims! {
     sip_head_of_any_bytes_is_read_or_refused: sip_head,
     control_line_of_any_bytes_is_read_or_refused: control,
     deployment_of_any_bytes_has_mistakes_with_places: deployment,
+    partners_of_any_bytes_are_taken_in_or_refused_whole: partner_list,
     profile_of_any_bytes_has_mistakes_with_places: profile,
     list_of_any_bytes_is_read_entry_by_entry: batch,
     name_of_any_bytes_is_printed_as_it_is_read: names,

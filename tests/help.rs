@@ -24,11 +24,25 @@ const COMMANDS: &[&[&str]] = &[
     &["assign"],
     &["rollback"],
     &["check"],
+    &["partner"],
+    &["partner", "list"],
+    &["partner", "show"],
+    &["partner", "add"],
+    &["partner", "edit"],
+    &["partner", "remove"],
+    &["partner", "import"],
+    &["partner", "explain"],
+    &["partner", "apply"],
+    &["policy"],
+    &["policy", "list"],
+    &["policy", "show"],
+    &["policy", "add"],
+    &["policy", "edit"],
+    &["policy", "remove"],
+    &["policy", "explain"],
     &["dns"],
     &["dns", "plan"],
     &["dns", "check"],
-    &["partner"],
-    &["partner", "apply"],
     &["list"],
     &["show"],
     &["needs-renewal"],
@@ -95,9 +109,10 @@ fn every_command_says_what_it_is_for_and_fits_the_screen() {
     for word in WITH_EXAMPLES {
         assert!(help(&world, &[word]).contains("Examples:\n"), "{word}");
     }
-    for words in COMMANDS.iter().filter(
-        |words| !matches!(words, [above] if ["dns", "gateway", "lab", "partner"].contains(above)),
-    ) {
+    for words in COMMANDS
+        .iter()
+        .filter(|words| !matches!(words, [above] if ["dns", "gateway", "lab", "partner", "policy"].contains(above)))
+    {
         assert!(help(&world, words).contains("Example"), "{words:?}");
     }
 }
@@ -155,6 +170,25 @@ fn wrong_usage_ends_as_the_family_of_the_command_promises() {
         (&["completions", "no-such-shell"], 64),
         (&["man"], 64),
         (&["units", "--check"], 64),
+        (&["partner"], 64),
+        (&["partner", "list", "surplus"], 64),
+        (&["partner", "show"], 64),
+        (&["partner", "add", "litware.com", "--tls", "requird"], 64),
+        (&["partner", "edit"], 64),
+        (&["partner", "import"], 64),
+        (
+            &[
+                "partner",
+                "explain",
+                "litware.com",
+                "--resolver",
+                "127.0.0.1:53",
+            ],
+            64,
+        ),
+        (&["policy"], 64),
+        (&["policy", "add", "UPPER"], 64),
+        (&["policy", "explain", "someone", "litware.com"], 64),
         (&["dns", "plan", "--no-such-flag"], 64),
         (&["dns", "check", "--resolver", "nobody"], 3),
         (&["check", "--no-such-flag"], 3),

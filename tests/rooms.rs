@@ -95,6 +95,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "names",
             "findings",
+            "federation",
             "deployment",
             "x509",
             "wire::control",

@@ -4,7 +4,7 @@ use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
     assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, partner,
-    plan, prune, rekey, remove, renew, request, units, verify, wizard,
+    plan, policy, prune, rekey, remove, renew, request, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -54,12 +54,15 @@ Examples:
     Rollback(assign::RollbackArgs),
     /// Check expiry and SAN correctness: files, folders, live endpoints, everything deployed
     Check(check::CheckArgs),
-    /// The DNS records that the edge needs, and what is really there
-    #[command(subcommand)]
-    Dns(dns::DnsCommand),
     /// Federated XMPP partners: settings, and what they come to with today's certificate
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
+    /// External access policies: who may talk to partners
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// The DNS records that the edge needs, and what is really there
+    #[command(subcommand)]
+    Dns(dns::DnsCommand),
     /// List certificates: generations, from when to when, where they are live
     List(list::ListArgs),
     /// Show a certificate or one of its generations in full
@@ -114,11 +117,25 @@ const FAMILIES: &[(&str, Family)] = &[
     ("assign", Family::Acting),
     ("rollback", Family::Acting),
     ("check", Family::Judging),
+    ("partner", Family::Acting),
+    ("partner list", Family::Showing),
+    ("partner show", Family::Showing),
+    ("partner add", Family::Acting),
+    ("partner edit", Family::Acting),
+    ("partner remove", Family::Acting),
+    ("partner import", Family::Acting),
+    ("partner explain", Family::Showing),
+    ("partner apply", Family::Acting),
+    ("policy", Family::Acting),
+    ("policy list", Family::Showing),
+    ("policy show", Family::Showing),
+    ("policy add", Family::Acting),
+    ("policy edit", Family::Acting),
+    ("policy remove", Family::Acting),
+    ("policy explain", Family::Showing),
     ("dns", Family::Showing),
     ("dns plan", Family::Showing),
     ("dns check", Family::Judging),
-    ("partner", Family::Acting),
-    ("partner apply", Family::Acting),
     ("list", Family::Showing),
     ("show", Family::Showing),
     ("needs-renewal", Family::Condition),
@@ -156,9 +173,10 @@ impl Command {
             Command::Assign(_) => "assign",
             Command::Rollback(_) => "rollback",
             Command::Check(_) => "check",
+            Command::Partner(command) => command.words(),
+            Command::Policy(command) => command.words(),
             Command::Dns(dns::DnsCommand::Plan(_)) => "dns plan",
             Command::Dns(dns::DnsCommand::Check(_)) => "dns check",
-            Command::Partner(command) => command.words(),
             Command::List(_) => "list",
             Command::Show(_) => "show",
             Command::NeedsRenewal(_) => "needs-renewal",
@@ -224,7 +242,7 @@ pub const USAGE: &str = "usage";
 
 /// The `schema` of a command's JSON document.
 pub fn schema_of(words: &str) -> String {
-    let words = if ["dns", "gateway", "lab", "partner"].contains(&words) {
+    let words = if ["dns", "gateway", "lab", "partner", "policy"].contains(&words) {
         USAGE
     } else {
         words
@@ -258,8 +276,9 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Assign(args) => assign::run(args, context),
         Command::Rollback(args) => assign::rollback(args, context),
         Command::Check(args) => check::run(args, context),
-        Command::Dns(command) => dns::run(command, context),
         Command::Partner(command) => partner::run(command, context),
+        Command::Policy(command) => policy::run(command, context),
+        Command::Dns(command) => dns::run(command, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => list::show(args, context),
         Command::NeedsRenewal(args) => renew::needs_renewal(args, context),

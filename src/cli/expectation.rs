@@ -8,6 +8,7 @@ use super::exit::FailureKind;
 use super::options::told;
 use super::output::Failure;
 use crate::deployment::{Certificate, Deployment, Issuer, LifeLeft, ProfileSource, RootsSource};
+use crate::federation::Partner;
 use crate::findings::Code;
 use crate::names::matching::Service;
 use crate::names::plan::{PlanError, plan_names};
@@ -82,31 +83,39 @@ pub fn for_certificate(
     })
 }
 
-/// The partners as the verdict meets them: by their own roots, else by the system's, if there are any.
+/// The partners as the verdict meets them.
 fn partners(context: &Context, deployment: &Deployment) -> Result<Vec<Peer>, Failure> {
     deployment
         .partners
         .iter()
         .map(|partner| {
-            let own: Vec<RootsSource> = partner
-                .roots
-                .iter()
-                .map(|path| RootsSource::Path(path.clone()))
-                .collect();
-            let roots = match own.is_empty() {
-                false => PeerRoots::Own(context.trust(&own, &deployment.base)?),
-                true => context
-                    .trust(&[RootsSource::System], &deployment.base)
-                    .map_or(PeerRoots::Unknown, PeerRoots::Assumed),
-            };
             Ok(Peer {
                 domain: partner.domain.clone(),
                 negotiation: partner.negotiation,
                 server: partner.server,
-                roots,
+                roots: roots_of(context, deployment, partner)?,
             })
         })
         .collect()
+}
+
+/// The roots of a partner: its own, else the system's, if there are any.
+pub fn roots_of(
+    context: &Context,
+    deployment: &Deployment,
+    partner: &Partner,
+) -> Result<PeerRoots, Failure> {
+    let own: Vec<RootsSource> = partner
+        .roots
+        .iter()
+        .map(|path| RootsSource::Path(path.clone()))
+        .collect();
+    Ok(match own.is_empty() {
+        false => PeerRoots::Own(context.trust(&own, &deployment.base)?),
+        true => context
+            .trust(&[RootsSource::System], &deployment.base)
+            .map_or(PeerRoots::Unknown, PeerRoots::Assumed),
+    })
 }
 
 /// Why no plan can be made; where a form is refused, with the profiles that grant it.

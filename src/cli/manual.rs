@@ -75,6 +75,58 @@ const RESULTS: &[(&str, &str)] = &[
     ),
     ("check", include_str!("../../templates/schemas/check.json")),
     (
+        "partner list",
+        include_str!("../../templates/schemas/partner-list.json"),
+    ),
+    (
+        "partner show",
+        include_str!("../../templates/schemas/partner-show.json"),
+    ),
+    (
+        "partner add",
+        include_str!("../../templates/schemas/partner-change.json"),
+    ),
+    (
+        "partner edit",
+        include_str!("../../templates/schemas/partner-change.json"),
+    ),
+    (
+        "partner remove",
+        include_str!("../../templates/schemas/partner-change.json"),
+    ),
+    (
+        "partner import",
+        include_str!("../../templates/schemas/partner-import.json"),
+    ),
+    (
+        "partner explain",
+        include_str!("../../templates/schemas/partner-explain.json"),
+    ),
+    (
+        "policy list",
+        include_str!("../../templates/schemas/policy-list.json"),
+    ),
+    (
+        "policy show",
+        include_str!("../../templates/schemas/policy-show.json"),
+    ),
+    (
+        "policy add",
+        include_str!("../../templates/schemas/policy-change.json"),
+    ),
+    (
+        "policy edit",
+        include_str!("../../templates/schemas/policy-change.json"),
+    ),
+    (
+        "policy remove",
+        include_str!("../../templates/schemas/policy-change.json"),
+    ),
+    (
+        "policy explain",
+        include_str!("../../templates/schemas/policy-explain.json"),
+    ),
+    (
         "dns plan",
         include_str!("../../templates/schemas/dns-plan.json"),
     ),
@@ -396,7 +448,7 @@ mod tests {
 
     #[test]
     fn every_command_with_a_document_has_a_schema() {
-        let groups = ["dns", "gateway", "lab"];
+        let groups = ["dns", "gateway", "lab", "partner", "policy"];
         let words: Vec<&str> = commands::all_words()
             .filter(|words| !groups.contains(words))
             .collect();

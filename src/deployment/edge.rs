@@ -15,6 +15,14 @@ pub struct Edge {
     pub components: Vec<Domain>,
 }
 
+impl Edge {
+    /// Every domain whose users or services are ours: none of them can be a partner's.
+    pub fn own_domains(&self) -> Vec<Domain> {
+        let all = [&self.xmpp_domains, &self.sip_domains, &self.components];
+        all.into_iter().flatten().cloned().collect()
+    }
+}
+
 /// `[subject]`; each field checked for its length (RFC 5280 upper bounds, in characters).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {

@@ -13,6 +13,7 @@ mod handshakes;
 pub mod init;
 mod key;
 mod parse;
+pub mod partner_list;
 pub(crate) mod read;
 mod settings;
 mod values;

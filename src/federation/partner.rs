@@ -15,7 +15,116 @@ pub enum PartnerType {
     PublicUnverified,
 }
 
+/// What a partner's users may do, or ours with regard to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// Without being asked.
+    Always,
+    /// Only once our user has taken the contact into the contact list.
+    OnceAdded,
+    /// Not at all.
+    Never,
+}
+
+impl Permission {
+    /// The word in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            Permission::Always => "always",
+            Permission::OnceAdded => "once-added",
+            Permission::Never => "never",
+        }
+    }
+
+    /// For sentences.
+    pub fn title(self) -> &'static str {
+        match self {
+            Permission::Always => "yes, without being asked",
+            Permission::OnceAdded => "only after our user has added the contact",
+            Permission::Never => "never",
+        }
+    }
+}
+
+/// What the users of a partner may do with ours, by its type (the seed's table).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permits {
+    /// Add one of our users as a contact.
+    pub add_contact: Permission,
+    /// See the presence of one.
+    pub see_presence: Permission,
+    /// Send one a message.
+    pub send_im: Permission,
+    /// See the note beside the presence.
+    pub see_notes: Permission,
+}
+
+impl Permits {
+    /// Nothing.
+    pub const NONE: Permits = Permits {
+        add_contact: Permission::Never,
+        see_presence: Permission::Never,
+        send_im: Permission::Never,
+        see_notes: Permission::Never,
+    };
+
+    /// Each with its word and title.
+    pub fn each(&self) -> [(&'static str, &'static str, Permission); 4] {
+        [
+            ("add_contact", "add our user as a contact", self.add_contact),
+            ("see_presence", "see our user's presence", self.see_presence),
+            ("send_im", "send our user messages", self.send_im),
+            ("see_notes", "see our user's status note", self.see_notes),
+        ]
+    }
+}
+
 impl PartnerType {
+    /// All three, the most trusted first.
+    pub const ALL: [PartnerType; 3] = [
+        PartnerType::Federated,
+        PartnerType::PublicVerified,
+        PartnerType::PublicUnverified,
+    ];
+
+    /// What its users may do, once the access policy of our user allows XMPP at all.
+    pub fn permits(self) -> Permits {
+        let trusted = Permits {
+            add_contact: Permission::Always,
+            see_presence: Permission::Always,
+            send_im: Permission::Always,
+            see_notes: Permission::Always,
+        };
+        match self {
+            PartnerType::Federated => trusted,
+            PartnerType::PublicVerified => Permits {
+                see_notes: Permission::Never,
+                ..trusted
+            },
+            PartnerType::PublicUnverified => Permits {
+                add_contact: Permission::OnceAdded,
+                see_presence: Permission::OnceAdded,
+                send_im: Permission::OnceAdded,
+                see_notes: Permission::Never,
+            },
+        }
+    }
+
+    /// What it permits, in a sentence without a full stop.
+    pub fn means(self) -> &'static str {
+        match self {
+            PartnerType::Federated => {
+                "its users add ours, see their presence and status notes and write to them without being asked: for the same enterprise or a business relation"
+            }
+            PartnerType::PublicVerified => {
+                "its users add ours, see their presence and write to them without being asked, and never see status notes: a public provider that verifies its users; not recommended"
+            }
+            PartnerType::PublicUnverified => {
+                "its users see and write to one of ours only after ours has added them, and never see status notes: the right type for public providers"
+            }
+        }
+    }
+
     /// The word in files and flags.
     pub fn word(self) -> &'static str {
         match self {

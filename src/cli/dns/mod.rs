@@ -46,6 +46,11 @@ pub fn run(command: DnsCommand, context: &mut Context) -> Result<Outcome, Failur
     }
 }
 
+/// What `dns plan` shows, for a front.
+pub fn planned_records(context: &mut Context) -> Result<Outcome, Failure> {
+    plan::run(plan::PlanArgs::everything(), context)
+}
+
 fn domain(text: &str) -> Result<Domain, String> {
     Domain::parse(text).map_err(|error| super::options::told(&error))
 }

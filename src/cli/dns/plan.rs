@@ -20,6 +20,16 @@ pub struct PlanArgs {
     address: Vec<IpAddr>,
 }
 
+impl PlanArgs {
+    /// Of every zone, without addresses.
+    pub(super) fn everything() -> Self {
+        Self {
+            zone: None,
+            address: Vec::new(),
+        }
+    }
+}
+
 /// Shows the plan. Effects: reads the deployment and the state.
 pub fn run(args: PlanArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let plan = planned(context, args.zone.as_ref(), &args.address)?;

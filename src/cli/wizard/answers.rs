@@ -113,6 +113,28 @@ pub const PAGES: &[Names] = &[
     names("renew-plan", &[]),
     names("renewed", &[]),
     names("checked", &[]),
+    names(
+        "access-policy",
+        &[
+            ("policy", Kind::Choice),
+            ("users", Kind::Ticks),
+            ("federated-users", Kind::YesNo),
+        ],
+    ),
+    names("in-order", &[]),
+    names("partners", &[("partners", Kind::Ticks)]),
+    names(
+        "partner-settings",
+        &[
+            ("type", Kind::Choice),
+            ("tls", Kind::Choice),
+            ("sasl", Kind::Choice),
+            ("dialback", Kind::YesNo),
+        ],
+    ),
+    names("federation-plan", &[]),
+    names("federation-saved", &[]),
+    names("records", &[]),
     names("next", &[]),
     names("failed", &[]),
 ];

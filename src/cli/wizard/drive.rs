@@ -8,7 +8,7 @@ use super::intent;
 use super::messages::Texts;
 use super::page::{Ask, AskError, Page, Reply};
 use super::resume::Keep;
-use super::walk::{Step, Task, View, WIDTH, lines_of};
+use super::walk::{Edit, Step, Task, View, WIDTH, lines_of};
 use super::work::{MadeHere, failure_lines};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
@@ -268,7 +268,14 @@ impl Run<'_> {
             | Step::Live
             | Step::RenewPlan
             | Step::Renewed
-            | Step::Checked => return Ok(()),
+            | Step::Checked
+            | Step::AccessPolicy
+            | Step::InOrder
+            | Step::Partners
+            | Step::PartnerSettings
+            | Step::FederationPlan
+            | Step::FederationSaved
+            | Step::Records => return Ok(()),
         };
         self.shown.insert(step, lines);
         Ok(())
@@ -309,7 +316,9 @@ impl Run<'_> {
         let all = match self.view().task() {
             Task::Assign => self.facts.assignable(),
             Task::NewRequest => vec![self.view().intent().certificate],
-            Task::Resume | Task::Import | Task::Check | Task::Renew => self.facts.certificates(),
+            Task::Resume | Task::Import | Task::Check | Task::Renew | Task::Federation => {
+                self.facts.certificates()
+            }
         };
         let named = chosen.and_then(|name| Slug::parse(name).ok());
         let imported = self.done.imported.as_ref().map(|(name, _)| name.clone());
@@ -327,6 +336,12 @@ impl Run<'_> {
 
     /// How to do the same again, for the last page.
     fn repeat_lines(&self) -> Vec<String> {
+        let edits = self.view().edits();
+        if !edits.is_empty() {
+            let mut lines = vec![self.texts.word("next.again-federated")];
+            lines.extend(edits.iter().map(|one| format!("  {}", one.command())));
+            return lines;
+        }
         let Some(command) = self.command() else {
             return Vec::new();
         };
@@ -355,6 +370,11 @@ impl Run<'_> {
 
     /// The one command that does the same again; the copy of the CSR for the CA is the wizard's alone.
     pub fn command(&self) -> Option<String> {
+        let edits = self.view().edits();
+        if !edits.is_empty() {
+            let commands: Vec<String> = edits.iter().map(Edit::command).collect();
+            return Some(commands.join(" && "));
+        }
         self.done.made.as_ref()?;
         Some(super::repeat::command(
             self.context,

@@ -157,7 +157,12 @@ fn interactive(
     }
     let saved = match run.view().task() {
         Task::NewRequest => Some(save_answers(&run)?),
-        Task::Resume | Task::Import | Task::Assign | Task::Check | Task::Renew => None,
+        Task::Resume
+        | Task::Import
+        | Task::Assign
+        | Task::Check
+        | Task::Renew
+        | Task::Federation => None,
     };
     let mut outcome = ended(run, saved);
     // The pages have shown them.
@@ -274,6 +279,9 @@ fn ended(mut run: Run<'_>, answers: Option<PathBuf>) -> Outcome {
         text.push_str(&format!("  copy   {file}\n"));
         findings = told.findings;
         next = told.next;
+    }
+    if task == Task::Federation {
+        put("config_changed", done.changed.into());
     }
     if let Some((certificate, number)) = &done.imported {
         put("certificate", certificate.as_str().into());

@@ -3,7 +3,8 @@
 use super::facts::Facts;
 use super::intent::Intent;
 use super::messages::Texts;
-use super::walk::{lines_of, wanted_of};
+use super::walk::{Edit, lines_of, wanted_of};
+use crate::cli::deployment_change::{Change, Writing};
 use crate::cli::deployment_file::DeploymentFile;
 use crate::cli::exit::FailureKind;
 use crate::cli::import::take::{Fate, Fetch, Intake, KeyGiven, take_in};
@@ -11,7 +12,7 @@ use crate::cli::import::{read, tell};
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::request::make::{self, Doubles, Made};
 use crate::cli::request::{flags, store_failure};
-use crate::cli::{Context, passphrase, render, verify};
+use crate::cli::{Context, partner, passphrase, render, verify};
 use crate::deployment::PassphraseSource;
 use crate::explain::Explanation;
 use crate::names::Slug;
@@ -202,6 +203,46 @@ fn undo(facts: &Facts, written: Option<&str>, failure: Failure) -> Failure {
             ..failure
         },
     }
+}
+
+/// Writes policies and partners, all of them or none, or with [`Writing::DryRun`] shows them.
+pub fn federate(context: &Context, edits: &[Edit], writing: Writing) -> Result<Outcome, Failure> {
+    let change = Change::begin(context, COMMAND, writing)?;
+    let mut draft = change.file.draft()?;
+    let (mut policies, mut partners) = (Vec::new(), Vec::new());
+    for edit in edits {
+        match edit {
+            Edit::AddPolicy(policy) => {
+                policies.push(policy.name.to_string());
+                draft.add_policy(policy);
+            }
+            Edit::SetPolicy(policy) => {
+                policies.push(policy.name.to_string());
+                draft.set_policy(policy);
+            }
+            Edit::AddPartner(new) => {
+                partner::insist_on_a_method(new.negotiation)?;
+                partner::insist_on_free_domains(&change.file.deployment, new, None)?;
+                partners.push(new.domain.to_string());
+                draft.add_partner(new);
+            }
+            Edit::RemovePartner(domain) => {
+                partners.push(domain.to_string());
+                draft.remove_partner(domain);
+            }
+        }
+    }
+    let mut detail = serde_json::Map::new();
+    detail.insert("policies".into(), policies.into());
+    detail.insert("partners".into(), partners.into());
+    let changed = change.finish(draft, "federation-edit", detail)?;
+    Ok(Outcome {
+        changed: changed.written,
+        ..Outcome::show(
+            changed.told("policies and partners written"),
+            serde_json::Value::Object(changed.json()),
+        )
+    })
 }
 
 /// What the CA sent.

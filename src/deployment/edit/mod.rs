@@ -9,6 +9,7 @@ mod gateways;
 mod list;
 mod literal;
 mod partners;
+mod policies;
 mod sheet;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ use crate::x509::KeyType;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod partners;
+
 const EXAMPLE: &str = include_str!("../../../fixtures/deployments/example.toml");
 
 const LEAST: &str = "version = 1\n\n[edge]\nfqdn = \"edge.contoso.com\"\nsip-domains = [\"contoso.com\"]\n\n\

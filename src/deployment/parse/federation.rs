@@ -1,5 +1,6 @@
 //! `[[partner]]`, `[policy.NAME]`, and the three settings that partners and gateways share.
 
+use super::super::Edge;
 use super::super::read::{Table, Value};
 use super::{header_name, optional_table};
 use crate::federation::{Negotiation, Partner, PartnerType, Policy, Scope, Server, Setting};
@@ -7,23 +8,70 @@ use crate::names::Domain;
 use std::collections::BTreeMap;
 
 /// Most characters of a description.
-const MAX_DESCRIPTION: usize = 1024;
+pub(in crate::deployment) const MAX_DESCRIPTION: usize = 1024;
 
 /// Most streams to one partner.
-const MAX_CONNECTIONS: u32 = 1_000_000;
+pub(in crate::deployment) const MAX_CONNECTIONS: u32 = 1_000_000;
+
+/// Which domains are spoken for.
+#[derive(Debug, Default)]
+pub(in crate::deployment) struct Claims {
+    ours: Vec<Domain>,
+    taken: BTreeMap<Domain, Domain>,
+}
+
+impl Claims {
+    /// With the edge's own domains.
+    pub(in crate::deployment) fn of(edge: Option<&Edge>) -> Self {
+        Self {
+            ours: edge.map(Edge::own_domains).unwrap_or_default(),
+            taken: BTreeMap::new(),
+        }
+    }
+
+    /// Lets a partner have a domain; else what stands against it, and what to do.
+    pub(in crate::deployment) fn claim(
+        &mut self,
+        domain: &Domain,
+        partner: &Domain,
+    ) -> Result<(), (String, &'static str)> {
+        if self.ours.contains(domain) {
+            return Err((
+                format!("{domain} is a domain of this edge itself"),
+                "name domains of the partner; who shares our own domain is no partner",
+            ));
+        }
+        match self.taken.insert(domain.clone(), partner.clone()) {
+            Some(owner) => Err((
+                format!("{domain} belongs to the partner {owner} already"),
+                "let each domain stand with one partner, once",
+            )),
+            None => Ok(()),
+        }
+    }
+}
 
 /// All partners in file order.
-pub(super) fn partners(root: &Table<'_, '_>) -> Vec<Partner> {
-    let Some(list) = root.get("partner").and_then(|value| value.list()) else {
-        return Vec::new();
-    };
-    let mut taken: BTreeMap<Domain, Domain> = BTreeMap::new();
-    list.iter()
-        .filter_map(|value| read_partner(value.table()?, &mut taken))
+pub(super) fn partners(root: &Table<'_, '_>, edge: Option<&Edge>) -> Vec<Partner> {
+    let mut claims = Claims::of(edge);
+    tables(root)
+        .into_iter()
+        .filter_map(|table| read_partner(table, &mut claims))
         .collect()
 }
 
-fn read_partner(table: Table<'_, '_>, taken: &mut BTreeMap<Domain, Domain>) -> Option<Partner> {
+/// The `[[partner]]` tables.
+pub(in crate::deployment) fn tables<'s, 't>(root: &Table<'s, 't>) -> Vec<Table<'s, 't>> {
+    let list = root.get("partner").and_then(|value| value.list());
+    let list = list.unwrap_or_default();
+    list.iter().filter_map(Value::table).collect()
+}
+
+/// One of them.
+pub(in crate::deployment) fn read_partner(
+    table: Table<'_, '_>,
+    claimed: &mut Claims,
+) -> Option<Partner> {
     let domain_value = table.need("domain", "\"litware.com\"");
     let domain = domain_value.as_ref().and_then(Value::domain);
     let description = table
@@ -42,11 +90,7 @@ fn read_partner(table: Table<'_, '_>, taken: &mut BTreeMap<Domain, Domain>) -> O
     let partner_type = table
         .get("type")
         .map_or(Some(PartnerType::PublicUnverified), |value| {
-            value.word(&[
-                ("federated", PartnerType::Federated),
-                ("public-verified", PartnerType::PublicVerified),
-                ("public-unverified", PartnerType::PublicUnverified),
-            ])
+            value.word(&PartnerType::ALL.map(|one| (one.word(), one)))
         });
     let negotiation = negotiation(&table);
     let connection_limit = table
@@ -75,12 +119,9 @@ fn read_partner(table: Table<'_, '_>, taken: &mut BTreeMap<Domain, Domain>) -> O
     );
     table.finish();
     let domain = domain?;
-    for (claimed, value) in claims {
-        if let Some(owner) = taken.insert(claimed.clone(), domain.clone()) {
-            value.fail(
-                format!("{claimed} belongs to the partner {owner} already"),
-                "let each domain stand with one partner, once",
-            );
+    for (one, value) in claims {
+        if let Err((what, mend)) = claimed.claim(&one, &domain) {
+            value.fail(what, mend);
         }
     }
     Some(Partner {
@@ -148,13 +189,9 @@ pub(super) fn policies(root: &Table<'_, '_>) -> Vec<Policy> {
             let table = named.value.table()?;
             let place = table.place();
             let scope_value = table.need("scope", "\"user\"");
-            let scope = scope_value.as_ref().and_then(|value| {
-                value.word(&[
-                    ("global", Scope::Global),
-                    ("site", Scope::Site),
-                    ("user", Scope::User),
-                ])
-            });
+            let scope = scope_value
+                .as_ref()
+                .and_then(|value| value.word(&Scope::ALL.map(|one| (one.word(), one))));
             let description = table
                 .get("description")
                 .and_then(|value| value.line(MAX_DESCRIPTION));

@@ -5,7 +5,7 @@
 //! again at each of its certificates.
 
 mod certificates;
-mod federation;
+pub(super) mod federation;
 mod gateways;
 mod settings;
 
@@ -86,7 +86,7 @@ fn read_root(root: Table<'_, '_>, context: Context) -> Option<Deployment> {
         issuers.insert(name, issuer);
     }
     let gateways = gateways::gateways(&root, &context, &certificate_names);
-    let partners = federation::partners(&root);
+    let partners = federation::partners(&root, edge.as_ref());
     let policies = federation::policies(&root);
     let assign = settings::assign(&root);
     let check = settings::check(&root);

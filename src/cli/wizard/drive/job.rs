@@ -4,14 +4,15 @@ use super::super::facts::Facts;
 use super::super::intent::{self, Intent};
 use super::super::messages::Texts;
 use super::super::page::Ask;
-use super::super::walk::{Step, lines_of};
+use super::super::walk::{Edit, Step, lines_of};
 use super::super::work::{self, MadeHere, Reply, outcome_lines};
 use super::{Run, asking};
 use crate::cli::Context;
+use crate::cli::deployment_change::Writing;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::request::ledger::{self, CancelArgs};
-use crate::cli::{assign, check, render, renew};
+use crate::cli::{assign, check, dns, render, renew};
 use crate::explain::Explanation;
 use crate::names::Slug;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -145,7 +146,14 @@ impl Run<'_> {
             Step::Live => Job::Assign(self.which()?, false),
             Step::RenewPlan => Job::Renew(self.which()?, true),
             Step::Renewed => Job::Renew(self.which()?, false),
-            Step::Checked
+            Step::FederationPlan => Job::Federate(self.view().edits(), Writing::DryRun),
+            Step::FederationSaved => Job::Federate(self.view().edits(), Writing::Yes),
+            Step::Records => Job::Records,
+            Step::AccessPolicy
+            | Step::InOrder
+            | Step::Partners
+            | Step::PartnerSettings
+            | Step::Checked
             | Step::Tasks
             | Step::Which
             | Step::Certificate
@@ -183,6 +191,8 @@ enum Job {
     Import(Reply),
     Assign(Slug, bool),
     Renew(Slug, bool),
+    Federate(Vec<Edit>, Writing),
+    Records,
     Check,
 }
 
@@ -230,6 +240,18 @@ impl Job {
                     true => (lines, Effect::Nothing),
                     false => (lines, Effect::Ended(outcome)),
                 })
+            }
+            Job::Federate(edits, writing) => {
+                let outcome = work::federate(context, edits, *writing)?;
+                let lines = outcome_lines(&outcome);
+                Ok(match writing {
+                    Writing::DryRun => (lines, Effect::Nothing),
+                    Writing::Yes => (lines, Effect::Ended(outcome)),
+                })
+            }
+            Job::Records => {
+                let outcome = dns::planned_records(context)?;
+                Ok((outcome_lines(&outcome), Effect::Nothing))
             }
             Job::Check => {
                 let outcome = check::run(check::CheckArgs::everything(), context)?;

@@ -83,6 +83,13 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         | Step::RenewPlan
         | Step::Renewed
         | Step::Checked
+        | Step::AccessPolicy
+        | Step::InOrder
+        | Step::Partners
+        | Step::PartnerSettings
+        | Step::FederationPlan
+        | Step::FederationSaved
+        | Step::Records
         | Step::Next => {}
     }
 }
@@ -450,6 +457,13 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
         | Step::RenewPlan
         | Step::Renewed
         | Step::Checked
+        | Step::AccessPolicy
+        | Step::InOrder
+        | Step::Partners
+        | Step::PartnerSettings
+        | Step::FederationPlan
+        | Step::FederationSaved
+        | Step::Records
         | Step::Next => {}
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! Nothing here asks anybody or does anything; [`super::drive`] does.
 
+pub use federation::Edit;
 pub use lines::{WIDTH, fit, lines_of};
 pub use step::{Step, Task};
 pub use summary::wanted_of;
 
 mod edge;
+mod federation;
 mod lines;
 mod names;
 mod second;
@@ -92,6 +94,7 @@ impl View<'_> {
                 }
                 steps.extend([Step::RenewPlan, Step::Renewed]);
             }
+            Task::Federation => self.federation(&mut steps),
         }
         steps
     }
@@ -178,6 +181,13 @@ impl View<'_> {
             | Step::Components
             | Step::FurtherNames => names::fill(self, step, &mut page),
             Step::Summary => page.body = summary::lines(self),
+            Step::AccessPolicy
+            | Step::InOrder
+            | Step::Partners
+            | Step::PartnerSettings
+            | Step::FederationPlan
+            | Step::FederationSaved
+            | Step::Records => federation::fill(self, step, &mut page),
             Step::Making
             | Step::Csr
             | Step::Sent
@@ -226,6 +236,9 @@ impl View<'_> {
             | Step::XmppDomains
             | Step::Components
             | Step::FurtherNames => names::check(&after, step, &mut mistakes),
+            Step::AccessPolicy | Step::Partners | Step::PartnerSettings => {
+                federation::check(&after, step, &mut mistakes);
+            }
             Step::Import => second::check_import(&after, &mut mistakes),
             Step::Passphrase => second::check_passphrase(&after, &mut mistakes),
             Step::Which
@@ -244,6 +257,10 @@ impl View<'_> {
             | Step::RenewPlan
             | Step::Renewed
             | Step::Checked
+            | Step::InOrder
+            | Step::FederationPlan
+            | Step::FederationSaved
+            | Step::Records
             | Step::Next => {}
         }
         mistakes
@@ -275,6 +292,7 @@ impl View<'_> {
             Task::Assign => self.texts.word("walk.assign"),
             Task::Check => self.texts.word("walk.check"),
             Task::Renew => self.texts.word("walk.renew"),
+            Task::Federation => self.texts.word("walk.federation"),
         }
     }
 

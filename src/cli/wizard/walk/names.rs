@@ -102,6 +102,13 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         | Step::RenewPlan
         | Step::Renewed
         | Step::Checked
+        | Step::AccessPolicy
+        | Step::InOrder
+        | Step::Partners
+        | Step::PartnerSettings
+        | Step::FederationPlan
+        | Step::FederationSaved
+        | Step::Records
         | Step::Next => {}
     }
 }
@@ -308,6 +315,13 @@ pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
         | Step::RenewPlan
         | Step::Renewed
         | Step::Checked
+        | Step::AccessPolicy
+        | Step::InOrder
+        | Step::Partners
+        | Step::PartnerSettings
+        | Step::FederationPlan
+        | Step::FederationSaved
+        | Step::Records
         | Step::Next => {}
     }
 }
@@ -400,7 +414,7 @@ fn further(view: &View<'_>, intent: &Intent, mistakes: &mut Vec<Mistake>) {
 }
 
 /// Why a text is no name, in the user's language; `sip`: a wildcard is explained as SIP has it.
-fn wrong_name(view: &View<'_>, error: &NameError, sip: bool) -> String {
+pub(super) fn wrong_name(view: &View<'_>, error: &NameError, sip: bool) -> String {
     let texts = view.texts;
     let shown = printable(error.text());
     let text = ("text", shown.as_str());

@@ -89,7 +89,14 @@ pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
         | Step::Live
         | Step::RenewPlan
         | Step::Renewed
-        | Step::Checked => {}
+        | Step::Checked
+        | Step::AccessPolicy
+        | Step::InOrder
+        | Step::Partners
+        | Step::PartnerSettings
+        | Step::FederationPlan
+        | Step::FederationSaved
+        | Step::Records => {}
     }
 }
 
@@ -105,6 +112,7 @@ fn what_now(view: &View<'_>, page: &mut Page) {
             }
         }
         Task::Import if !assigned(view) => view.texts.word("next.imported"),
+        Task::Federation => view.texts.word("next.federated"),
         Task::NewRequest
         | Task::Resume
         | Task::Import

@@ -37,6 +37,13 @@ pub enum Step {
     RenewPlan,
     Renewed,
     Checked,
+    AccessPolicy,
+    InOrder,
+    Partners,
+    PartnerSettings,
+    FederationPlan,
+    FederationSaved,
+    Records,
     Next,
 }
 
@@ -55,17 +62,20 @@ pub enum Task {
     Check,
     /// The next request.
     Renew,
+    /// Access policy, certificates, partners, DNS.
+    Federation,
 }
 
 impl Task {
     /// All, in the order of a certificate's life.
-    pub const ALL: [Task; 6] = [
+    pub const ALL: [Task; 7] = [
         Task::NewRequest,
         Task::Resume,
         Task::Import,
         Task::Assign,
         Task::Check,
         Task::Renew,
+        Task::Federation,
     ];
 
     /// The word in an answers file.
@@ -77,6 +87,7 @@ impl Task {
             Task::Assign => "assign",
             Task::Check => "check",
             Task::Renew => "renew",
+            Task::Federation => "federation",
         }
     }
 
@@ -123,6 +134,13 @@ impl Step {
             Step::RenewPlan => "renew-plan",
             Step::Renewed => "renewed",
             Step::Checked => "checked",
+            Step::AccessPolicy => "access-policy",
+            Step::InOrder => "in-order",
+            Step::Partners => "partners",
+            Step::PartnerSettings => "partner-settings",
+            Step::FederationPlan => "federation-plan",
+            Step::FederationSaved => "federation-saved",
+            Step::Records => "records",
             Step::Next => "next",
         }
     }
@@ -142,6 +160,9 @@ impl Step {
                 | Step::RenewPlan
                 | Step::Renewed
                 | Step::Checked
+                | Step::FederationPlan
+                | Step::FederationSaved
+                | Step::Records
         )
     }
 
@@ -155,6 +176,7 @@ impl Step {
                 | Step::Verdict
                 | Step::Live
                 | Step::Renewed
+                | Step::FederationSaved
         )
     }
 }

@@ -52,7 +52,10 @@ fn note(view: &View<'_>, task: Task) -> String {
             None if facts.assignable().is_empty() => view.texts.word("tasks.nothing-imported"),
             None => String::new(),
         },
-        Task::Check if facts.deployment().is_none() => view.texts.word("tasks.no-deployment"),
+        Task::Check | Task::Federation if facts.deployment().is_none() => {
+            view.texts.word("tasks.no-deployment")
+        }
+        Task::Federation => String::new(),
         Task::Check => String::new(),
         Task::Renew => {
             let ending = facts
@@ -92,6 +95,7 @@ fn label(view: &View<'_>, task: Task) -> String {
         Task::Assign => view.texts.word("tasks.assign"),
         Task::Check => view.texts.word("tasks.check"),
         Task::Renew => view.texts.word("tasks.renew"),
+        Task::Federation => view.texts.word("tasks.federation"),
     }
 }
 
@@ -121,9 +125,12 @@ pub(super) fn fill(view: &View<'_>, page: &mut Page) {
 pub(super) fn fill_which(view: &View<'_>, page: &mut Page) {
     let names = match view.task() {
         Task::Assign => view.facts.assignable(),
-        Task::NewRequest | Task::Resume | Task::Import | Task::Check | Task::Renew => {
-            view.facts.certificates()
-        }
+        Task::NewRequest
+        | Task::Resume
+        | Task::Import
+        | Task::Check
+        | Task::Renew
+        | Task::Federation => view.facts.certificates(),
     };
     let standing = |name: &Slug| {
         view.facts
@@ -163,7 +170,9 @@ pub(super) fn check(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
         Task::Assign if facts.assignable().is_empty() => {
             view.texts.word("tasks.wrong-nothing-to-assign")
         }
-        Task::Check if facts.deployment().is_none() => view.texts.word("tasks.wrong-no-deployment"),
+        Task::Check | Task::Federation if facts.deployment().is_none() => {
+            view.texts.word("tasks.wrong-no-deployment")
+        }
         Task::Renew if facts.certificates().is_empty() => {
             view.texts.word("tasks.wrong-no-certificate")
         }
@@ -173,7 +182,8 @@ pub(super) fn check(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
         | Task::Import
         | Task::Assign
         | Task::Check
-        | Task::Renew => return,
+        | Task::Renew
+        | Task::Federation => return,
     };
     mistakes.push(Mistake {
         field: "task",

@@ -1,0 +1,466 @@
+//! The seed's order as one walk: access policy, certificates, partners, DNS. Each page shows what is in order already.
+
+use super::names::wrong_name;
+use super::{Step, Task, View, fit, paragraph};
+use crate::cli::partner::{safe_defaults, settings_words};
+use crate::cli::wizard::intent;
+use crate::cli::wizard::page::{Choice, FieldId, Mistake, Page, Tick};
+use crate::explain::printable;
+use crate::federation::{
+    Negotiation, Partner, PartnerType, Policy, Refused, Scope, Setting, Weight,
+};
+use crate::names::{Domain, Slug, Use};
+
+/// The policies stay as they are.
+const KEEP: &str = "keep";
+/// Everybody may talk to XMPP partners.
+const EVERYBODY: &str = "everybody";
+/// Nobody may, but for policies of their own.
+const NOBODY: &str = "nobody";
+/// The users who are named may.
+const USERS: &str = "users";
+
+/// The policies that the walk writes, where there is none to change.
+const GLOBAL_NAME: &str = "global";
+const USERS_NAME: &str = "xmpp-users";
+
+/// A change of the deployment that the answers come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// A policy that is not there yet.
+    AddPolicy(Policy),
+    /// A policy that is to say something else.
+    SetPolicy(Policy),
+    /// A partner that is not there yet.
+    AddPartner(Partner),
+    /// A partner that goes.
+    RemovePartner(Domain),
+}
+
+impl Edit {
+    /// The command that does the same.
+    pub fn command(&self) -> String {
+        match self {
+            Edit::AddPolicy(policy) => format!("edgecert policy add {}", policy_flags(policy)),
+            Edit::SetPolicy(policy) => format!("edgecert policy edit {}", policy_flags(policy)),
+            Edit::AddPartner(partner) => {
+                let Negotiation {
+                    tls,
+                    sasl,
+                    dialback,
+                } = partner.negotiation;
+                format!(
+                    "edgecert partner add {} --type {} --tls {} --sasl {} --{}dialback",
+                    partner.domain,
+                    partner.partner_type.word(),
+                    tls.word(),
+                    sasl.word(),
+                    if dialback { "" } else { "no-" },
+                )
+            }
+            Edit::RemovePartner(domain) => format!("edgecert partner remove {domain}"),
+        }
+    }
+}
+
+fn policy_flags(policy: &Policy) -> String {
+    let mut words = format!("{} --scope {}", policy.name, policy.scope.word());
+    for member in &policy.members {
+        words.push_str(&format!(
+            " --member {}",
+            crate::cli::wizard::repeat::quote(member)
+        ));
+    }
+    for (flag, on) in [
+        ("federated-users", policy.federated_users),
+        ("xmpp-federated-users", policy.xmpp_federated_users),
+    ] {
+        words.push_str(&format!(" --{}{flag}", if on { "" } else { "no-" }));
+    }
+    words
+}
+
+impl View<'_> {
+    /// The steps of the walk.
+    pub(super) fn federation(&self, steps: &mut Vec<Step>) {
+        steps.extend([Step::AccessPolicy, Step::InOrder, Step::Partners]);
+        if !self.new_partners().is_empty() {
+            steps.push(Step::PartnerSettings);
+        }
+        steps.push(Step::FederationPlan);
+        if !self.edits().is_empty() {
+            steps.push(Step::FederationSaved);
+        }
+        steps.extend([Step::Records, Step::Next]);
+    }
+
+    fn partners(&self) -> &[Partner] {
+        self.facts
+            .deployment()
+            .map(|one| one.partners.as_slice())
+            .unwrap_or_default()
+    }
+
+    fn policies(&self) -> &[Policy] {
+        self.facts
+            .deployment()
+            .map(|one| one.policies.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// Ticked domains that are no partner's yet.
+    fn new_partners(&self) -> Vec<Domain> {
+        let ticked = intent::ticks(self.answers, "partners", "partners").unwrap_or_default();
+        let mut new: Vec<Domain> = Vec::new();
+        for domain in ticked.iter().filter_map(|one| Domain::parse(one).ok()) {
+            let known = self.partners().iter().any(|one| one.domain == domain);
+            if !known && !new.contains(&domain) {
+                new.push(domain);
+            }
+        }
+        new
+    }
+
+    /// The settings of all new partners.
+    fn settings(&self, domain: Domain) -> Partner {
+        let chosen = |field| intent::text(self.answers, "partner-settings", field);
+        let mut partner = safe_defaults(domain);
+        let types = PartnerType::ALL.into_iter();
+        if let Some(found) = types
+            .into_iter()
+            .find(|one| Some(one.word()) == chosen("type"))
+        {
+            partner.partner_type = found;
+        }
+        let setting = |field, or| {
+            let mut all = Setting::ALL.into_iter();
+            all.find(|one| Some(one.word()) == chosen(field))
+                .unwrap_or(or)
+        };
+        let negotiation = &mut partner.negotiation;
+        negotiation.tls = setting("tls", negotiation.tls);
+        negotiation.sasl = setting("sasl", negotiation.sasl);
+        if let Some(dialback) = intent::yes(self.answers, "partner-settings", "dialback") {
+            negotiation.dialback = dialback;
+        }
+        partner
+    }
+
+    /// What the answers change; nothing that says the same already.
+    pub fn edits(&self) -> Vec<Edit> {
+        if self.task() != Task::Federation {
+            return Vec::new();
+        }
+        let mut edits: Vec<Edit> = self.policy_edit().into_iter().collect();
+        // Without an answer nobody goes.
+        if let Some(ticked) = intent::ticks(self.answers, "partners", "partners") {
+            let ticked: Vec<Domain> = ticked
+                .iter()
+                .filter_map(|one| Domain::parse(one).ok())
+                .collect();
+            edits.extend(
+                self.partners()
+                    .iter()
+                    .filter(|one| !ticked.contains(&one.domain))
+                    .map(|one| Edit::RemovePartner(one.domain.clone())),
+            );
+        }
+        let new = self.new_partners().into_iter();
+        edits.extend(new.map(|domain| Edit::AddPartner(self.settings(domain))));
+        edits
+    }
+
+    fn policy_edit(&self) -> Option<Edit> {
+        let chosen = intent::text(self.answers, "access-policy", "policy").unwrap_or(KEEP);
+        let sip = intent::yes(self.answers, "access-policy", "federated-users").unwrap_or(false);
+        let (scope, xmpp) = match chosen {
+            EVERYBODY => (Scope::Global, true),
+            NOBODY => (Scope::Global, false),
+            USERS => (Scope::User, true),
+            _ => return None,
+        };
+        let name = match scope {
+            Scope::Global => GLOBAL_NAME,
+            Scope::Site | Scope::User => USERS_NAME,
+        };
+        let there = self.policies().iter().find(|one| match scope {
+            Scope::Global => one.scope == Scope::Global,
+            Scope::Site | Scope::User => one.name.as_str() == name,
+        });
+        let members = match scope {
+            Scope::Global => Vec::new(),
+            Scope::Site | Scope::User => intent::ticks(self.answers, "access-policy", "users")
+                .unwrap_or_default()
+                .to_vec(),
+        };
+        let wanted = Policy {
+            name: match there {
+                Some(one) => one.name.clone(),
+                None => Slug::parse(name).ok()?,
+            },
+            scope,
+            description: there.and_then(|one| one.description.clone()),
+            members,
+            federated_users: sip && chosen != NOBODY,
+            xmpp_federated_users: xmpp,
+        };
+        match there {
+            Some(one) if *one == wanted => None,
+            Some(_) => Some(Edit::SetPolicy(wanted)),
+            None => Some(Edit::AddPolicy(wanted)),
+        }
+    }
+}
+
+pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
+    match step {
+        Step::AccessPolicy => policies(view, page),
+        Step::InOrder => certificates(view, page),
+        Step::Partners => partners(view, page),
+        Step::PartnerSettings => settings(view, page),
+        _ => page.body = view.shown.get(&step).cloned().unwrap_or_default(),
+    }
+}
+
+fn policies(view: &View<'_>, page: &mut Page) {
+    let all = view.policies();
+    if all.is_empty() {
+        paragraph(&mut page.body, &view.texts.word("access-policy.none"));
+    }
+    for one in all {
+        let mark = match one.xmpp_federated_users {
+            true => "✓",
+            false => "·",
+        };
+        let whom = match one.scope {
+            Scope::Global => view.texts.word("access-policy.for-all"),
+            Scope::Site | Scope::User => printable(&one.members.join(", ")),
+        };
+        let with = [("policy", one.name.as_str()), ("whom", whom.as_str())];
+        let line = match one.xmpp_federated_users {
+            true => view.texts.say("access-policy.allows", &with),
+            false => view.texts.say("access-policy.forbids", &with),
+        };
+        page.body.extend(fit(&format!("{mark} "), &line));
+    }
+    let option = |id: &str, label: String| Choice {
+        id: id.to_owned(),
+        label,
+        note: String::new(),
+    };
+    let options = vec![
+        option(KEEP, view.texts.word("access-policy.keep")),
+        option(EVERYBODY, view.texts.word("access-policy.everybody")),
+        option(USERS, view.texts.word("access-policy.only-users")),
+        option(NOBODY, view.texts.word("access-policy.nobody")),
+    ];
+    let users = all.iter().find(|one| one.name.as_str() == USERS_NAME);
+    let members: Vec<Tick> = users
+        .map(|one| one.members.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|one| Tick {
+            value: one.clone(),
+            note: String::new(),
+            ticked: true,
+        })
+        .collect();
+    let sip = all.iter().any(|one| one.federated_users);
+    page.fields = vec![
+        view.choice_field("access-policy", "policy", options, KEEP),
+        view.ticks_field(
+            "access-policy",
+            "users",
+            members,
+            Some(view.texts.word("add.user")),
+        ),
+        view.yes_field("access-policy", "federated-users", sip),
+    ];
+}
+
+fn certificates(view: &View<'_>, page: &mut Page) {
+    let Some(deployment) = view.facts.deployment() else {
+        return;
+    };
+    let shown = |one: &&crate::deployment::Certificate| {
+        one.uses.contains(&Use::XmppS2s) || one.uses.contains(&Use::SipEdge)
+    };
+    let mut any = false;
+    for certificate in deployment.certificates.iter().filter(shown) {
+        any = true;
+        let name = certificate.name.as_str();
+        let mut all = view.facts.standings.iter();
+        let standing = all.find(|one| one.certificate == certificate.name);
+        let newer = view
+            .facts
+            .unassigned
+            .iter()
+            .any(|(one, _)| *one == certificate.name);
+        let ends = standing.and_then(|one| one.not_after);
+        let date = ends.map(crate::cli::render::date).unwrap_or_default();
+        let with = [("certificate", name), ("date", date.as_str())];
+        let (mark, line) = match standing {
+            Some(one) if one.generation.is_some() && newer => {
+                ("!", view.texts.say("in-order.unassigned", &with))
+            }
+            Some(one) if one.generation.is_some() && one.is_due() => {
+                ("!", view.texts.say("in-order.due", &with))
+            }
+            Some(one) if one.generation.is_some() => ("✓", view.texts.say("in-order.sound", &with)),
+            Some(_) | None => ("✗", view.texts.say("in-order.missing", &with)),
+        };
+        page.body.extend(fit(&format!("{mark} "), &line));
+    }
+    if !any {
+        paragraph(&mut page.body, &view.texts.word("in-order.none"));
+    }
+}
+
+fn partners(view: &View<'_>, page: &mut Page) {
+    let items = view
+        .partners()
+        .iter()
+        .map(|one| {
+            let weight = one.negotiation.judge().weight;
+            let mark = match weight {
+                Weight::None | Weight::Note => "✓",
+                Weight::Warning => "!",
+                Weight::Error => "✗",
+            };
+            Tick {
+                value: one.domain.to_string(),
+                note: format!("{mark} {}", settings_words(one.negotiation)),
+                ticked: true,
+            }
+        })
+        .collect();
+    let add = Some(view.texts.word("add.partner"));
+    page.fields = vec![view.ticks_field("partners", "partners", items, add)];
+}
+
+fn settings(view: &View<'_>, page: &mut Page) {
+    let new = view.new_partners();
+    let names: Vec<&str> = new.iter().map(Domain::as_str).collect();
+    page.body = fit(
+        "",
+        &view
+            .texts
+            .say("partner-settings.for", &[("partners", &names.join(", "))]),
+    );
+    let Some(first) = new.into_iter().next() else {
+        return;
+    };
+    let offered = safe_defaults(first);
+    let id = "partner-settings";
+    let types = PartnerType::ALL.map(|one| Choice {
+        id: one.word().to_owned(),
+        label: match one {
+            PartnerType::Federated => view.texts.word("partner-settings.type-federated"),
+            PartnerType::PublicVerified => view.texts.word("partner-settings.type-public-verified"),
+            PartnerType::PublicUnverified => {
+                view.texts.word("partner-settings.type-public-unverified")
+            }
+        },
+        note: String::new(),
+    });
+    let settings = Setting::ALL.map(|one| Choice {
+        id: one.word().to_owned(),
+        label: match one {
+            Setting::Required => view.texts.word("partner-settings.setting-required"),
+            Setting::Optional => view.texts.word("partner-settings.setting-optional"),
+            Setting::NotSupported => view.texts.word("partner-settings.setting-not-supported"),
+        },
+        note: String::new(),
+    });
+    let Negotiation {
+        tls,
+        sasl,
+        dialback,
+    } = offered.negotiation;
+    page.fields = vec![
+        view.choice_field(id, "type", types.to_vec(), offered.partner_type.word()),
+        view.choice_field(id, "tls", settings.to_vec(), tls.word()),
+        view.choice_field(id, "sasl", settings.to_vec(), sasl.word()),
+        view.yes_field(id, "dialback", dialback),
+    ];
+}
+
+pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
+    match step {
+        Step::AccessPolicy => check_users(view, mistakes),
+        Step::Partners => check_partners(view, mistakes),
+        Step::PartnerSettings => check_settings(view, mistakes),
+        _ => {}
+    }
+}
+
+fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+    if intent::text(view.answers, "access-policy", "policy") != Some(USERS) {
+        return;
+    }
+    let users = intent::ticks(view.answers, "access-policy", "users").unwrap_or_default();
+    let is_user = |one: &str| {
+        one.split_once('@')
+            .is_some_and(|(user, domain)| !user.is_empty() && Domain::parse(domain).is_ok())
+    };
+    let mut wrong = |text| {
+        mistakes.push(Mistake {
+            field: "users",
+            text,
+        });
+    };
+    if users.is_empty() {
+        wrong(view.texts.word("access-policy.wrong-none"));
+    }
+    for one in users.iter().filter(|one| !is_user(one)) {
+        wrong(
+            view.texts
+                .say("access-policy.wrong-user", &[("user", &printable(one))]),
+        );
+    }
+}
+
+fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+    let field: FieldId = "partners";
+    let ours = view
+        .facts
+        .deployment()
+        .map(|one| one.edge.own_domains())
+        .unwrap_or_default();
+    for text in intent::ticks(view.answers, field, field).unwrap_or_default() {
+        let text = match Domain::parse(text) {
+            Err(error) => wrong_name(view, &error, false),
+            Ok(domain) if ours.contains(&domain) => view
+                .texts
+                .say("partners.wrong-own", &[("domain", domain.as_str())]),
+            Ok(domain) => {
+                let mut all = view.partners().iter();
+                let further = |one: &&Partner| one.additional_domains.contains(&domain);
+                match all.find(further) {
+                    Some(owner) => view.texts.say(
+                        "partners.wrong-taken",
+                        &[
+                            ("domain", domain.as_str()),
+                            ("partner", owner.domain.as_str()),
+                        ],
+                    ),
+                    None => continue,
+                }
+            }
+        };
+        mistakes.push(Mistake { field, text });
+    }
+}
+
+/// The commit rule, told where it can be mended.
+fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+    let Some(domain) = view.new_partners().into_iter().next() else {
+        return;
+    };
+    let (field, text) = match view.settings(domain).negotiation.refused() {
+        None => return,
+        Some(Refused::SaslWithoutTls) => ("sasl", view.texts.word("partner-settings.wrong-sasl")),
+        Some(Refused::NoMethod) => ("dialback", view.texts.word("partner-settings.wrong-none")),
+    };
+    mistakes.push(Mistake { field, text });
+}

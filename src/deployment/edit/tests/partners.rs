@@ -1,0 +1,56 @@
+//! Partners and policies that are changed.
+
+use super::*;
+
+#[test]
+fn a_changed_partner_and_policy_keep_every_other_byte() {
+    let all = open(EXAMPLE).deployment().unwrap();
+    let litware = all.partners[0].clone();
+    let mut meant = litware.clone();
+    meant.domain = d("litware.net");
+    meant.description = None;
+    meant.additional_domains = vec![d("it.litware.com"), d("hr.litware.com")];
+    meant.negotiation.sasl = Setting::Optional;
+    meant.connection_limit = None;
+    meant.keep_alive = false;
+    let mut sales = all.policies[1].clone();
+    sales.members.push("other@contoso.com".into());
+    sales.federated_users = false;
+    let text = edited(EXAMPLE, |draft| {
+        draft
+            .set_partner(&litware.domain, &meant)
+            .set_policy(&sales);
+    });
+    let after = Deployment::parse(&text, Path::new("/srv/edgecert.toml")).unwrap();
+    assert_eq!(after.partners, [meant.clone()]);
+    assert_eq!(after.policies[1], sales);
+    assert_eq!(
+        changed(EXAMPLE, &text)
+            .iter()
+            .filter(|line| line.starts_with('+'))
+            .count(),
+        6,
+        "{:#?}",
+        changed(EXAMPLE, &text)
+    );
+    // Said again, nothing is written; said back, it is as it was but for the comments of the lines that went.
+    let again = edited(&text, |draft| {
+        draft
+            .set_partner(&meant.domain, &meant)
+            .set_policy(&sales)
+            .set_partner(&d("nobody.example"), &meant);
+    });
+    assert_eq!(again, text);
+    let mut mine = sales.clone();
+    mine.name = slug("marketing");
+    let text = edited(&text, |draft| {
+        draft.add_policy(&mine);
+    });
+    let gone = edited(&text, |draft| {
+        draft.remove_policy(&mine.name);
+    });
+    assert_eq!(gone, again);
+    assert!(
+        text.contains("[policy.marketing]\nscope = \"user\"\nmembers = [\"someone@contoso.com\", ")
+    );
+}
