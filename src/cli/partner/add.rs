@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
+use crate::cli::render;
 use crate::explain::Explanation;
 use crate::federation::{Negotiation, Partner, PartnerType, Setting};
 use crate::names::Domain;
@@ -237,7 +238,8 @@ fn detail(partner: &Partner) -> Map<String, Value> {
 }
 
 fn outcome(changed: &Changed, partner: &Partner, done: &str, compat: Option<Compat>) -> Outcome {
-    let mut text = judged_text(partner.negotiation);
+    let mut text = render::hanging("  permits  ", partner.partner_type.means());
+    text.push_str(&judged_text(partner.negotiation));
     let mut result = changed.json();
     result.insert("partner".into(), partner_json(partner));
     if let Some(Compat::Lync2013) = compat {

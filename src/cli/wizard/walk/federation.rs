@@ -212,17 +212,7 @@ impl View<'_> {
     }
 }
 
-pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
-    match step {
-        Step::AccessPolicy => policies(view, page),
-        Step::InOrder => certificates(view, page),
-        Step::Partners => partners(view, page),
-        Step::PartnerSettings => settings(view, page),
-        _ => page.body = view.shown.get(&step).cloned().unwrap_or_default(),
-    }
-}
-
-fn policies(view: &View<'_>, page: &mut Page) {
+pub(super) fn policies(view: &View<'_>, page: &mut Page) {
     let all = view.policies();
     if all.is_empty() {
         paragraph(&mut page.body, &view.texts.word("access-policy.none"));
@@ -278,7 +268,7 @@ fn policies(view: &View<'_>, page: &mut Page) {
     ];
 }
 
-fn certificates(view: &View<'_>, page: &mut Page) {
+pub(super) fn certificates(view: &View<'_>, page: &mut Page) {
     let Some(deployment) = view.facts.deployment() else {
         return;
     };
@@ -316,7 +306,7 @@ fn certificates(view: &View<'_>, page: &mut Page) {
     }
 }
 
-fn partners(view: &View<'_>, page: &mut Page) {
+pub(super) fn partners(view: &View<'_>, page: &mut Page) {
     let items = view
         .partners()
         .iter()
@@ -338,7 +328,7 @@ fn partners(view: &View<'_>, page: &mut Page) {
     page.fields = vec![view.ticks_field("partners", "partners", items, add)];
 }
 
-fn settings(view: &View<'_>, page: &mut Page) {
+pub(super) fn settings(view: &View<'_>, page: &mut Page) {
     let new = view.new_partners();
     let names: Vec<&str> = new.iter().map(Domain::as_str).collect();
     page.body = fit(
@@ -385,16 +375,7 @@ fn settings(view: &View<'_>, page: &mut Page) {
     ];
 }
 
-pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
-    match step {
-        Step::AccessPolicy => check_users(view, mistakes),
-        Step::Partners => check_partners(view, mistakes),
-        Step::PartnerSettings => check_settings(view, mistakes),
-        _ => {}
-    }
-}
-
-fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+pub(super) fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     if intent::text(view.answers, "access-policy", "policy") != Some(USERS) {
         return;
     }
@@ -420,7 +401,7 @@ fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+pub(super) fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let field: FieldId = "partners";
     let ours = view
         .facts
@@ -453,7 +434,7 @@ fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
 }
 
 /// The commit rule, told where it can be mended.
-fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+pub(super) fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let Some(domain) = view.new_partners().into_iter().next() else {
         return;
     };

@@ -181,13 +181,13 @@ impl View<'_> {
             | Step::Components
             | Step::FurtherNames => names::fill(self, step, &mut page),
             Step::Summary => page.body = summary::lines(self),
-            Step::AccessPolicy
-            | Step::InOrder
-            | Step::Partners
-            | Step::PartnerSettings
-            | Step::FederationPlan
-            | Step::FederationSaved
-            | Step::Records => federation::fill(self, step, &mut page),
+            Step::AccessPolicy => federation::policies(self, &mut page),
+            Step::InOrder => federation::certificates(self, &mut page),
+            Step::Partners => federation::partners(self, &mut page),
+            Step::PartnerSettings => federation::settings(self, &mut page),
+            Step::FederationPlan | Step::FederationSaved | Step::Records => {
+                page.body = self.shown.get(&step).cloned().unwrap_or_default();
+            }
             Step::Making
             | Step::Csr
             | Step::Sent
@@ -236,9 +236,9 @@ impl View<'_> {
             | Step::XmppDomains
             | Step::Components
             | Step::FurtherNames => names::check(&after, step, &mut mistakes),
-            Step::AccessPolicy | Step::Partners | Step::PartnerSettings => {
-                federation::check(&after, step, &mut mistakes);
-            }
+            Step::AccessPolicy => federation::check_users(&after, &mut mistakes),
+            Step::Partners => federation::check_partners(&after, &mut mistakes),
+            Step::PartnerSettings => federation::check_settings(&after, &mut mistakes),
             Step::Import => second::check_import(&after, &mut mistakes),
             Step::Passphrase => second::check_passphrase(&after, &mut mistakes),
             Step::Which

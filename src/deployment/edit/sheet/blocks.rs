@@ -45,8 +45,38 @@ impl Sheet {
                 .iter()
                 .rfind(|one| rank(&one.path).is_some_and(|other| other <= own))
         };
+        if kin.is_none()
+            && let Some(at) = self.behind_sample(blocks, path)
+        {
+            return at;
+        }
         let last = kin.or_else(before).or(blocks.last());
         last.map_or(self.text().len(), |block| self.tail_end(blocks, block))
+    }
+
+    /// Behind the last table of the kind that stands as a comment, as `init` writes them for partners and policies.
+    fn behind_sample(&self, blocks: &[Block], path: &[Step]) -> Option<usize> {
+        let header = match path.first() {
+            Some(Step::Key(key)) if key == "partner" => "[[partner]]",
+            Some(Step::Key(key)) if key == "policy" => "[policy.",
+            Some(Step::Key(_) | Step::At(_)) | None => return None,
+        };
+        let mut start = 0;
+        let mut found = None;
+        for line in self.text().split_inclusive('\n') {
+            let comment = line.trim_start().strip_prefix('#').map(str::trim_start);
+            if comment.is_some_and(|text| text.starts_with(header)) {
+                found = Some(start);
+            }
+            start += line.len();
+        }
+        let mut at = found?;
+        while at < self.text().len() && self.line_at(at).trim_start().starts_with('#') {
+            at = self.line_end(at);
+        }
+        // Between the keys of a table no header may stand.
+        let inside = blocks.iter().any(|one| one.start < at && at < one.end);
+        (!inside).then_some(at)
     }
 
     /// Behind the comments that follow a block without a blank line, unless they lead to the next header.

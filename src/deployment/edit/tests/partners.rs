@@ -1,6 +1,7 @@
 //! Partners and policies that are changed.
 
 use super::*;
+use crate::federation::{Policy, Scope};
 
 #[test]
 fn a_changed_partner_and_policy_keep_every_other_byte() {
@@ -52,5 +53,48 @@ fn a_changed_partner_and_policy_keep_every_other_byte() {
     assert_eq!(gone, again);
     assert!(
         text.contains("[policy.marketing]\nscope = \"user\"\nmembers = [\"someone@contoso.com\", ")
+    );
+}
+
+#[test]
+fn the_first_partner_and_policy_go_behind_the_samples_of_init() {
+    let text = crate::deployment::init::annotated(
+        &d("edge.contoso.com"),
+        &[],
+        &[d("contoso.com")],
+        crate::deployment::init::InitTemplate::PublicDv,
+    );
+    let policy = Policy {
+        name: slug("sales"),
+        scope: Scope::Global,
+        description: None,
+        members: Vec::new(),
+        federated_users: false,
+        xmpp_federated_users: true,
+    };
+    let new = edited(&text, |draft| {
+        draft
+            .add_partner(&partner("wingtip.com"))
+            .add_policy(&policy);
+    });
+    let at = |words: &str| new.find(words).unwrap_or_else(|| panic!("{words}\n{new}"));
+    assert!(at("\n# [[partner]]") < at("\n\n[[partner]]"));
+    assert!(at("\n\n[[partner]]") < at("\n# [policy.global]"));
+    assert!(at("\n# [policy.sales]") < at("\n\n[policy.sales]"));
+    assert!(at("\n\n[policy.sales]") < at("\n## ── deadlines"));
+    let gone = edited(&new, |draft| {
+        draft
+            .remove_partner(&d("wingtip.com"))
+            .remove_policy(&slug("sales"));
+    });
+    assert_eq!(gone, text);
+    // A comment between the keys of a table is no place for a header.
+    let odd = format!("{LEAST}# [[partner]]\nfriendly-name = \"x\"\n");
+    let new = edited(&odd, |draft| {
+        draft.add_partner(&partner("wingtip.com"));
+    });
+    assert!(
+        new.contains("friendly-name = \"x\"\n\n[[partner]]"),
+        "{new}"
     );
 }
