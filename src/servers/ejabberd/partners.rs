@@ -25,7 +25,8 @@ pub const OWN_FILE: &str = "edgecert-partners.yml";
 
 /// The names of our rules and lists.
 const PARTNERS: &str = "edgecert_partners";
-const NAMED: &str = "edgecert_certified";
+const CERTIFIED: &str = "edgecert_certified";
+const UNCERTIFIED: &str = "edgecert_uncertified";
 const DIALBACK: &str = "edgecert_dialback";
 
 /// What a configuration needs so that its server treats the partners as wished.
@@ -250,17 +251,16 @@ fn includes(loaded: &Loaded, after: &str, own: &Path) -> bool {
 }
 
 fn text(config: &EjabberdConfig, rules: &Rules, partners: &[Partner]) -> String {
-    let (named, rest): (&[Domain], _) = match &rules.certified {
-        // Those who are named need a good certificate.
-        Certified::Only(domains) => (domains, ("deny", "\n    - allow: all")),
-        Certified::AllBut(domains) => (domains, ("allow", "")),
+    let (list, named, rest): (&str, &[Domain], _) = match &rules.certified {
+        Certified::Only(domains) => (CERTIFIED, domains, ("deny", "\n    - allow: all")),
+        Certified::AllBut(domains) => (UNCERTIFIED, domains, ("allow", "")),
     };
     let admitted: Option<&[Domain]> = match &rules.admitted {
         Admitted::All => None,
         Admitted::Only(domains) => Some(domains),
     };
     let mut text = format!("# {HEAD}\n");
-    let lists: Vec<(&str, &[Domain])> = [(PARTNERS, admitted.unwrap_or_default()), (NAMED, named)]
+    let lists: Vec<(&str, &[Domain])> = [(PARTNERS, admitted.unwrap_or_default()), (list, named)]
         .into_iter()
         .filter(|(_, domains)| !domains.is_empty())
         .collect();
@@ -297,7 +297,7 @@ fn text(config: &EjabberdConfig, rules: &Rules, partners: &[Partner]) -> String 
     }
     if uses_dialback {
         let (word, more) = rest;
-        text.push_str(&format!("  {DIALBACK}:\n    - {word}: {NAMED}{more}\n"));
+        text.push_str(&format!("  {DIALBACK}:\n    - {word}: {list}{more}\n"));
     }
     let starttls = match rules.encryption {
         Encryption::Never => "false",
@@ -389,7 +389,7 @@ mod tests {
             "{own}"
         );
         assert!(
-            own.contains("  edgecert_dialback:\n    - allow: edgecert_certified\nhost_config:\n"),
+            own.contains("  edgecert_dialback:\n    - allow: edgecert_uncertified\nhost_config:\n"),
             "{own}"
         );
         let main = &first.files[1].after;

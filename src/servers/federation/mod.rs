@@ -181,7 +181,7 @@ pub fn rules(wish: Wish<'_>, keeper: Keeper) -> (Rules, Vec<Limit>) {
         .map(|partner| partner.negotiation)
         .chain(wish.others)
         .collect();
-    let encryption = encryption(&asked, keeper);
+    let encryption = encryption(&asked, wish.others, keeper);
     let answers = |one: &Negotiation| {
         one.methods().iter().any(|method| match method {
             Method::SaslOverTls => false,
@@ -209,7 +209,7 @@ pub fn rules(wish: Wish<'_>, keeper: Keeper) -> (Rules, Vec<Limit>) {
     (rules, limits)
 }
 
-fn encryption(asked: &[Negotiation], keeper: Keeper) -> Encryption {
+fn encryption(asked: &[Negotiation], others: Option<Negotiation>, keeper: Keeper) -> Encryption {
     let clear = |one: &Negotiation| one.methods().contains(&Method::DialbackOverTcp);
     let only_clear = |one: &Negotiation| one.methods() == [Method::DialbackOverTcp];
     if !asked.is_empty() && asked.iter().all(only_clear) {
@@ -220,7 +220,11 @@ fn encryption(asked: &[Negotiation], keeper: Keeper) -> Encryption {
         let by_certificate = one.needs_peer_certificate() && keeper.certified_means_tls();
         !(clear(one) || by_certificate)
     };
-    if asked.iter().any(clear) && !asked.iter().any(exposed) {
+    // Strangers who shall show a certificate can only be made to where TLS is required of all (Prosody); that goes
+    // before what a partner may do beside, but not before all that it can do.
+    let strict = others.is_none_or(Negotiation::needs_peer_certificate);
+    let guarded = strict && !keeper.shuts_out() && !asked.iter().any(only_clear);
+    if asked.iter().any(clear) && !asked.iter().any(exposed) && !guarded {
         Encryption::Offered
     } else {
         Encryption::Required
@@ -322,7 +326,7 @@ fn compare(
         push(
             Distance::Missing,
             format!(
-                "{} cannot happen: {title} sets encryption for everybody, and another one needs TLS; {left}",
+                "{} cannot happen: {title} sets encryption for everybody, and others need TLS; {left}",
                 in_words(&lost)
             ),
         );

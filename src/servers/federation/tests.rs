@@ -88,7 +88,8 @@ fn encryption_and_dialback_follow_what_all_need() {
         (&["RRF", "NNT"], Offered, Required, NotLoaded),
     ] {
         for (keeper, encryption) in [(Keeper::Prosody, prosody), (Keeper::Ejabberd, ejabberd)] {
-            let (rules, _) = of(rows, None, keeper);
+            // Strangers as the last partner: they change nothing.
+            let (rules, _) = of(rows, rows.last().copied(), keeper);
             assert_eq!(rules.encryption, encryption, "{rows:?} {keeper:?}");
             let wanted = match (rows, keeper) {
                 (["RRF", "NNT"], Keeper::Prosody) => Loaded,
@@ -153,6 +154,19 @@ fn strangers_are_kept_out_where_that_can_be_and_it_is_said_where_not() {
             "those who are no partners: they cannot be kept out, as Prosody has no list of who may federate; they come in by SASL EXTERNAL with a good certificate"
         ]
     );
+}
+
+#[test]
+fn strangers_that_cannot_be_kept_out_need_tls_unless_a_partner_has_none() {
+    for (rows, keeper, encryption) in [
+        (&["OOT"][..], Keeper::Prosody, Encryption::Required),
+        (&["OOT"], Keeper::Ejabberd, Encryption::Offered),
+        (&["OOT", "NNT"], Keeper::Prosody, Encryption::Offered),
+        (&["NNT"], Keeper::Prosody, Encryption::Never),
+    ] {
+        let (rules, _) = of(rows, None, keeper);
+        assert_eq!(rules.encryption, encryption, "{rows:?} {keeper:?}");
+    }
 }
 
 #[test]
