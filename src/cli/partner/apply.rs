@@ -88,32 +88,16 @@ pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
     Ok(done(&planned, &due, &kept))
 }
 
-/// Settings that leave no method are in no server's power: SASL or dialback has to be enabled.
+/// Settings that a hand wrote into the file may be such as no command saves.
 fn refuse_what_cannot_work(deployment: &Deployment) -> Result<(), Failure> {
-    let none = deployment
-        .partners
-        .iter()
-        .find(|partner| partner.negotiation.methods().is_empty());
-    let Some(partner) = none else {
-        return Ok(());
-    };
-    Err(Failure::new(
-        FailureKind::Refused,
-        Explanation {
-            code: "partner.no-method",
-            what: format!(
-                "the settings of {} leave no way to trust a stream",
-                partner.domain
-            ),
-            place: format!("{}, partner {}", deployment.file.display(), partner.domain),
-            why: format!(
-                "tls = \"{}\", sasl = \"{}\", dialback = false",
-                partner.negotiation.tls.word(),
-                partner.negotiation.sasl.word()
-            ),
-            mend: "enable SASL with TLS, or dialback; nothing was written".to_owned(),
-        },
-    ))
+    for partner in &deployment.partners {
+        super::insist_on_a_method(partner.negotiation).map_err(|mut failure| {
+            failure.explanation.place =
+                format!("{}, partner {}", deployment.file.display(), partner.domain);
+            failure
+        })?;
+    }
+    Ok(())
 }
 
 /// The gateways that were named, or all.
