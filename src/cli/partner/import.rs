@@ -52,8 +52,8 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<Outcome, Failu
     let mut draft = change.file.draft()?;
     for partner in &list.new {
         insist_on_free_domains(deployment, partner, None)?;
-        draft.add_partner(partner);
     }
+    draft.add_partners(&list.new);
     let domains =
         |all: &[Partner]| -> Vec<String> { all.iter().map(|one| one.domain.to_string()).collect() };
     let mut detail = Map::new();

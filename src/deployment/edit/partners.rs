@@ -9,13 +9,26 @@ use crate::names::Domain;
 impl Draft {
     /// A further `[[partner]]`, behind the last one; what is as it is by default is not written.
     pub fn add_partner(&mut self, partner: &Partner) -> &mut Self {
-        let mut entries = entries_of(partner);
-        entries.retain(|(key, literal)| {
-            !is_nothing(literal)
-                && (*key, literal) != ("keep-alive", &Literal::Boolean(true))
-                && (*key, literal) != ("connection-limit", &NO_LIMIT)
+        self.add_partners(std::slice::from_ref(partner))
+    }
+
+    /// Further ones in one go and in this order.
+    pub fn add_partners(&mut self, all: &[Partner]) -> &mut Self {
+        if all.is_empty() {
+            return self;
+        }
+        let new = all.iter().map(|partner| {
+            let mut entries = entries_of(partner);
+            entries.retain(|(key, literal)| {
+                !is_nothing(literal)
+                    && (*key, literal) != ("keep-alive", &Literal::Boolean(true))
+                    && (*key, literal) != ("connection-limit", &NO_LIMIT)
+            });
+            entries
         });
-        let done = self.sheet.append(&path(["partner"]), &entries);
+        let done = self
+            .sheet
+            .append(&path(["partner"]), &new.collect::<Vec<_>>());
         self.note(done)
     }
 

@@ -185,32 +185,33 @@ impl Sheet {
             .try_for_each(|(path, entries)| self.insert(path, entries))
     }
 
-    /// A further element of an array of tables, behind its last one.
+    /// Further elements of an array of tables in one go, behind its last one.
     pub(super) fn append(
         &mut self,
         path: &[Step],
-        entries: &[(&str, Literal)],
+        all: &[Vec<(&str, Literal)>],
     ) -> Result<(), Trouble> {
         let splices = {
             match self.find(path) {
                 Some(Item::Value(Value::Array(array))) => {
                     let ends = array.iter().filter_map(Value::span).map(|span| span.end);
-                    let inline = Literal::Inline(
-                        entries
-                            .iter()
-                            .map(|(key, literal)| ((*key).to_owned(), literal.clone()))
-                            .collect(),
-                    );
                     let mut elements: Vec<_> = (0..array.len()).map(Element::Kept).collect();
-                    elements.push(Element::New(inline.line()));
+                    elements.extend(all.iter().map(|entries| {
+                        let entries = entries
+                            .iter()
+                            .map(|(key, literal)| ((*key).to_owned(), literal.clone()));
+                        Element::New(Literal::Inline(entries.collect()).line())
+                    }));
                     self.rewrite(array.span(), ends.collect(), &elements, Brackets::Square)
                 }
                 Some(Item::ArrayOfTables(_)) | None => {
-                    let lines = entries
-                        .iter()
-                        .map(|(key, literal)| (vec![(*key).to_owned()], literal.clone()));
-                    let header = format!("[[{}]]", dotted(path));
-                    self.add_block(path, &header, &lines.collect::<Vec<_>>())
+                    let headed = all.iter().map(|entries| {
+                        let lines = entries
+                            .iter()
+                            .map(|(key, literal)| (vec![(*key).to_owned()], literal.clone()));
+                        (format!("[[{}]]", dotted(path)), lines.collect())
+                    });
+                    self.add_blocks(path, &headed.collect::<Vec<_>>())
                 }
                 Some(Item::Value(_) | Item::Table(_) | Item::None) => {
                     return Err(self.trouble(path, "no list of tables stands there"));

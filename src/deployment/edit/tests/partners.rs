@@ -98,3 +98,32 @@ fn the_first_partner_and_policy_go_behind_the_samples_of_init() {
         "{new}"
     );
 }
+
+#[test]
+fn several_partners_in_one_go_stand_as_if_they_came_one_by_one() {
+    let new = [
+        partner("wingtip.com"),
+        partner("litware.com"),
+        partner("fabrikam.com"),
+    ];
+    let inline = "partner = [{ domain = \"tailspin.com\" }]\n";
+    for text in [
+        LEAST.to_owned(),
+        format!("{LEAST}\n[[partner]]\ndomain = \"tailspin.com\" # first\n"),
+        LEAST.replacen("version = 1\n", &format!("version = 1\n{inline}"), 1),
+    ] {
+        let at_once = edited(&text, |draft| {
+            draft.add_partners(&new);
+        });
+        let one_by_one = edited(&text, |draft| {
+            for one in &new {
+                draft.add_partner(one);
+            }
+        });
+        assert_eq!(at_once, one_by_one);
+        let nothing = edited(&text, |draft| {
+            draft.add_partners(&[]);
+        });
+        assert_eq!(nothing, text);
+    }
+}
