@@ -103,6 +103,10 @@ const RESULTS: &[(&str, &str)] = &[
         include_str!("../../templates/schemas/partner-explain.json"),
     ),
     (
+        "partner apply",
+        include_str!("../../templates/schemas/partner-apply.json"),
+    ),
+    (
         "policy list",
         include_str!("../../templates/schemas/policy-list.json"),
     ),
@@ -133,10 +137,6 @@ const RESULTS: &[(&str, &str)] = &[
     (
         "dns check",
         include_str!("../../templates/schemas/dns-check.json"),
-    ),
-    (
-        "partner apply",
-        include_str!("../../templates/schemas/partner-apply.json"),
     ),
     ("list", include_str!("../../templates/schemas/list.json")),
     ("show", include_str!("../../templates/schemas/show.json")),
