@@ -221,16 +221,43 @@ impl Resolver {
         full.set_fqdn(true);
         // Closed it never is.
         let _permit = self.permits.acquire().await;
-        let raw = tokio::time::timeout(self.timeout, self.raw(&full, kind))
+        let answer = self.records(&full, &asked, kind, read).await?;
+        if answer.outcome == Outcome::Found {
+            return Ok(answer);
+        }
+        // Not every server follows an alias into another zone.
+        let aliases = self.aliases(&full, &asked, answer.outcome).await?;
+        let (Some(first), Some(last)) = (aliases.first(), aliases.last()) else {
+            return Ok(answer);
+        };
+        let alias = answer.alias.unwrap_or_else(|| shown(first));
+        let there = self.records(last, &shown(last), kind, read).await?;
+        Ok(Answer {
+            asked,
+            proof: answer.proof.and(there.proof),
+            alias: Some(alias),
+            ..there
+        })
+    }
+
+    /// One question, without following what it leads to.
+    async fn records<T>(
+        &self,
+        full: &Name,
+        asked: &str,
+        kind: RecordType,
+        read: fn(&RData) -> Option<T>,
+    ) -> Result<Answer<T>, DnsError> {
+        let raw = tokio::time::timeout(self.timeout, self.raw(full, kind))
             .await
             .unwrap_or(Err(NetError::Timeout))
-            .map_err(|error| self.failed(&asked, &error))?;
+            .map_err(|error| self.failed(asked, &error))?;
         let mut records = Vec::new();
         let mut left_out = 0;
         let mut alias = None;
         for record in raw.lookup.iter().flat_map(|lookup| lookup.answers()) {
             match (&record.data, read(&record.data)) {
-                (RData::CNAME(target), _) if record.name == full => {
+                (RData::CNAME(target), _) if record.name == *full => {
                     alias = Some(shown(&target.0));
                 }
                 (_, Some(_)) if records.len() == MAX_RECORDS => left_out += 1,
@@ -242,11 +269,8 @@ impl Resolver {
             Outcome::Found if records.is_empty() => Outcome::NoRecords,
             Outcome::Found | Outcome::NoRecords | Outcome::NoDomain => raw.outcome,
         };
-        if outcome != Outcome::Found && alias.is_none() {
-            alias = self.alias(&full, &asked, outcome).await?;
-        }
         Ok(Answer {
-            asked,
+            asked: asked.to_owned(),
             records,
             left_out,
             proof: raw.proof,
@@ -349,13 +373,14 @@ impl Resolver {
         }
     }
 
-    /// Where a name without records leads, if it is an alias.
-    async fn alias(
+    /// Where a name without records leads, step by step; nothing where it is no alias.
+    async fn aliases(
         &self,
         name: &Name,
         asked: &str,
         outcome: Outcome,
-    ) -> Result<Option<String>, DnsError> {
+    ) -> Result<Vec<Name>, DnsError> {
+        let mut names = Vec::new();
         let mut aliases = vec![asked.to_owned()];
         let mut at = name.clone();
         while let Some(next) = self.alias_of(&at).await {
@@ -371,9 +396,10 @@ impl Resolver {
             if aliases.len() > MAX_ALIASES {
                 break;
             }
+            names.push(next.clone());
             at = next;
         }
-        Ok(aliases.into_iter().nth(1))
+        Ok(names)
     }
 
     #[allow(clippy::wildcard_enum_match_arm)]
