@@ -29,6 +29,9 @@ pub struct Outcome {
     pub findings_shown: bool,
     /// The file that gets what standard output would: whole, or as it was before.
     pub into: Option<PathBuf>,
+    /// What standard output gets where that file cannot be written and the result is no JSON document: formats that
+    /// machines read say it in a form of their own.
+    pub on_lost: Option<fn(Failure) -> Outcome>,
 }
 
 impl Outcome {
@@ -159,7 +162,12 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
             "result": outcome.result,
         });
         match &outcome.into {
-            Some(file) => return written(family, exit, file, &format!("{document:#}\n")),
+            Some(file) => {
+                return match written(file, &format!("{document:#}\n")) {
+                    Ok(()) => exit,
+                    Err(lost) => failure(context, family, schema, lost),
+                };
+            }
             None => context.print_json(&document),
         }
     } else {
@@ -170,7 +178,17 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
             Some(file) => {
                 // Colours are for terminals.
                 let text = console::strip_ansi_codes(&outcome.text);
-                return written(family, exit, file, &text);
+                return match written(file, &text) {
+                    Ok(()) => exit,
+                    Err(lost) => {
+                        render::write_err(&render::explanation(&lost.explanation));
+                        let exit = family.exit(lost.kind);
+                        if let Some(told) = outcome.on_lost {
+                            context.print(&told(lost).text);
+                        }
+                        exit
+                    }
+                };
             }
             None => context.print(&outcome.text),
         }
@@ -185,15 +203,11 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
 const REPORT_MODE: u32 = 0o644;
 
 /// Writes a result to a file; where that fails the run has not done its work.
-fn written(family: Family, exit: Exit, file: &Path, text: &str) -> Exit {
+fn written(file: &Path, text: &str) -> Result<(), Failure> {
     let place = Placement::mode(REPORT_MODE);
-    match atomic::write_whole(file, text.as_bytes(), place, Overwrite::Replace) {
-        Ok(()) => exit,
-        Err(error) => {
-            render::write_err(&render::explanation(&error.explain()));
-            family.exit(FailureKind::Failed)
-        }
-    }
+    atomic::write_whole(file, text.as_bytes(), place, Overwrite::Replace)
+        .map(|_| ())
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
 }
 
 /// Prints a failure.

@@ -106,6 +106,7 @@ impl Sum {
                 next: None,
                 findings_shown: true,
                 into: None,
+                on_lost: None,
                 text: self.texts,
                 result,
                 exit: None,
