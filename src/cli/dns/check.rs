@@ -1,8 +1,8 @@
 //! `dns check`: the plan against what a resolver answers, once or until it is as planned.
 
 use super::planned;
-use crate::check::Status;
 use crate::check::records::{Compared, RecordPlan, Row, ask, compare};
+use crate::check::{Counts, Status};
 use crate::cli::Context;
 use crate::cli::check::domains::{length, resolver_address};
 use crate::cli::exit::{Exit, FailureKind};
@@ -140,15 +140,27 @@ fn told(plan: &RecordPlan, resolver: &str, compared: &Compared) -> Result<Outcom
     let mut text = format!("{} · asked {resolver}\n\n{}\n", plan.fqdn, table.render());
     match open(compared).len() {
         0 => text.push_str("OK  all is as planned\n"),
-        wrong => text.push_str(&format!(
-            "{}  {wrong} of {}\n",
-            compared.status().nagios(),
-            render::count(compared.rows.len(), "row"),
-        )),
+        _ => text.push_str(&format!("{}\n", sum(compared))),
     }
     Ok(Outcome::show(text, result)
         .with_findings(findings)
         .with_exit(exit))
+}
+
+/// `CRITICAL  2 of 5 rows · 1 warning`, counted as `check` does.
+fn sum(compared: &Compared) -> String {
+    let mut counts = Counts::default();
+    for row in &compared.rows {
+        counts.add(row.status());
+    }
+    let mut parts = vec![format!(
+        "{}  {} of {}",
+        compared.status().nagios(),
+        counts.of_worst(),
+        render::count(compared.rows.len(), "row")
+    )];
+    parts.extend(counts.beside_worst());
+    parts.join(" · ")
 }
 
 fn row_json(row: &Row) -> Value {

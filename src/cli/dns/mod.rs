@@ -13,6 +13,7 @@ use crate::store::{RequestState, Store, StoreError};
 use crate::x509::Fingerprint;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The commands of the DNS.
@@ -81,10 +82,52 @@ fn planned(
             .map_err(|error| Failure::from_error(super::exit::FailureKind::Failed, &error))?;
     }
     let plan = crate::check::records::plan(&deployment, &given);
-    Ok(match zone {
-        Some(zone) => plan.within(zone),
-        None => plan,
-    })
+    let Some(zone) = zone else {
+        return Ok(plan);
+    };
+    let there = zones(&plan);
+    let plan = plan.within(zone);
+    let nothing = plan.records.is_empty() && plan.issuances.iter().all(|one| one.names.is_empty());
+    if nothing {
+        return Err(Failure::usage(
+            format!("no record is needed in {zone}"),
+            match there.is_empty() {
+                true => "the deployment needs no records at all".to_owned(),
+                false => format!("the records that are needed lie in {}", there.join(", ")),
+            },
+            "name one of these domains with --zone, or leave it away",
+        ));
+    }
+    Ok(plan)
+}
+
+/// The domains in which the records lie, without those that lie below another.
+fn zones(plan: &RecordPlan) -> Vec<String> {
+    let owners: BTreeSet<&str> = plan
+        .records
+        .iter()
+        .map(|record| {
+            let mut owner = record.owner.as_str();
+            while let Some((label, above)) = owner.split_once('.')
+                && label.starts_with('_')
+            {
+                owner = above;
+            }
+            owner
+        })
+        .collect();
+    let below = |owner: &str| {
+        owners.iter().any(|other| {
+            owner
+                .strip_suffix(other)
+                .is_some_and(|rest| rest.ends_with('.'))
+        })
+    };
+    owners
+        .iter()
+        .filter(|owner| !below(owner))
+        .map(|owner| (*owner).to_owned())
+        .collect()
 }
 
 /// The key that is served, and those to come: of newer generations, of pending requests, of the key made ahead.
