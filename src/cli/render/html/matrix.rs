@@ -4,6 +4,7 @@
 use super::{more, shown};
 use crate::check::{CheckReport, Holding, Status, TargetKind, TargetReport};
 use crate::findings::Severity;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -61,13 +62,28 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     if names.is_empty() {
         return;
     }
-    // Services side by side, and what lies at rest behind them.
+    let worst = |place: usize| {
+        names
+            .values()
+            .filter_map(|cells| cells.get(&place))
+            .map(|cell| cell.status)
+            .max()
+    };
+    // Trouble first; then services side by side, and what lies at rest behind them.
     let mut order: Vec<usize> = (0..servers.len()).collect();
-    order.sort_by_key(|place| {
+    order.sort_by_cached_key(|place| {
         let service = servers.get(*place).map(|(service, _)| service.clone());
-        (service.as_deref() == Some(AT_REST), service)
+        (
+            Reverse(worst(*place)),
+            service.as_deref() == Some(AT_REST),
+            service,
+        )
     });
-    let shown_servers = order.iter().copied().take(MAX_SERVERS);
+    order.truncate(MAX_SERVERS);
+    let left_out = servers.len() - order.len();
+    let shown_servers = order.iter().copied();
+    // A name that only columns beyond speak of would be a row of nothing.
+    names.retain(|_, cells| order.iter().any(|place| cells.contains_key(place)));
     body.push_str(
         "<section id=\"coverage\">\n<h2>Coverage</h2>\n<p class=\"hint\">Each name against each service and server: \
          whether the certificate shown there holds it; – was not asked.</p>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
@@ -102,7 +118,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     }
     body.push_str("</tbody></table></div>\n");
     more(body, names.len().saturating_sub(MAX_NAMES), "names");
-    more(body, servers.len().saturating_sub(MAX_SERVERS), "servers");
+    more(body, left_out, "servers");
     body.push_str("</section>\n");
 }
 

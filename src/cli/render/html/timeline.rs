@@ -2,9 +2,10 @@
 //! and a line for now. Places are percentages of the width, so that type keeps its size on every screen.
 
 use super::{more, shown};
-use crate::check::{CertificateForm, CheckReport, Status};
+use crate::check::{CertificateForm, CheckReport, Status, TargetReport};
 use crate::cli::render::{self, Taken};
 use crate::deployment::LifeLeft;
+use crate::findings::Finding;
 use crate::x509::Fingerprint;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -17,7 +18,10 @@ const MAX_BARS: usize = 60;
 const BACK: Duration = Duration::days(400);
 const AHEAD: Duration = Duration::days(3 * 366);
 
-/// A certificate, and how what shows it stands.
+/// Percent of the width on either side of now without labels.
+const NEAR: f64 = 4.0;
+
+/// A certificate, and how it stands by its dates.
 struct Bar<'a> {
     leaf: &'a CertificateForm,
     status: Status,
@@ -58,7 +62,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
     }
     body.push_str(
         "</div>\n<p class=\"legend\">\
-         <span class=\"ok\"><svg role=\"img\" aria-label=\"ok\"><rect class=\"life\" width=\"22\" height=\"10\" rx=\"2\"/></svg>valid, in the colour of how it stands</span>\
+         <span class=\"ok\"><svg role=\"img\" aria-label=\"ok\"><rect class=\"life\" width=\"22\" height=\"10\" rx=\"2\"/></svg>valid, in the colour of its dates</span>\
          <span><svg role=\"img\" aria-label=\"warning\"><rect class=\"warn-zone\" width=\"22\" height=\"10\" rx=\"2\"/></svg>warning zone</span>\
          <span><svg role=\"img\" aria-label=\"critical\"><rect class=\"crit-zone\" width=\"22\" height=\"10\" rx=\"2\"/></svg>critical zone</span>\
          <span><svg role=\"img\" aria-label=\"now\"><line class=\"now\" x1=\"11\" x2=\"11\" y1=\"0\" y2=\"10\"/></svg>now</span></p>\n",
@@ -79,14 +83,14 @@ fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
             .and_then(|place| bars.get_mut(*place))
         {
             Some(bar) => {
-                bar.status = bar.status.max(row.status());
+                bar.status = bar.status.max(of_its_dates(row));
                 bar.others += usize::from(bar.first != row.target);
             }
             None => {
                 known.insert(leaf.sha256, bars.len());
                 bars.push(Bar {
                     leaf,
-                    status: row.status(),
+                    status: of_its_dates(row),
                     first: &row.target,
                     others: 0,
                 });
@@ -94,6 +98,17 @@ fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
         }
     }
     bars
+}
+
+/// How it stands by its dates: what else is wrong is no matter of time.
+fn of_its_dates(row: &TargetReport) -> Status {
+    let dates: Vec<Finding> = row
+        .findings
+        .iter()
+        .filter(|one| one.code.as_str().starts_with("validity."))
+        .cloned()
+        .collect();
+    Status::of(&dates, None)
 }
 
 /// As far as the bars go, with room around now.
@@ -135,9 +150,15 @@ fn ticks(body: &mut String, axis: &Axis, now: OffsetDateTime) {
         let anchor = if at > 96.0 { "end" } else { "middle" };
         let _ = write!(
             body,
-            "<line class=\"tick\" x1=\"{at:.2}%\" x2=\"{at:.2}%\" y1=\"28\" y2=\"34\"/>\
-             <text x=\"{at:.2}%\" y=\"24\" text-anchor=\"{anchor}\">{label}</text>"
+            "<line class=\"tick\" x1=\"{at:.2}%\" x2=\"{at:.2}%\" y1=\"28\" y2=\"34\"/>"
         );
+        // Where the line for now goes through it, no label can be read.
+        if (at - here).abs() >= NEAR {
+            let _ = write!(
+                body,
+                "<text x=\"{at:.2}%\" y=\"24\" text-anchor=\"{anchor}\">{label}</text>"
+            );
+        }
         number += step;
     }
     let anchor = match here {
