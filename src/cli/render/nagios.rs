@@ -125,7 +125,8 @@ fn cause(row: &TargetReport) -> String {
                 false if finding.place == row.target => "",
                 false => finding.place.as_str(),
             };
-            format!("{place} {} ({})", finding.what, finding.why)
+            let between = if place.is_empty() { "" } else { ": " };
+            format!("{place}{between}{} ({})", finding.what, finding.why)
         }
         (None, None) => String::new(),
     }
