@@ -52,6 +52,30 @@ fn a_revoked_certificate_is_critical_at_rest_and_on_the_port() {
         check("none.crl").ended(0);
         check("revoked.crl").ended(2).said("revocation.revoked");
     }
+    // Without roots the issuer has to be at hand.
+    let check = |list: &str| world.run(&["check", "whole.pem", "--crl", list]);
+    world.write(
+        "whole.pem",
+        world.read("edge.pem") + &world.read("root.pem"),
+    );
+    check("none.crl").ended(0);
+    check("revoked.crl").ended(2).said("revocation.revoked");
+    world.write("alone.pem", {
+        let end = "-----END CERTIFICATE-----\n";
+        let text = world.read("edge.pem");
+        let (first, _) = text.split_once(end).unwrap();
+        format!("{first}{end}")
+    });
+    world
+        .run(&["check", "alone.pem", "--crl", "revoked.crl"])
+        .ended(1)
+        .said("revocation.unknown")
+        .said("1 judged without chain and names");
+    // Names alone do not make whoever is not trusted sound.
+    world
+        .run(&["check", &port, "--name", "dns:contoso.com"])
+        .ended(2)
+        .said("chain.");
     world
         .run(&["check", "edge.pem", "--crl", "edge.key"])
         .ended(3);

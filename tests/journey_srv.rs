@@ -163,6 +163,7 @@ fn a_signed_answer_is_secure_and_one_for_other_keys_is_bogus() {
     asked(&other)
         .ended(2)
         .said("dns.bogus")
+        .said("_sipfederationtls._tcp.contoso.com, ")
         .said("DNSSEC bogus");
 }
 
@@ -243,6 +244,24 @@ fn targets_that_are_aliases_loops_or_nowhere_are_named() {
 }
 
 #[test]
+fn a_service_name_that_is_an_alias_is_followed() {
+    let world = World::new();
+    let dns = DnsServer::start(
+        Zone::Plain,
+        "_xmpp-server._tcp.cn.com. CNAME _xmpp-server._tcp.contoso.com.\n\
+         _xmpp-server._tcp.contoso.com. SRV 1 0 9 edge.contoso.com.\nedge.contoso.com. A 127.0.0.9\n\
+         _sips._tcp.cn.com. CNAME _sips._tcp.gone.com.",
+    );
+    check(&world, &dns, &["xmpp:cn.com"])
+        .ended(2)
+        .said("1 SRV target · 1 address")
+        .said("edge.contoso.com:9");
+    check(&world, &dns, &["sip:cn.com"])
+        .ended(2)
+        .said("dns.no-service");
+}
+
+#[test]
 fn a_resolver_that_is_down_or_refuses_is_unknown_and_quick() {
     let world = World::new();
     let down = free().to_string();
@@ -295,7 +314,8 @@ fn an_answer_of_very_many_records_ends() {
     // 64 KiB hold the first; the second fits into no answer, and the server says so.
     check(&world, &dns, &["sip:many.test"])
         .ended(2)
-        .said("only 32 of 1000 are asked");
+        .said("only 32 of 1000 SRV targets are asked")
+        .said("dns.targets-left-out");
     check(&world, &dns, &["sip:toomany.test"])
         .ended(3)
         .said("UNKNOWN");

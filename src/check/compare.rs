@@ -22,6 +22,17 @@ pub struct Hold {
     pub wanted: Vec<Wanted>,
     /// Whether the issuer signs under public roots.
     pub public: bool,
+    /// Whose certificates it is for.
+    pub whose: Whose,
+}
+
+/// Who can renew what is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The deployment: our commands mend it.
+    Ours,
+    /// Somebody else, as far as is known.
+    Others,
 }
 
 /// All that one run judges by.
@@ -137,6 +148,9 @@ impl Yardstick {
                 findings.extend(self.near_end(one, self.chain, &place));
             }
         }
+        if hold.is_none_or(|hold| hold.whose == Whose::Others) {
+            findings.iter_mut().for_each(for_others);
+        }
         report.findings = Report::new(findings).into_iter().collect();
         report.not_applicable = judgement
             .not_applicable
@@ -234,6 +248,24 @@ impl Yardstick {
             None
         }
     }
+}
+
+/// Our commands renew only what is ours; what is wrong with others' time is theirs to mend.
+fn for_others(finding: &mut Finding) {
+    if !["edgecert renew", "--effective-date"]
+        .iter()
+        .any(|ours| finding.mend.contains(ours))
+    {
+        return;
+    }
+    let mend = if finding.code == Code::ValidityNotYet {
+        "check this machine's clock; if it is right, tell whoever runs it"
+    } else if finding.code == Code::ValidityFresh {
+        "wait, or tell whoever runs it"
+    } else {
+        "ask whoever runs it to renew it"
+    };
+    finding.mend = mend.to_owned();
 }
 
 fn no_san(leaf: &Certificate) -> Finding {

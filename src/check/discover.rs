@@ -298,15 +298,18 @@ impl Search<'_> {
             resolver: self.resolver.asked().to_owned(),
         }
         .explain();
-        let known = |finding: &Finding| finding.code == Code::DnsBogus && finding.place == asked;
-        if !self.row.findings.iter().any(known) {
-            self.row.findings.push(Finding::new(
+        // One zone is one cause, however many of its names were asked for.
+        let known = |finding: &&mut Finding| finding.code == Code::DnsBogus;
+        match self.row.findings.iter_mut().find(known) {
+            Some(known) if known.place.split(", ").any(|one| one == asked) => {}
+            Some(known) => known.place.push_str(&format!(", {asked}")),
+            None => self.row.findings.push(Finding::new(
                 Code::DnsBogus,
                 asked,
                 "its signatures do not hold: who validates finds nothing here",
                 told.why,
                 told.mend,
-            ));
+            )),
         }
     }
 
@@ -329,9 +332,13 @@ impl Search<'_> {
         self.row.seen.push(format!("{count} SRV target{plural}"));
         if plan.left_out > 0 {
             let all = count + plan.left_out;
-            self.row
-                .seen
-                .push(format!("only {count} of {all} are asked"));
+            self.row.findings.push(Finding::new(
+                Code::DnsTargetsLeftOut,
+                self.domain.as_str(),
+                format!("only {count} of {all} SRV targets are asked"),
+                format!("at most {MAX_TARGETS} targets of one domain are asked, and nothing is known of the others"),
+                "publish fewer records, or check the others as HOST:PORT",
+            ));
         }
         let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
         for place in &plan.places {
@@ -451,7 +458,12 @@ impl Search<'_> {
 
     /// No place to ask, for no better reason.
     fn nothing(&mut self, scheme: Scheme, plan: &Plan) {
-        let told = self.row.problem.is_some() || !self.row.findings.is_empty();
+        let told = self.row.problem.is_some()
+            || self
+                .row
+                .findings
+                .iter()
+                .any(|one| one.code != Code::DnsTargetsLeftOut);
         if !self.endpoints.is_empty() || told {
             return;
         }

@@ -166,6 +166,7 @@ fn a_file_in_any_order_is_judged_as_one_chain() {
             Identifier::parse_typed("dns:contoso.com").unwrap(),
         )],
         public: false,
+        whose: Whose::Ours,
     });
     yardstick
         .by_key
@@ -305,6 +306,7 @@ fn issuers_beside_a_leaf_complete_its_chain_and_strangers_there_do_not() {
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,
+        whose: Whose::Ours,
     });
     yardstick.forced = Some(0);
     for (beside, expected) in [
@@ -339,6 +341,7 @@ fn an_ended_leaf_is_one_fault_even_if_its_ca_has_a_newer_intermediate() {
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,
+        whose: Whose::Ours,
     });
     yardstick.forced = Some(0);
     let text = made.leaf.certificate.to_pem() + &made.inter.certificate.to_pem();

@@ -18,7 +18,7 @@ mod observed;
 pub mod records;
 mod second;
 
-pub use compare::{Hold, Yardstick};
+pub use compare::{Hold, Whose, Yardstick};
 pub use differs::tell_leaves_apart;
 pub use endpoint::{Endpoint, TargetLine};
 pub use error::CheckError;

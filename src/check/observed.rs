@@ -59,13 +59,12 @@ pub(super) fn judge_observation(
     report
         .findings
         .extend(not_completed(endpoint, address, observation));
+    let stranger = yardstick
+        .stranger
+        .and_then(|place| yardstick.holds.get(place));
     let hold = match &endpoint.assigned {
         Some(assigned) => assigned.hold.and_then(|place| yardstick.holds.get(place)),
-        None => yardstick.hold_for(leaf).or_else(|| {
-            yardstick
-                .stranger
-                .and_then(|place| yardstick.holds.get(place))
-        }),
+        None => yardstick.hold_for(leaf).or(stranger),
     };
     let forced = yardstick
         .forced
@@ -76,7 +75,7 @@ pub(super) fn judge_observation(
         Some(_) | None => endpoint.domain.as_ref().map(|domain| Wanted::Covered {
             service: endpoint.protocol.service(),
             domain: domain.clone(),
-            because: format!("it was asked for {domain}"),
+            because: format!("{domain}, which was asked for"),
         }),
     };
     let nameless;
@@ -89,6 +88,18 @@ pub(super) fn judge_observation(
             Some(&nameless)
         }
         (_, hold, _) => hold,
+    };
+    // Names alone were demanded: whom to trust is a stranger's view all the same.
+    let trusting;
+    let hold = match hold {
+        Some(hold) if hold.trust.is_none() => {
+            trusting = Hold {
+                trust: stranger.and_then(|stranger| stranger.trust.clone()),
+                ..hold.clone()
+            };
+            Some(&trusting)
+        }
+        hold => hold,
     };
     yardstick.judge_chain(&mut report, &chain, None, hold, asked);
     for (part, why) in &mut report.not_applicable {
@@ -166,10 +177,18 @@ fn mend_of(endpoint: &Endpoint, address: SocketAddr, observation: &Observation) 
             "it may wait for STARTTLS: try --protocol xmpp-server, or xmpp where clients connect"
                 .to_owned()
         }
-        ProbeError::Tls(_) if failure.is_not_tls() => format!(
-            "{} is direct TLS; if the port waits for STARTTLS try --protocol xmpp-server",
-            endpoint.protocol.word()
-        ),
+        ProbeError::Tls(_) if failure.is_not_tls() => match endpoint.protocol {
+            Protocol::Xmpp | Protocol::XmppServer => {
+                "it agreed to TLS and then sent something else: look into the server's log at this time"
+                    .to_owned()
+            }
+            Protocol::XmppsClient | Protocol::XmppsServer | Protocol::Sips | Protocol::Tls => {
+                format!(
+                    "{} is direct TLS; if the port waits for STARTTLS try --protocol xmpp-server",
+                    endpoint.protocol.word()
+                )
+            }
+        },
         ProbeError::Tls(_) => format!(
             "{}, and compare with `{}`",
             told.mend,
@@ -204,6 +223,15 @@ fn openssl(endpoint: &Endpoint, address: SocketAddr) -> String {
     command
 }
 
+/// Whether the time ran out before anything came that could be kept.
+fn is_silent(observation: &Observation) -> bool {
+    matches!(observation.failure, Some(ProbeError::Timeout(_)))
+        && observation.header.is_none()
+        && observation.features_before.is_none()
+        && observation.tls_version.is_none()
+        && observation.chain.is_empty()
+}
+
 /// Nothing was served at all.
 fn dark(endpoint: &Endpoint, address: SocketAddr, observation: &Observation) -> Finding {
     let place = address.to_string();
@@ -224,10 +252,13 @@ fn dark(endpoint: &Endpoint, address: SocketAddr, observation: &Observation) -> 
         Some(stage @ (Stage::Greeting | Stage::Handshake | Stage::Inside)) => Finding::new(
             Code::LiveNoTls,
             place,
-            format!(
-                "answers, but TLS does not come up: it stopped while {}",
-                stage.words()
-            ),
+            match is_silent(observation) {
+                true => "accepts connections and says nothing".to_owned(),
+                false => format!(
+                    "answers, but TLS does not come up: it stopped while {}",
+                    stage.words()
+                ),
+            },
             why,
             mend,
         ),
@@ -569,6 +600,18 @@ mod tests {
                 "try --protocol xmpp-server",
             ),
             (
+                Protocol::XmppServer,
+                None,
+                failed(Stage::Handshake, not_tls()),
+                "it agreed to TLS and then sent something else",
+            ),
+            (
+                Protocol::Sips,
+                None,
+                failed(Stage::Handshake, not_tls()),
+                "sips is direct TLS",
+            ),
+            (
                 Protocol::Sips,
                 None,
                 failed(Stage::Handshake, alert()),
@@ -589,6 +632,21 @@ mod tests {
             let told = dark(&endpoint, address, &observation).mend;
             assert!(told.contains(mend), "{told}");
             assert!(!told.contains("HOST:PORT"), "{told}");
+        }
+        let address = "192.0.2.1:5269".parse().unwrap();
+        let silent = failed(
+            Stage::Handshake,
+            ProbeError::Timeout(std::time::Duration::from_secs(1)),
+        );
+        for (observation, what) in [
+            (silent, "accepts connections and says nothing"),
+            (
+                failed(Stage::Handshake, alert()),
+                "answers, but TLS does not come up",
+            ),
+        ] {
+            let told = dark(&endpoint(Protocol::Tls, None), address, &observation).what;
+            assert!(told.starts_with(what), "{told}");
         }
         let unproved = Observation {
             possession: Some(false),

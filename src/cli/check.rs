@@ -26,7 +26,7 @@ use super::render::Taken;
 use super::render::metrics::MetricNames;
 use super::{Context, render};
 use crate::check::live::{LiveLimits, Means};
-use crate::check::{CheckReport, Hold, Yardstick};
+use crate::check::{CheckReport, Hold, Whose, Yardstick};
 use crate::deployment::{Deployment, LifeLeft, RootsSource};
 use crate::findings::Code;
 use crate::names::{Domain, Identifier, Protocol, Slug};
@@ -234,7 +234,21 @@ pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
         }
         Err(failure) => Err(failure),
     };
-    ended.map(|outcome| Outcome { into, ..outcome })
+    let on_lost: Option<fn(Failure) -> Outcome> = match args.format {
+        _ if args.jsonl => Some(rows::failed),
+        Format::Nagios => Some(formats::unknown),
+        Format::Table
+        | Format::Json
+        | Format::Prometheus
+        | Format::Openmetrics
+        | Format::Html
+        | Format::Junit => None,
+    };
+    ended.map(|outcome| Outcome {
+        into,
+        on_lost,
+        ..outcome
+    })
 }
 
 /// What is at hand besides the targets.
@@ -387,6 +401,7 @@ fn hold(name: &str, expected: expectation::ForCertificate) -> Hold {
         public: expected.profile.public,
         trust: Some(expected.trust),
         wanted: expected.wanted,
+        whose: Whose::Ours,
     }
 }
 
@@ -425,6 +440,7 @@ fn force(
             trust: None,
             wanted: Vec::new(),
             public: false,
+            whose: Whose::Others,
         });
         if !args.name.is_empty() {
             hold.wanted = args.name.iter().map(expectation::wanted_of).collect();
@@ -467,6 +483,7 @@ fn stranger(context: &Context, around: &Surroundings, yardstick: &mut Yardstick)
                 trust: Some(trust),
                 wanted: Vec::new(),
                 public: false,
+                whose: Whose::Others,
             });
         }
         Err(failure) => context.note(&render::explanation(&failure.explanation)),

@@ -219,6 +219,15 @@ pub fn judge(
             }
         }
     }
+    if case.verdict.is_none()
+        && !expectation.crls.is_empty()
+        && revocation::as_sent(chain).len() < 2
+    {
+        not_applicable.push((
+            "revocation",
+            "no roots were given, and the chain has no issuer of the leaf".to_owned(),
+        ));
+    }
     if expectation.strictness == Strictness::Strict {
         for finding in &mut findings {
             if rules::breaks_a_must(finding, expectation.profile) {

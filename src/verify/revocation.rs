@@ -5,6 +5,7 @@
 //! not end; one that does not list it says something only when nothing is wrong with it.
 
 use super::path::place;
+use super::search::Signatures;
 use super::words::{self, quoted, quoted_issuer};
 use super::{Expectation, Strictness};
 use crate::explain::printable;
@@ -53,6 +54,38 @@ pub(crate) fn judge(
         ));
     }
     findings
+}
+
+/// The certificates as sent, leaf first, as far as each is proven to be issued by the next: what there is to walk along
+/// where no anchors were given.
+pub(crate) fn as_sent(chain: &[Certificate]) -> Vec<&Certificate> {
+    let mut signatures = Signatures::default();
+    let mut path: Vec<&Certificate> = chain.iter().take(1).collect();
+    for next in chain.iter().skip(1) {
+        if path.last().is_some_and(|last| signatures.prove(last, next)) {
+            path.push(next);
+        }
+    }
+    path
+}
+
+/// Judges a chain without anchors. Where the leaf's issuer was not sent no list can be held against it, and whoever
+/// gave one is told.
+pub(crate) fn judge_as_sent(chain: &[Certificate], expectation: &Expectation<'_>) -> Vec<Finding> {
+    let path = as_sent(chain);
+    match path.as_slice() {
+        [leaf] if !expectation.crls.is_empty() => vec![
+            Finding::new(
+                Code::RevocationUnknown,
+                "leaf",
+                format!("it is not known whether {} was revoked", quoted(leaf)),
+                "its issuer's certificate is not at hand, so no list can be verified",
+                "give the roots with `--roots`, or put the issuer's certificate behind the leaf",
+            )
+            .with_severity(Severity::Warning),
+        ],
+        path => judge(path, chain, expectation),
+    }
 }
 
 enum Status {

@@ -23,7 +23,7 @@ pub(super) fn manner(args: &CheckArgs, context: &Context) -> Result<Manner, Fail
     };
     let pair = OwnPair::new(&bundle(path)?)
         .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
-    context.note("our own certificate is presented to whoever asks for one");
+    context.note("our own certificate is presented to whoever asks for one\n");
     Ok(Manner {
         presents: Some(Arc::new(pair)),
         ..Manner::default()

@@ -123,7 +123,8 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
     }
     let bad = row.status() != Status::Ok;
     let mut parts: Vec<String> = Vec::new();
-    if let (true, Some(first)) = (bad, row.findings.first()) {
+    // A row without a certificate has nothing else to say.
+    if let (true, Some(first)) = (bad || row.certificate.is_none(), row.findings.first()) {
         parts.push(first.what.clone());
         let more = row
             .findings
@@ -319,16 +320,7 @@ fn sum(report: &CheckReport) -> String {
     if counts.skipped > 0 {
         parts.push(format!("{} files hold no certificate", counts.skipped));
     }
-    let not_held = report
-        .targets
-        .iter()
-        .filter(|row| row.not_applicable.iter().any(|(part, _)| *part == "chain"))
-        .count();
-    if not_held > 0 {
-        parts.push(format!(
-            "{not_held} judged without chain and names (--for, --roots and --name say against what)"
-        ));
-    }
+    parts.extend(not_judged(report));
     let mend = report.worst().and_then(|row| match &row.problem {
         Some(problem) => Some(problem.mend.clone()),
         None => row
@@ -344,6 +336,30 @@ fn sum(report: &CheckReport) -> String {
         &format!("{}  ", word_padded(report.status())),
         &parts.join(" · "),
     )
+}
+
+/// How many were judged without chain, names or both, and the flags that say against what.
+fn not_judged(report: &CheckReport) -> impl Iterator<Item = String> {
+    let lacks =
+        |row: &TargetReport, wanted| row.not_applicable.iter().any(|(part, _)| *part == wanted);
+    [
+        (
+            true,
+            true,
+            "chain and names (--for, --roots and --name say against what)",
+        ),
+        (true, false, "chain (--for and --roots say against what)"),
+        (false, true, "names (--for and --name say against what)"),
+    ]
+    .into_iter()
+    .filter_map(move |(chain, names, words)| {
+        let count = report
+            .targets
+            .iter()
+            .filter(|row| lacks(row, "chain") == chain && lacks(row, "names") == names)
+            .count();
+        (count > 0).then(|| format!("{count} judged without {words}"))
+    })
 }
 
 fn word_padded(status: Status) -> String {

@@ -2,7 +2,7 @@
 
 use super::read::{damaged_finding, no_such_item, read_key, store_failure, unreadable};
 use super::{ProfileWord, VerifyArgs};
-use crate::check::Hold;
+use crate::check::{Hold, Whose};
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
@@ -221,6 +221,7 @@ fn held(expected: ForCertificate) -> Hold {
         public: expected.profile.public,
         trust: Some(expected.trust),
         wanted: expected.wanted,
+        whose: Whose::Ours,
     }
 }
 
@@ -235,6 +236,7 @@ fn plain_hold(args: &VerifyArgs, context: &Context) -> Result<Hold, Failure> {
         trust,
         wanted: Vec::new(),
         public: args.roots.is_empty() && args.profile == ProfileWord::WebPki,
+        whose: Whose::Others,
     })
 }
 
@@ -316,6 +318,7 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
                 trust: None,
                 wanted: Vec::new(),
                 public: false,
+                whose: Whose::Others,
             };
             (nothing, Vec::new())
         }

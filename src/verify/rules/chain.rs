@@ -19,6 +19,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
             case.chain,
             case.expectation,
         ));
+    } else {
+        findings.extend(revocation::judge_as_sent(case.chain, case.expectation));
     }
     findings.extend(as_sent(case));
     if case.verdict.is_some() {
