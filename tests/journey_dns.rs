@@ -176,6 +176,18 @@ fn broken_signatures_are_critical_and_a_silent_resolver_is_unknown() {
 }
 
 #[test]
+fn a_zone_that_needs_nothing_is_wrong_usage_and_those_that_are_there_are_named() {
+    let (world, _) = planned();
+    for (command, code) in [("plan", 2), ("check", 3)] {
+        world
+            .run(&["dns", command, "--zone", "nope.com"])
+            .ended(code)
+            .said("no record is needed in nope.com")
+            .said("lie in contoso.com");
+    }
+}
+
+#[test]
 fn what_is_published_while_it_is_waited_for_is_seen() {
     use std::io::{BufRead, BufReader};
     let (world, zone) = planned();

@@ -106,6 +106,18 @@ fn metrics_are_written_whole_into_a_file_and_promtool_takes_them() {
             .concat(),
         )
         .ended(3);
+    // Whoever reads standard output hears of it there.
+    let lost = |more: &[&str]| {
+        let to = ["--output", "nowhere/report"];
+        world.run(&[&THRESHOLDS[..], &to, more].concat()).ended(3)
+    };
+    let told = lost(&["--format", "nagios"]).stdout;
+    assert!(told.starts_with("UNKNOWN - "), "{told}");
+    for more in ["--json", "--jsonl"] {
+        let document = lost(&[more]).json();
+        assert_eq!(document["ok"], false, "{document:#}");
+        assert!(document["error"]["what"].is_string(), "{document:#}");
+    }
     // A check that could not do its work leaves the last file, whose time then stands still.
     world
         .run(&[

@@ -1,6 +1,7 @@
 //! What is promised of files at rest, with certificates made on the spot and a fixed time.
 
 use super::*;
+use crate::check::Whose;
 use crate::check::{CertificateForm, Hold, Status};
 use crate::findings::Severity;
 use crate::names::Identifier;

@@ -373,10 +373,11 @@ fn other_leaf(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Status;
     use crate::check::endpoint::Assigned;
+    use crate::check::{Status, Whose};
     use crate::names::{Domain, Identifier, Slug};
     use crate::probe::Depth;
+    use crate::verify::TrustSet;
     use crate::x509::issue::{IssueSpec, Issuer, issue};
     use crate::x509::{KeyPurpose, KeyType, KeyUsage, PrivateKey, Subject};
     use time::Duration;
@@ -500,6 +501,47 @@ mod tests {
             judged(&endpoint, &shown(&other)),
             (Status::Critical, vec!["live.other-leaf"])
         );
+    }
+
+    #[test]
+    fn names_that_are_demanded_leave_the_trust_to_the_strangers_view() {
+        let mut yardstick = Yardstick::new(NOW);
+        let hold = |name: &str, trust| Hold {
+            name: name.to_owned(),
+            trust,
+            wanted: Vec::new(),
+            public: false,
+            whose: Whose::Others,
+        };
+        yardstick.holds = vec![
+            hold("the command line", None),
+            hold("system", Some(TrustSet::new("system", Vec::new()))),
+        ];
+        yardstick.stranger = Some(1);
+        yardstick.forced = Some(0);
+        let address = "192.0.2.1:5269".parse().unwrap();
+        let endpoint = endpoint(Protocol::Tls, Some("contoso.com"));
+        let row = judge_observation(
+            &endpoint,
+            address,
+            &shown(&leaf(&["dns:contoso.com"])),
+            &yardstick,
+        );
+        assert_eq!(row.status(), Status::Critical, "{row:#?}");
+        assert!(row.not_applicable.iter().all(|(part, _)| *part != "chain"));
+        // What ends there is nobody's of ours, so no command of ours is advised.
+        yardstick.now = NOW + Duration::days(89);
+        let row = judge_observation(
+            &endpoint,
+            address,
+            &shown(&leaf(&["dns:contoso.com"])),
+            &yardstick,
+        );
+        let ends = row
+            .findings
+            .iter()
+            .find(|one| one.code == Code::ValidityEndsSoon);
+        assert_eq!(ends.unwrap().mend, "ask whoever runs it to renew it");
     }
 
     #[test]

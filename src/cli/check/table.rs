@@ -381,6 +381,46 @@ mod tests {
     }
 
     #[test]
+    fn a_row_without_a_certificate_says_what_was_found() {
+        let note = Finding::new(
+            Code::CheckUnreadable,
+            "edge.p12",
+            "is encrypted",
+            "why",
+            "mend",
+        )
+        .with_severity(Severity::Note);
+        let row = TargetReport::new("edge.p12", TargetKind::File).with_finding(note);
+        assert_eq!(row.status(), Status::Ok);
+        assert_eq!(words(&row, OffsetDateTime::UNIX_EPOCH), "is encrypted");
+    }
+
+    #[test]
+    fn the_sum_says_only_what_was_not_judged() {
+        let mut report = CheckReport::default();
+        for lacks in [
+            &["chain", "names"][..],
+            &["names"],
+            &["chain"],
+            &["names", "key"],
+            &[],
+        ] {
+            let mut row = TargetReport::new("x", TargetKind::File);
+            row.not_applicable = lacks.iter().map(|part| (*part, String::new())).collect();
+            report.push(row);
+        }
+        let told: Vec<_> = not_judged(&report).collect();
+        assert_eq!(
+            told,
+            [
+                "1 judged without chain and names (--for, --roots and --name say against what)",
+                "1 judged without chain (--for and --roots say against what)",
+                "2 judged without names (--for and --name say against what)",
+            ]
+        );
+    }
+
+    #[test]
     fn each_place_is_told_once_whatever_is_in_it() {
         for (places, told) in [
             (

@@ -140,7 +140,7 @@ fn told(plan: &RecordPlan, resolver: &str, compared: &Compared) -> Result<Outcom
     let mut text = format!("{} · asked {resolver}\n\n{}\n", plan.fqdn, table.render());
     match open(compared).len() {
         0 => text.push_str("OK  all is as planned\n"),
-        _ => text.push_str(&format!("{}\n", sum(compared))),
+        _ => text.push_str(&format!("{}\n", sum(compared.rows.iter().map(Row::status)))),
     }
     Ok(Outcome::show(text, result)
         .with_findings(findings)
@@ -148,16 +148,14 @@ fn told(plan: &RecordPlan, resolver: &str, compared: &Compared) -> Result<Outcom
 }
 
 /// `CRITICAL  2 of 5 rows · 1 warning`, counted as `check` does.
-fn sum(compared: &Compared) -> String {
+fn sum(statuses: impl Iterator<Item = Status>) -> String {
     let mut counts = Counts::default();
-    for row in &compared.rows {
-        counts.add(row.status());
-    }
+    statuses.for_each(|status| counts.add(status));
     let mut parts = vec![format!(
         "{}  {} of {}",
-        compared.status().nagios(),
+        counts.status().nagios(),
         counts.of_worst(),
-        render::count(compared.rows.len(), "row")
+        render::count(counts.total(), "row")
     )];
     parts.extend(counts.beside_worst());
     parts.join(" · ")
@@ -187,4 +185,24 @@ fn no_runtime(error: &std::io::Error) -> Failure {
             mend: "see whether the system is out of file descriptors or memory".into(),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_as_check_counts_targets() {
+        use Status::{Critical, Ok, Unknown, Warning};
+        for (statuses, told) in [
+            (
+                &[Critical, Ok, Warning, Critical, Ok][..],
+                "CRITICAL  2 of 5 rows · 1 warning",
+            ),
+            (&[Warning], "WARNING  1 of 1 row"),
+            (&[Warning, Unknown], "WARNING  1 of 2 rows · 1 unknown"),
+        ] {
+            assert_eq!(sum(statuses.iter().copied()), told);
+        }
+    }
 }

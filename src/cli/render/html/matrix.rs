@@ -82,6 +82,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     order.truncate(MAX_SERVERS);
     let left_out = servers.len() - order.len();
     let shown_servers = order.iter().copied();
+    let all_names = names.len();
     // A name that only columns beyond speak of would be a row of nothing.
     names.retain(|_, cells| order.iter().any(|place| cells.contains_key(place)));
     body.push_str(
@@ -117,7 +118,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
         body.push_str("</tr>\n");
     }
     body.push_str("</tbody></table></div>\n");
-    more(body, names.len().saturating_sub(MAX_NAMES), "names");
+    more(body, all_names - names.len().min(MAX_NAMES), "names");
     more(body, left_out, "servers");
     body.push_str("</section>\n");
 }

@@ -110,6 +110,30 @@ fn a_file_tells_of_wanted_names_and_of_those_it_holds_besides() {
 }
 
 #[test]
+fn the_matrix_begins_with_trouble_and_has_no_row_of_nothing() {
+    let mut wide = CheckReport::default();
+    for number in 10..40 {
+        let mut row = endpoint(
+            &format!("{number}.example:5269"),
+            &format!("n{number}.example"),
+            None,
+        );
+        row.findings.clear();
+        row.problem = None;
+        if number == 39 {
+            row = row.with_finding(Finding::new(Code::LiveNoTls, "x", "what", "why", "mend"));
+        }
+        wide.push(row);
+    }
+    let page = check(&wide, &taken());
+    let matrix = &page[page.find("class=\"matrix\"").unwrap()..];
+    let matrix = &matrix[..matrix.find("</table>").unwrap()];
+    let columns = matrix.matches("scope=\"col\"").count() - 1;
+    assert_eq!(matrix.matches("scope=\"row\"").count(), columns);
+    assert!(matrix.find("39.example:5269").unwrap() < matrix.find("10.example:5269").unwrap());
+}
+
+#[test]
 fn of_too_many_rows_the_rest_is_counted() {
     let mut many = CheckReport::default();
     for number in 0..2_100 {
@@ -123,7 +147,7 @@ fn of_too_many_rows_the_rest_is_counted() {
     let page = check(&many, &taken());
     assert_eq!(page.matches("<tr data-place=").count(), 2_000);
     assert!(page.contains("and 107 more targets that are not shown"));
-    assert!(page.contains("and 1900 more names"));
+    assert!(page.contains("and 2084 more names"));
     assert!(page.len() < 4 * 1024 * 1024, "{}", page.len());
 }
 

@@ -211,7 +211,7 @@ fn foreign_text_cannot_end_the_line_or_begin_performance_data() {
     let (first, rest) = text.split_once('\n').unwrap();
     assert_eq!(
         first,
-        "CERTIFICATES CRITICAL - 1 of 1: a¦b c: leaf ended 3 days ago (pipe ¦ here) | ok=0;;;0;1 warning=0;0;;0;1 \
+        "CERTIFICATES CRITICAL - 1 of 1: a¦b c: leaf: ended 3 days ago (pipe ¦ here) | ok=0;;;0;1 warning=0;0;;0;1 \
          critical=1;;0;0;1 unknown=0;;;0;1"
     );
     assert_eq!(
