@@ -216,7 +216,7 @@ fn foreign_text_cannot_end_the_line_or_begin_performance_data() {
     );
     assert_eq!(
         rest,
-        "CRITICAL a¦b c: leaf ended 3 days ago (pipe ¦ here)\n"
+        "CRITICAL a¦b c: leaf: ended 3 days ago (pipe ¦ here)\n"
     );
 }
 
