@@ -351,6 +351,30 @@ fn edits_are_journalled_and_a_killed_one_leaves_the_old_file_or_the_new() {
 }
 
 #[test]
+fn without_a_state_eight_at_once_wait_for_each_other_and_none_is_lost() {
+    let world = world();
+    let before = world.files(".");
+    let domains: Vec<String> = (0..8).map(|n| format!("p{n}.example")).collect();
+    let children: Vec<Child> = domains
+        .iter()
+        .map(|domain| {
+            let mut command = world.command(&["partner", "add", domain]);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let text = world.read("edgecert.toml");
+    for domain in &domains {
+        assert!(text.contains(domain.as_str()), "{domain} is lost:\n{text}");
+    }
+    // No lock file, no temporary one.
+    assert_eq!(world.files(".").len(), before.len());
+}
+
+#[test]
 fn a_policy_decides_by_user_then_site_then_everybody() {
     let world = world();
     let before = world.read("edgecert.toml");
