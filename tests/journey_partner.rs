@@ -120,7 +120,21 @@ fn a_partner_is_added_changed_and_removed_and_every_other_byte_is_kept() {
     let renamed = ["partner", "edit", "litware.com", "--domain", "litware.net"];
     world.run(&renamed).ended(0).said("litware.net changed");
     world.run(&renamed).ended(0).said("nothing changed");
-    world.run(&["partner", "remove", "litware.nett"]).ended(64);
+    for (gone, note) in [
+        ("litware.nett", "there is a partner litware.net"),
+        ("it.litware.com", "a further domain of the partner litware.net"),
+        ("far-away.example", "is no partner: nothing changed"),
+    ] {
+        world
+            .run(&["partner", "remove", gone])
+            .ended(0)
+            .said(note)
+            .said("nothing changed");
+    }
+    world
+        .run(&["partner", "show", "it.litware.com"])
+        .ended(0)
+        .said("a further domain of the partner litware.net");
     let removed = world.run(&["partner", "remove", "litware.net", "--json"]);
     schema::insist(&world, &removed.ended(0).json());
     let again = world.run(&["partner", "remove", "litware.net", "--json"]);

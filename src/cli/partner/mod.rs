@@ -121,6 +121,16 @@ pub fn find<'a>(deployment: &'a Deployment, domain: &Domain) -> Result<&'a Partn
         .ok_or_else(|| unknown(deployment, domain))
 }
 
+/// Whose further domain it is, where it is no primary one: a partner is named by its primary domain.
+pub(super) fn further_of(deployment: &Deployment, domain: &Domain) -> Option<String> {
+    let mut all = deployment.partners.iter();
+    let owner = all.find(|one| one.additional_domains.contains(domain))?;
+    let owner = &owner.domain;
+    Some(format!(
+        "{domain} is a further domain of the partner {owner} (`edgecert partner edit {owner}`)"
+    ))
+}
+
 /// A partner that is not there.
 fn unknown(deployment: &Deployment, domain: &Domain) -> Failure {
     let known: Vec<&str> = deployment

@@ -1,7 +1,7 @@
 //! `policy add`, `policy edit`, `policy remove`.
 
 use super::policy_json;
-use super::show::{find, unknown};
+use super::show::find;
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
@@ -257,7 +257,7 @@ pub(super) fn edit(args: &EditArgs, context: &Context) -> Result<Outcome, Failur
     ))
 }
 
-/// Runs `policy remove`; one that is not there needs nothing. Effects: writes the deployment file, journals.
+/// Runs `policy remove`; one that is not there needs nothing, and the nearest that is there is a note. Effects: writes the deployment file, journals.
 pub(super) fn remove(args: &RemoveArgs, context: &Context) -> Result<Outcome, Failure> {
     let change = Change::begin(context, "edgecert policy remove", args.dry_run.into())?;
     let deployment = &change.file.deployment;
@@ -267,13 +267,17 @@ pub(super) fn remove(args: &RemoveArgs, context: &Context) -> Result<Outcome, Fa
         .find(|one| one.name == args.name)
         .cloned();
     let known = deployment.policies.iter().map(|one| one.name.as_str());
-    // A slip of the keyboard is no policy that has gone.
-    if there.is_none() && nearest(args.name.as_str(), known).is_some() {
-        return Err(unknown(deployment, &args.name));
-    }
+    // It may be a slip of the keyboard.
+    let near = match &there {
+        Some(_) => None,
+        None => nearest(args.name.as_str(), known).map(str::to_owned),
+    };
     let mut draft = change.file.draft()?;
     draft.remove_policy(&args.name);
     let changed = change.finish(draft, "policy-remove", detail(&args.name))?;
+    if let Some(near) = near {
+        context.note(&format!("note: there is a policy {near}\n"));
+    }
     Ok(match &there {
         Some(one) => outcome(
             &changed,
