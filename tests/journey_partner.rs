@@ -122,7 +122,10 @@ fn a_partner_is_added_changed_and_removed_and_every_other_byte_is_kept() {
     world.run(&renamed).ended(0).said("nothing changed");
     for (gone, note) in [
         ("litware.nett", "there is a partner litware.net"),
-        ("it.litware.com", "a further domain of the partner litware.net"),
+        (
+            "it.litware.com",
+            "a further domain of the partner litware.net",
+        ),
         ("far-away.example", "is no partner: nothing changed"),
     ] {
         world
@@ -210,7 +213,16 @@ fn what_cannot_work_and_domains_that_are_taken_are_refused_and_nothing_is_saved(
             .said(said)
             .said("nothing is saved");
     }
+    // A line break in a value that is refused does not break the message apart.
+    world
+        .run(&["partner", "add", "fabrikam.com", "--description", "a\n\nb"])
+        .ended(64)
+        .said("write it in one line");
     assert_eq!(world.files("."), before);
+    world
+        .run(&["partner", "add", "fabrikam.com", "--roots", "nope.pem"])
+        .ended(0)
+        .said("the root nope.pem of fabrikam.com cannot be used yet");
 }
 
 #[test]
@@ -492,7 +504,16 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
     ] {
         let document = world.run(&[words, &["--json"]].concat()).ended(1).json();
         assert_eq!(document["error"]["code"], code, "{words:?}");
+        if code == "policy.exists" {
+            let why = document["error"]["why"].as_str().unwrap();
+            assert!(why.contains("members is "), "{why}");
+        }
     }
+    world
+        .run(&["policy", "remove", "salez"])
+        .ended(0)
+        .said("there is a policy sales")
+        .said("nothing changed");
     let listed = world.run(&["policy", "list", "--json"]).ended(0).json();
     schema::insist(&world, &listed);
     let names: Vec<&Value> = listed["result"]["policies"]

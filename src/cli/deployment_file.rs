@@ -6,8 +6,8 @@ use super::request::store_failure;
 use crate::deployment::Deployment;
 use crate::deployment::edit::Draft;
 use crate::explain::{Explanation, printable};
-use crate::store::{FolderLock, StoreError};
 use crate::store::atomic::{self, Overwrite, Placement};
+use crate::store::{FolderLock, StoreError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 

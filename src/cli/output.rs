@@ -396,9 +396,10 @@ mod tests {
 
     #[test]
     fn a_line_break_in_a_value_does_not_break_what_is_said() {
-        let arguments: Vec<OsString> = ["edgecert", "partner", "add", "--description=a\n\nUsage: b"]
-            .map(OsString::from)
-            .to_vec();
+        let arguments: Vec<OsString> =
+            ["edgecert", "partner", "add", "--description=a\n\nUsage: b"]
+                .map(OsString::from)
+                .to_vec();
         let said = "error: invalid value 'a\n\nUsage: b' for '--description <TEXT>': write one line\n\nFor more information, try '--help'.\n";
         let told = wrong_usage(
             &in_one_line(said.to_owned(), &arguments),

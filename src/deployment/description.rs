@@ -25,7 +25,9 @@ pub fn description_fault(text: &str) -> Option<(String, String)> {
         Some((
             match harmful.is_control() {
                 true => format!("the text holds the control character U+{code:04X}"),
-                false => format!("the text holds U+{code:04X}, which is not seen or turns the text around"),
+                false => format!(
+                    "the text holds U+{code:04X}, which is not seen or turns the text around"
+                ),
             },
             "write it in one line, without control characters".to_owned(),
         ))

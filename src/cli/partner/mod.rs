@@ -12,7 +12,7 @@ mod shown;
 
 pub use add::safe_defaults;
 pub use flags::{description, domain};
-pub use shown::{permits_json, settings_words};
+pub use shown::{differences, permits_json, settings_words};
 
 use super::Context;
 use super::exit::FailureKind;

@@ -97,19 +97,17 @@ pub(in crate::deployment) fn read_partner(
     let keep_alive = table
         .get("keep-alive")
         .map_or(Some(true), |value| value.boolean());
-    let server = table
-        .get("server")
-        .map_or(Some(None), |value| {
-            let server = value.word(&Server::WORDS)?;
-            if !server.speaks_xmpp() {
-                value.fail(
-                    format!("{} does not speak XMPP", server.title()),
-                    "name the partner's XMPP server, or leave server out",
-                );
-                return None;
-            }
-            Some(Some(server))
-        });
+    let server = table.get("server").map_or(Some(None), |value| {
+        let server = value.word(&Server::WORDS)?;
+        if !server.speaks_xmpp() {
+            value.fail(
+                format!("{} does not speak XMPP", server.title()),
+                "name the partner's XMPP server, or leave server out",
+            );
+            return None;
+        }
+        Some(Some(server))
+    });
     let roots = table.get("roots").map_or_else(
         || Some(Vec::new()),
         |value| {
