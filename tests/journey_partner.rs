@@ -120,7 +120,24 @@ fn a_partner_is_added_changed_and_removed_and_every_other_byte_is_kept() {
     let renamed = ["partner", "edit", "litware.com", "--domain", "litware.net"];
     world.run(&renamed).ended(0).said("litware.net changed");
     world.run(&renamed).ended(0).said("nothing changed");
-    world.run(&["partner", "remove", "litware.nett"]).ended(64);
+    for (gone, note) in [
+        ("litware.nett", "there is a partner litware.net"),
+        (
+            "it.litware.com",
+            "a further domain of the partner litware.net",
+        ),
+        ("far-away.example", "is no partner: nothing changed"),
+    ] {
+        world
+            .run(&["partner", "remove", gone])
+            .ended(0)
+            .said(note)
+            .said("nothing changed");
+    }
+    world
+        .run(&["partner", "show", "it.litware.com"])
+        .ended(0)
+        .said("a further domain of the partner litware.net");
     let removed = world.run(&["partner", "remove", "litware.net", "--json"]);
     schema::insist(&world, &removed.ended(0).json());
     let again = world.run(&["partner", "remove", "litware.net", "--json"]);
@@ -196,7 +213,16 @@ fn what_cannot_work_and_domains_that_are_taken_are_refused_and_nothing_is_saved(
             .said(said)
             .said("nothing is saved");
     }
+    // A line break in a value that is refused does not break the message apart.
+    world
+        .run(&["partner", "add", "fabrikam.com", "--description", "a\n\nb"])
+        .ended(64)
+        .said("write it in one line");
     assert_eq!(world.files("."), before);
+    world
+        .run(&["partner", "add", "fabrikam.com", "--roots", "nope.pem"])
+        .ended(0)
+        .said("the root nope.pem of fabrikam.com cannot be used yet");
 }
 
 #[test]
@@ -351,6 +377,30 @@ fn edits_are_journalled_and_a_killed_one_leaves_the_old_file_or_the_new() {
 }
 
 #[test]
+fn without_a_state_eight_at_once_wait_for_each_other_and_none_is_lost() {
+    let world = world();
+    let before = world.files(".");
+    let domains: Vec<String> = (0..8).map(|n| format!("p{n}.example")).collect();
+    let children: Vec<Child> = domains
+        .iter()
+        .map(|domain| {
+            let mut command = world.command(&["partner", "add", domain]);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let text = world.read("edgecert.toml");
+    for domain in &domains {
+        assert!(text.contains(domain.as_str()), "{domain} is lost:\n{text}");
+    }
+    // No lock file, no temporary one.
+    assert_eq!(world.files(".").len(), before.len());
+}
+
+#[test]
 fn a_policy_decides_by_user_then_site_then_everybody() {
     let world = world();
     let before = world.read("edgecert.toml");
@@ -454,7 +504,16 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
     ] {
         let document = world.run(&[words, &["--json"]].concat()).ended(1).json();
         assert_eq!(document["error"]["code"], code, "{words:?}");
+        if code == "policy.exists" {
+            let why = document["error"]["why"].as_str().unwrap();
+            assert!(why.contains("members is "), "{why}");
+        }
     }
+    world
+        .run(&["policy", "remove", "salez"])
+        .ended(0)
+        .said("there is a policy sales")
+        .said("nothing changed");
     let listed = world.run(&["policy", "list", "--json"]).ended(0).json();
     schema::insist(&world, &listed);
     let names: Vec<&Value> = listed["result"]["policies"]

@@ -1,8 +1,8 @@
 //! A change of the deployment file by a command: under the lock, whole or not at all, and journalled.
 //!
-//! The lock is that of the state, so two commands that change the file wait for each other; where there is no state
-//! yet there is none, and then nothing is journalled either. Whoever edits the file by hand takes no lock: a file that
-//! was changed since it was read is left alone ([`DeploymentFile::replace`]).
+//! Two locks: that of the state, where there is one, for the journal; and that of the file's folder, state or not, so
+//! that two commands that change the file wait for each other. Whoever edits the file by hand takes no lock: a file
+//! that was changed since it was read is left alone ([`DeploymentFile::replace`]).
 
 use super::Context;
 use super::deployment_file::DeploymentFile;
@@ -12,7 +12,7 @@ use super::render;
 use super::request::open_if_there;
 use crate::deployment::edit::Draft;
 use crate::explain::{DiffLine, diff};
-use crate::store::Lease;
+use crate::store::{FolderLock, Lease};
 use crate::x509::Fingerprint;
 use console::style;
 use serde_json::{Map, Value, json};
@@ -42,7 +42,8 @@ pub struct Change {
     /// As it was when the change began.
     pub file: DeploymentFile,
     lease: Option<Lease>,
-    writing: Writing,
+    /// None where nothing is to be written.
+    lock: Option<FolderLock>,
 }
 
 /// A change that was made, or shown.
@@ -63,23 +64,23 @@ impl Change {
     /// Reads the deployment file under the lock.
     pub fn begin(context: &Context, command: &str, writing: Writing) -> Result<Self, Failure> {
         let file = context.deployment_file()?;
-        let store = match writing {
-            Writing::Yes => open_if_there(context, Some(&file.deployment))?,
-            Writing::DryRun => None,
-        };
-        let Some(store) = store else {
+        if writing == Writing::DryRun {
             return Ok(Self {
                 file,
                 lease: None,
-                writing,
+                lock: None,
             });
+        }
+        let lease = match open_if_there(context, Some(&file.deployment))? {
+            Some(store) => Some(context.lease(&store, Some(&file.deployment), command)?),
+            None => None,
         };
-        let lease = context.lease(&store, Some(&file.deployment), command)?;
+        let lock = file.lock()?;
         Ok(Self {
             // Again: another command may have changed it while this one waited.
             file: context.deployment_file()?,
-            lease: Some(lease),
-            writing,
+            lease,
+            lock: Some(lock),
         })
     }
 
@@ -99,9 +100,9 @@ impl Change {
             true => String::new(),
             false => render::difference(before, &text),
         };
-        let written = match self.writing {
-            Writing::Yes => self.file.replace(&text)?,
-            Writing::DryRun => false,
+        let written = match &self.lock {
+            Some(lock) => self.file.replace_under(lock, &text)?,
+            None => false,
         };
         if let (true, Some(lease)) = (written, &mut self.lease) {
             let hash = |text: &str| Fingerprint::of(text.as_bytes()).to_string();
@@ -121,7 +122,10 @@ impl Change {
             lines,
             path: self.file.path.display().to_string(),
             whole_path: self.file.deployment.file.display().to_string(),
-            writing: self.writing,
+            writing: match self.lock {
+                Some(_) => Writing::Yes,
+                None => Writing::DryRun,
+            },
         })
     }
 
@@ -131,7 +135,11 @@ impl Change {
             text,
             ..self.file.clone()
         };
-        if let Err(kept) = now.replace(&self.file.text) {
+        let back = match &self.lock {
+            Some(lock) => now.replace_under(lock, &self.file.text),
+            None => now.replace(&self.file.text),
+        };
+        if let Err(kept) = back {
             failure.kind = FailureKind::Dirty;
             failure.changed = true;
             failure.explanation.mend = format!(

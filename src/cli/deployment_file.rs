@@ -6,8 +6,8 @@ use super::request::store_failure;
 use crate::deployment::Deployment;
 use crate::deployment::edit::Draft;
 use crate::explain::{Explanation, printable};
-use crate::store::StoreError;
 use crate::store::atomic::{self, Overwrite, Placement};
+use crate::store::{FolderLock, StoreError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +74,20 @@ impl DeploymentFile {
     /// Gives whether anything was changed: the same text is not written again.
     ///
     /// Errors: refused where the file does not hold what was read, and nothing is written then.
+    /// Effects: takes the lock of the folder, which may block.
     pub fn replace(&self, text: &str) -> Result<bool, Failure> {
+        self.replace_under(&self.lock()?, text)
+    }
+
+    /// The lock of the file's folder: between two commands that read and replace, one waits for the other.
+    /// Effects: blocks, at most as long as the deployment says.
+    pub fn lock(&self) -> Result<FolderLock, Failure> {
+        FolderLock::around(&self.path, self.deployment.store.lock_timeout)
+            .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
+    }
+
+    /// [`Self::replace`] for who holds the lock already.
+    pub fn replace_under(&self, _lock: &FolderLock, text: &str) -> Result<bool, Failure> {
         let there = atomic::read_limited(&self.path, Deployment::MAX_BYTES as u64)
             .map_err(|error| store_failure(&error))?;
         if there != self.text.as_bytes() {

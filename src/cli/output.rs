@@ -282,7 +282,10 @@ pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     });
     if !help {
         let exit = family.exit(FailureKind::Usage);
-        let told = wrong_usage(&error.render().to_string(), command.map(|known| known.0));
+        let told = wrong_usage(
+            &in_one_line(error.render().to_string(), arguments),
+            command.map(|known| known.0),
+        );
         if !json {
             let nagios = words.iter().enumerate().any(|(i, word)| {
                 *word == "--format=nagios"
@@ -318,6 +321,24 @@ pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     } else {
         family.exit(FailureKind::Usage)
     }
+}
+
+/// What clap says, with the values that it quotes made printable: a line break in one is not the end of a paragraph.
+fn in_one_line(mut said: String, arguments: &[OsString]) -> String {
+    use crate::explain::{is_harmful, printable};
+    for argument in arguments {
+        let whole = argument.to_string_lossy();
+        let (name, value) = whole.split_once('=').unwrap_or((&whole, &whole));
+        for part in [&whole, name, value] {
+            if part.chars().any(is_harmful) {
+                let shown = printable(part);
+                said = said
+                    .replace(&format!("'{part}'"), &format!("'{shown}'"))
+                    .replace(&format!("'-- {part}'"), &format!("'-- {shown}'"));
+            }
+        }
+    }
+    said
 }
 
 /// What clap says, in our four parts: its first paragraph is what and why, its tips or the usage line are the mend.
@@ -386,6 +407,25 @@ pub fn error_json(explanation: &Explanation) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_break_in_a_value_does_not_break_what_is_said() {
+        let arguments: Vec<OsString> =
+            ["edgecert", "partner", "add", "--description=a\n\nUsage: b"]
+                .map(OsString::from)
+                .to_vec();
+        let said = "error: invalid value 'a\n\nUsage: b' for '--description <TEXT>': write one line\n\nFor more information, try '--help'.\n";
+        let told = wrong_usage(
+            &in_one_line(said.to_owned(), &arguments),
+            Some("partner add"),
+        );
+        assert_eq!(
+            told.what,
+            "invalid value 'a\u{fffd}\u{fffd}Usage: b' for '--description <TEXT>'"
+        );
+        assert_eq!(told.why, "write one line");
+        assert_eq!(told.mend, "see `edgecert partner add -h`");
+    }
 
     #[test]
     fn what_clap_says_is_told_in_four_parts() {

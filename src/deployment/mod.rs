@@ -5,6 +5,7 @@
 //! them absolute against the file's folder.
 
 mod certificate;
+mod description;
 mod edge;
 pub mod edit;
 mod error;
@@ -19,6 +20,7 @@ mod settings;
 mod values;
 
 pub use certificate::{Certificate, Issuer, PROFILE_WORDS, ProfileSource, RootsSource};
+pub use description::description_fault;
 pub use edge::{Edge, Subject};
 pub use error::{DeploymentError, Mistake};
 pub use gateway::{

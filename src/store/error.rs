@@ -103,6 +103,16 @@ pub enum StoreError {
         /// How long was waited.
         waited: Duration,
     },
+    /// Another process replaces a file of that folder, and did not end in time.
+    #[error("another command changes files of {}", path.display())]
+    FolderLocked {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds the lock, as far as it is known.
+        holder: Option<String>,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// A record that does not hold what it must.
     #[error("{} cannot be understood: {why}", path.display())]
     Corrupt {
@@ -228,6 +238,7 @@ impl StoreError {
             | Self::Exists { .. }
             | Self::TooLarge { .. }
             | Self::Locked { .. }
+            | Self::FolderLocked { .. }
             | Self::Corrupt { .. }
             | Self::NoSuchRequest { .. }
             | Self::Answered { .. }
@@ -352,6 +363,17 @@ impl Explain for StoreError {
                         Some(holder) => printable(&holder.to_string()),
                         None => "another process".to_owned(),
                     },
+                    waited.as_secs()
+                ),
+                "wait until that command has ended, then run this one again; the lock goes with its process and needs no cleaning"
+                    .to_owned(),
+            ),
+            Self::FolderLocked { path, holder, waited } => (
+                "store.folder-locked",
+                shown(path),
+                format!(
+                    "{} holds it, waited {} s",
+                    holder.as_deref().map_or("another process".to_owned(), printable),
                     waited.as_secs()
                 ),
                 "wait until that command has ended, then run this one again; the lock goes with its process and needs no cleaning"

@@ -1,18 +1,20 @@
 //! `partner add` and `partner edit`.
 
 use super::flags::{Compat, SettingArgs, domain};
-use super::shown::{judged_text, partner_json, seed_json, seed_text};
+use super::shown::{differences, judged_text, partner_json, seed_json, seed_text};
 use super::{insist_on_a_method, insist_on_free_domains, unknown};
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render;
-use crate::explain::Explanation;
+use crate::deployment::RootsSource;
+use crate::explain::{Explanation, printable};
 use crate::federation::{Negotiation, Partner, PartnerType, Setting};
 use crate::names::Domain;
 use clap::Args;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 /// Below `partner add -h`: why the defaults are what they are.
 pub(super) const HELP: &str = "\
@@ -132,40 +134,25 @@ pub(super) fn add(args: &AddArgs, context: &Context) -> Result<Outcome, Failure>
             draft.add_partner(&partner);
         }
     }
+    let base = deployment.base.clone();
     let changed = change.finish(draft, "partner-add", detail(&partner))?;
+    note_roots(context, &base, &partner);
     let done = format!("partner {} added", partner.domain);
     Ok(outcome(&changed, &partner, &done, args.compat))
 }
 
 /// One that is there and says something else.
 fn is_there(there: &Partner, wanted: &Partner) -> Failure {
-    let differs: Vec<String> = fields(there)
-        .into_iter()
-        .zip(fields(wanted))
-        .filter(|(one, other)| one != other)
-        .map(|((key, one), (_, other))| format!("{key} is {one}, not {other}"))
-        .collect();
     Failure::new(
         FailureKind::Refused,
         Explanation {
             code: "partner.exists",
             what: format!("{} is a partner already: nothing is saved", there.domain),
             place: format!("partner {}", there.domain),
-            why: differs.join("; "),
+            why: differences(&partner_json(there), &partner_json(wanted)),
             mend: format!("change it with `edgecert partner edit {}`", there.domain),
         },
     )
-}
-
-/// Each field in words.
-fn fields(partner: &Partner) -> Vec<(String, String)> {
-    let Value::Object(all) = partner_json(partner) else {
-        return Vec::new();
-    };
-    all.into_iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "permits" | "judgement"))
-        .map(|(key, value)| (key.replace('_', "-"), value.to_string()))
-        .collect()
 }
 
 /// Runs `partner edit`. Effects: writes the deployment file, journals.
@@ -206,9 +193,26 @@ pub(super) fn edit(args: &EditArgs, context: &Context) -> Result<Outcome, Failur
         insist_on_free_domains(deployment, &partner, Some(&there.domain))?;
         draft.set_partner(&there.domain, &partner);
     }
+    let base = deployment.base.clone();
     let changed = change.finish(draft, "partner-edit", detail(&partner))?;
+    note_roots(context, &base, &partner);
     let done = format!("partner {} changed", partner.domain);
     Ok(outcome(&changed, &partner, &done, args.compat))
+}
+
+/// Roots may be put there later: what cannot be read today is a note.
+fn note_roots(context: &Context, base: &Path, partner: &Partner) {
+    for root in &partner.roots {
+        let shown = printable(&root.display().to_string());
+        let why = match context.trust(&[RootsSource::Path(root.clone())], base) {
+            Ok(_) => continue,
+            Err(failure) => failure.explanation.why,
+        };
+        context.note(&format!(
+            "note: the root {shown} of {} cannot be used yet: {why}\n",
+            partner.domain
+        ));
+    }
 }
 
 /// A domain that names no partner, or is only a further one of a partner.

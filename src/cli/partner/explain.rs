@@ -110,12 +110,20 @@ fn row(head: &str, text: &str) -> String {
 /// What the settings alone mean for each direction.
 fn settings_sentences(negotiation: Negotiation) -> Vec<(&'static str, String)> {
     let methods = negotiation.methods();
-    let tls = match negotiation.tls {
-        Setting::Required => "TLS is started first, and a stream without it is refused",
-        Setting::Optional => {
+    // In clear text nothing but dialback proves anybody.
+    let clear = methods.contains(&Method::DialbackOverTcp);
+    let tls = match (negotiation.tls, clear) {
+        (Setting::Required, _) => "TLS is started first, and a stream without it is refused",
+        (Setting::Optional, true) => {
             "TLS is started where both sides can; where one cannot, the stream goes on in clear text"
         }
-        Setting::NotSupported => "the stream is in clear text, always",
+        (Setting::Optional, false) => {
+            "TLS is started where both sides can; where one cannot, nothing proves who dials, and no stream comes about"
+        }
+        (Setting::NotSupported, true) => "the stream is in clear text, always",
+        (Setting::NotSupported, false) => {
+            "TLS is never started, and without it nothing proves who dials"
+        }
     };
     let proof = match (methods.as_slice(), negotiation.needs_peer_certificate()) {
         ([], _) => "nobody can prove who he is, so no stream comes about".to_owned(),
@@ -245,4 +253,46 @@ fn today_json(today: &Today) -> Value {
         "assigned": today.is_live,
         "forecasts": partners_json(&today.forecasts),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_promises_a_stream_that_its_methods_do_not_hold() {
+        let mut rows = 0;
+        for tls in Setting::ALL {
+            for sasl in Setting::ALL {
+                for dialback in [true, false] {
+                    let negotiation = Negotiation {
+                        tls,
+                        sasl,
+                        dialback,
+                    };
+                    let methods = negotiation.methods();
+                    let has = |method| methods.contains(&method);
+                    let said: String = settings_sentences(negotiation)
+                        .into_iter()
+                        .map(|(head, sentence)| format!("{head}: {sentence}\n"))
+                        .collect();
+                    let row = negotiation.row();
+                    let clear = said.contains("goes on in clear text")
+                        || said.contains("in clear text, always");
+                    assert_eq!(clear, has(Method::DialbackOverTcp), "row {row}: {said}");
+                    let asks = has(Method::DialbackOverTcp) || has(Method::DialbackOverTls);
+                    assert_eq!(said.contains("; dialback asks"), asks, "row {row}: {said}");
+                    let nobody = said.contains("nobody can prove who he is");
+                    assert_eq!(nobody, methods.is_empty(), "row {row}: {said}");
+                    assert_eq!(
+                        said.contains("SASL EXTERNAL"),
+                        has(Method::SaslOverTls),
+                        "row {row}: {said}"
+                    );
+                    rows += 1;
+                }
+            }
+        }
+        assert_eq!(rows, 18);
+    }
 }

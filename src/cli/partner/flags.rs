@@ -1,14 +1,12 @@
 //! The flags of a partner's settings, each read into its type.
 
 use crate::cli::options::told;
+use crate::deployment::description_fault;
 use crate::explain::nearest;
 use crate::federation::{Partner, PartnerType, Server, Setting};
 use crate::names::Domain;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-
-/// Most characters of a description, as in the deployment.
-const MAX_DESCRIPTION: usize = 1024;
 
 /// Whose judgement is shown beside ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -135,12 +133,10 @@ pub fn description(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("it is empty; leave it out, or take it away with --no-description".into());
     }
-    if text.chars().count() > MAX_DESCRIPTION || text.chars().any(char::is_control) {
-        return Err(format!(
-            "write one line of at most {MAX_DESCRIPTION} characters"
-        ));
+    match description_fault(text) {
+        Some((what, mend)) => Err(format!("{what}; {mend}")),
+        None => Ok(text.to_owned()),
     }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -159,6 +155,7 @@ mod tests {
         );
         assert!(domain("a..b").is_err());
         assert!(description("a\nb").is_err());
+        assert!(description("a\u{202e}b").is_err());
         assert!(description(" ").is_err());
     }
 }

@@ -12,7 +12,7 @@ mod shown;
 
 pub use add::safe_defaults;
 pub use flags::{description, domain};
-pub use shown::{permits_json, settings_words};
+pub use shown::{differences, permits_json, settings_words};
 
 use super::Context;
 use super::exit::FailureKind;
@@ -119,6 +119,16 @@ pub fn find<'a>(deployment: &'a Deployment, domain: &Domain) -> Result<&'a Partn
         .iter()
         .find(|one| one.has_domain(domain))
         .ok_or_else(|| unknown(deployment, domain))
+}
+
+/// Whose further domain it is, where it is no primary one: a partner is named by its primary domain.
+pub(super) fn further_of(deployment: &Deployment, domain: &Domain) -> Option<String> {
+    let mut all = deployment.partners.iter();
+    let owner = all.find(|one| one.additional_domains.contains(domain))?;
+    let owner = &owner.domain;
+    Some(format!(
+        "{domain} is a further domain of the partner {owner} (`edgecert partner edit {owner}`)"
+    ))
 }
 
 /// A partner that is not there.

@@ -1,8 +1,8 @@
 //! `partner remove`.
 
 use super::flags::domain;
+use super::further_of;
 use super::shown::partner_json;
-use super::unknown;
 use crate::cli::Context;
 use crate::cli::deployment_change::Change;
 use crate::cli::output::{Failure, Outcome};
@@ -22,25 +22,31 @@ pub struct RemoveArgs {
     dry_run: bool,
 }
 
-/// Runs it; one that is not there needs nothing. Effects: writes the deployment file, journals.
+/// Runs it; one that is not there needs nothing, and the nearest that is there is a note. Effects: writes the deployment file, journals.
 pub(super) fn run(args: &RemoveArgs, context: &Context) -> Result<Outcome, Failure> {
     let change = Change::begin(context, "edgecert partner remove", args.dry_run.into())?;
     let deployment = &change.file.deployment;
-    let known = || deployment.partners.iter().map(|one| one.domain.as_str());
     let there = deployment
         .partners
         .iter()
         .find(|one| one.domain == args.domain)
         .cloned();
-    // A slip of the keyboard is no partner that has gone.
-    if there.is_none() && nearest(args.domain.as_str(), known()).is_some() {
-        return Err(unknown(deployment, &args.domain));
-    }
+    let near = match &there {
+        Some(_) => None,
+        // It may be a slip of the keyboard.
+        None => further_of(deployment, &args.domain).or_else(|| {
+            let known = deployment.partners.iter().map(|one| one.domain.as_str());
+            nearest(args.domain.as_str(), known).map(|near| format!("there is a partner {near}"))
+        }),
+    };
     let mut draft = change.file.draft()?;
     draft.remove_partner(&args.domain);
     let mut detail = Map::new();
     detail.insert("partner".into(), json!(args.domain.as_str()));
     let changed = change.finish(draft, "partner-remove", detail)?;
+    if let Some(near) = near {
+        context.note(&format!("note: {near}\n"));
+    }
     let text = match &there {
         Some(one) => changed.told(&format!("partner {} removed", one.domain)),
         None => format!("{} is no partner: nothing changed\n", args.domain),

@@ -1,8 +1,8 @@
 //! `partner list` and `partner show`.
 
-use super::find;
 use super::flags::{Compat, domain};
 use super::shown::{partner_json, partner_text, seed_json, seed_text, settings_words};
+use super::{find, further_of};
 use crate::cli::Context;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render::Table;
@@ -68,6 +68,9 @@ pub(super) fn list(_args: &ListArgs, context: &Context) -> Result<Outcome, Failu
 pub(super) fn show(args: &ShowArgs, context: &Context) -> Result<Outcome, Failure> {
     let deployment = context.deployment()?;
     let partner = find(&deployment, &args.domain)?;
+    if let Some(owner) = further_of(&deployment, &args.domain) {
+        context.note(&format!("note: {owner}\n"));
+    }
     let mut text = partner_text(partner);
     let mut result = Map::new();
     result.insert("partner".into(), partner_json(partner));

@@ -20,6 +20,25 @@ pub fn settings_words(negotiation: Negotiation) -> String {
     )
 }
 
+/// How a thing that is there differs from one that is wanted, field by field, both as programs see them.
+pub fn differences(there: &Value, wanted: &Value) -> String {
+    let words = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::Array(all)) if all.is_empty() => "none".to_owned(),
+        Some(value) => printable(&value.to_string()),
+    };
+    let all = there.as_object().into_iter().flatten();
+    // These two follow from the others.
+    all.filter(|(key, _)| !matches!(key.as_str(), "permits" | "judgement"))
+        .filter(|(key, one)| wanted.get(key) != Some(one))
+        .map(|(key, one)| {
+            let (key, other) = (key.replace('_', "-"), words(wanted.get(key)));
+            format!("{key} is {}, not {other}", words(Some(one)))
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
 /// A partner, whole.
 pub fn partner_text(partner: &Partner) -> String {
     let row = |head: &str, text: &str| render::hanging(&format!("  {head:<10}  "), text);

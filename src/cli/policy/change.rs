@@ -1,13 +1,13 @@
 //! `policy add`, `policy edit`, `policy remove`.
 
-use super::policy_json;
-use super::show::{find, unknown};
+use super::show::find;
+use super::{domain_of, policy_json};
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
 use crate::cli::options::slug;
 use crate::cli::output::{Failure, Outcome};
-use crate::cli::partner::description;
+use crate::cli::partner::{description, differences};
 use crate::deployment::Deployment;
 use crate::explain::{Explanation, nearest};
 use crate::federation::{Policy, Scope};
@@ -126,6 +126,51 @@ fn member(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Whether both say the same; who is meant does not hang on case.
+fn is_same(one: &Policy, other: &Policy) -> bool {
+    let plain = |policy: &Policy| Policy {
+        members: policy
+            .members
+            .iter()
+            .map(|one| one.to_ascii_lowercase())
+            .collect(),
+        ..policy.clone()
+    };
+    plain(one) == plain(other)
+}
+
+/// What is worth knowing of a policy that is saved: members that cannot be meant, and those whom another policy of
+/// the same scope is for as well.
+fn notes(deployment: &Deployment, policy: &Policy) -> Vec<String> {
+    let ours = deployment.edge.own_domains();
+    let mut notes = Vec::new();
+    for member in &policy.members {
+        let shown = crate::explain::printable(member);
+        if policy.scope == Scope::User
+            && let Some(domain) = domain_of(member)
+            && !ours.contains(&domain)
+        {
+            notes.push(format!("{shown}: {domain} is no domain of this edge"));
+        }
+        let mut others = deployment.policies.iter();
+        let other = others.find(|one| {
+            one.name != policy.name
+                && one.scope == policy.scope
+                && one
+                    .members
+                    .iter()
+                    .any(|one| one.eq_ignore_ascii_case(member))
+        });
+        if let Some(other) = other {
+            notes.push(format!(
+                "{shown} is in the policy {} too; of two alike the first in the file decides",
+                other.name
+            ));
+        }
+    }
+    notes
+}
+
 /// Refuses what the deployment would not take.
 fn insist(deployment: &Deployment, policy: &Policy) -> Result<(), Failure> {
     let refused = |code, why: String, mend: &str| {
@@ -206,7 +251,7 @@ pub(super) fn add(args: &AddArgs, context: &Context) -> Result<Outcome, Failure>
         .iter()
         .find(|one| one.name == policy.name)
     {
-        Some(there) if *there == policy => {}
+        Some(there) if is_same(there, &policy) => {}
         Some(there) => {
             return Err(Failure::new(
                 FailureKind::Refused,
@@ -217,7 +262,7 @@ pub(super) fn add(args: &AddArgs, context: &Context) -> Result<Outcome, Failure>
                         there.name
                     ),
                     place: format!("policy {}", there.name),
-                    why: "it says something else".to_owned(),
+                    why: differences(&policy_json(there), &policy_json(&policy)),
                     mend: format!("change it with `edgecert policy edit {}`", there.name),
                 },
             ));
@@ -227,7 +272,11 @@ pub(super) fn add(args: &AddArgs, context: &Context) -> Result<Outcome, Failure>
             draft.add_policy(&policy);
         }
     }
+    let notes = notes(deployment, &policy);
     let changed = change.finish(draft, "policy-add", detail(&policy.name))?;
+    for note in notes {
+        context.note(&format!("note: {note}\n"));
+    }
     Ok(outcome(
         &changed,
         Some(&policy),
@@ -249,7 +298,11 @@ pub(super) fn edit(args: &EditArgs, context: &Context) -> Result<Outcome, Failur
         insist(deployment, &policy)?;
         draft.set_policy(&policy);
     }
+    let notes = notes(deployment, &policy);
     let changed = change.finish(draft, "policy-edit", detail(&policy.name))?;
+    for note in notes {
+        context.note(&format!("note: {note}\n"));
+    }
     Ok(outcome(
         &changed,
         Some(&policy),
@@ -257,7 +310,7 @@ pub(super) fn edit(args: &EditArgs, context: &Context) -> Result<Outcome, Failur
     ))
 }
 
-/// Runs `policy remove`; one that is not there needs nothing. Effects: writes the deployment file, journals.
+/// Runs `policy remove`; one that is not there needs nothing, and the nearest that is there is a note. Effects: writes the deployment file, journals.
 pub(super) fn remove(args: &RemoveArgs, context: &Context) -> Result<Outcome, Failure> {
     let change = Change::begin(context, "edgecert policy remove", args.dry_run.into())?;
     let deployment = &change.file.deployment;
@@ -267,13 +320,17 @@ pub(super) fn remove(args: &RemoveArgs, context: &Context) -> Result<Outcome, Fa
         .find(|one| one.name == args.name)
         .cloned();
     let known = deployment.policies.iter().map(|one| one.name.as_str());
-    // A slip of the keyboard is no policy that has gone.
-    if there.is_none() && nearest(args.name.as_str(), known).is_some() {
-        return Err(unknown(deployment, &args.name));
-    }
+    // It may be a slip of the keyboard.
+    let near = match &there {
+        Some(_) => None,
+        None => nearest(args.name.as_str(), known).map(str::to_owned),
+    };
     let mut draft = change.file.draft()?;
     draft.remove_policy(&args.name);
     let changed = change.finish(draft, "policy-remove", detail(&args.name))?;
+    if let Some(near) = near {
+        context.note(&format!("note: there is a policy {near}\n"));
+    }
     Ok(match &there {
         Some(one) => outcome(
             &changed,
@@ -300,5 +357,35 @@ fn outcome(changed: &Changed, policy: Option<&Policy>, done: &str) -> Outcome {
     Outcome {
         changed: changed.written,
         ..Outcome::show(changed.told(done), Value::Object(result))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const DEPLOYMENT: &str = "version = 1\n[edge]\nfqdn = \"edge.contoso.com\"\nxmpp-domains = [\"contoso.com\"]\n\
+        [certificate.external-edge]\nuses = [\"xmpp-s2s\"]\n\
+        [policy.sales]\nscope = \"user\"\nmembers = [\"Ann@contoso.com\"]\nxmpp-federated-users = true\n";
+
+    #[test]
+    fn members_are_the_same_without_case_and_what_cannot_be_meant_is_a_note() {
+        let deployment = Deployment::parse(DEPLOYMENT, Path::new("/srv/edgecert.toml")).unwrap();
+        let there = &deployment.policies[0];
+        let mut wanted = there.clone();
+        wanted.members = vec!["ann@contoso.com".into()];
+        assert!(is_same(there, &wanted));
+        wanted.description = Some("us".into());
+        assert!(!is_same(there, &wanted));
+        assert!(notes(&deployment, there).is_empty());
+        let told = differences(&policy_json(there), &policy_json(&wanted));
+        assert!(told.contains("description is none, not \"us\""), "{told}");
+        wanted.name = Slug::parse("others").unwrap();
+        wanted.members.push("bob@elsewhere.example".into());
+        let notes = notes(&deployment, &wanted);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("in the policy sales too"));
+        assert!(notes[1].contains("elsewhere.example is no domain of this edge"));
     }
 }

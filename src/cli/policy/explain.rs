@@ -1,6 +1,6 @@
 //! `policy explain`: what a user and a partner's users may do with each other, and which policy decides.
 
-use super::policy_json;
+use super::{domain_of, policy_json};
 use crate::cli::Context;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::partner::{domain, permits_json};
@@ -91,6 +91,17 @@ pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Outcome, Fail
         others,
         partner: partners.find(|one| one.has_domain(&args.partner)),
     };
+    if let Some(domain) = domain_of(&args.user)
+        && !deployment.edge.own_domains().contains(&domain)
+    {
+        context.note(&format!("note: {domain} is no domain of this edge\n"));
+    }
+    if judged.partner.is_none() {
+        context.note(&format!(
+            "note: {} is no partner of the deployment\n",
+            args.partner
+        ));
+    }
     let ours = our_permission(&judged);
     let result = json!({
         "user": args.user,

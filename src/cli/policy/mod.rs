@@ -10,6 +10,7 @@ mod show;
 use super::Context;
 use super::output::{Failure, Outcome};
 use crate::federation::Policy;
+use crate::names::Domain;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -79,6 +80,12 @@ pub fn run(command: PolicyCommand, context: &mut Context) -> Result<Outcome, Fai
         PolicyCommand::Remove(args) => change::remove(&args, context),
         PolicyCommand::Explain(args) => explain::run(&args, context),
     }
+}
+
+/// The domain of a user's address, if it is one.
+fn domain_of(user: &str) -> Option<Domain> {
+    let (_, domain) = user.split_once('@')?;
+    Domain::parse(domain).ok()
 }
 
 /// A policy for programs.

@@ -33,7 +33,7 @@ pub(super) fn find<'a>(deployment: &'a Deployment, name: &Slug) -> Result<&'a Po
 }
 
 /// A policy that is not there.
-pub(super) fn unknown(deployment: &Deployment, name: &Slug) -> Failure {
+fn unknown(deployment: &Deployment, name: &Slug) -> Failure {
     let known: Vec<&str> = deployment
         .policies
         .iter()

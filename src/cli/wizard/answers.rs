@@ -21,6 +21,9 @@ const MAX_TEXT: usize = 4096;
 /// The number of this form of the document.
 const VERSION: u32 = 1;
 
+/// The field that holds what was on offer when a page was answered: what came later was not refused by anybody.
+pub const OFFERED: &str = "offered";
+
 /// The answers, by page.
 pub type Document = BTreeMap<&'static str, Answers>;
 
@@ -122,7 +125,11 @@ pub const PAGES: &[Names] = &[
         ],
     ),
     names("in-order", &[]),
-    names("partners", &[("partners", Kind::Ticks)]),
+    names(
+        "partners",
+        // Never asked for: which partners were there to be unticked.
+        &[("partners", Kind::Ticks), (OFFERED, Kind::Ticks)],
+    ),
     names(
         "partner-settings",
         &[
@@ -268,6 +275,7 @@ pub fn script(document: &Document) -> Script {
         .map(|(page, answers)| {
             let fields = answers
                 .iter()
+                .filter(|(field, _)| **field != OFFERED)
                 .map(|(field, answer)| ((*field).to_owned(), given(answer)));
             ((*page).to_owned(), fields.collect())
         })

@@ -2,11 +2,11 @@
 
 mod job;
 
-use super::answers::Document;
+use super::answers::{Document, OFFERED};
 use super::facts::Facts;
 use super::intent;
 use super::messages::Texts;
-use super::page::{Ask, AskError, Page, Reply};
+use super::page::{Answer, Answers, Ask, AskError, Page, Reply};
 use super::resume::Keep;
 use super::walk::{Edit, Step, Task, View, WIDTH, lines_of};
 use super::work::{MadeHere, failure_lines};
@@ -111,7 +111,7 @@ impl Run<'_> {
                 .map_err(|error| asking(&error))?;
             match reply {
                 Reply::Next(answers) => {
-                    self.answers.insert(step.id(), answers);
+                    self.keep(step, answers);
                     match self.behind(step) {
                         Some(next) => step = next,
                         None => return Ok(()),
@@ -120,19 +120,34 @@ impl Run<'_> {
                 }
                 Reply::Back(answers) => {
                     if !page.fields.is_empty() {
-                        self.answers.insert(step.id(), answers);
+                        self.keep(step, answers);
                     }
                     step = self.before(step, floor).unwrap_or(step);
                 }
                 Reply::Leave(answers) => {
                     if !page.fields.is_empty() && floor.is_none() {
-                        self.answers.insert(step.id(), answers);
+                        self.keep(step, answers);
                         self.save(step);
                     }
                     return Err(self.left());
                 }
             }
         }
+    }
+
+    /// Keeps a page's answers, and of partners which were on offer: those of an answers file were when it was written.
+    fn keep(&mut self, step: Step, mut answers: Answers) {
+        if step == Step::Partners {
+            let before = self.answers.get(step.id()).and_then(|one| one.get(OFFERED));
+            let offered = match (self.asked, before) {
+                (Asked::Nobody, Some(before)) => Some(before.clone()),
+                // Of a file without it all that are there count as offered.
+                (Asked::Nobody, None) => None,
+                (Asked::Somebody, _) => Some(Answer::Ticks(self.view().partner_names())),
+            };
+            answers.extend(offered.map(|offered| (OFFERED, offered)));
+        }
+        self.answers.insert(step.id(), answers);
     }
 
     fn behind(&self, step: Step) -> Option<Step> {

@@ -1,14 +1,12 @@
 //! `[[partner]]`, `[policy.NAME]`, and the three settings that partners and gateways share.
 
 use super::super::Edge;
+use super::super::description_fault;
 use super::super::read::{Table, Value};
 use super::{header_name, optional_table};
 use crate::federation::{Negotiation, Partner, PartnerType, Policy, Scope, Server, Setting};
 use crate::names::Domain;
 use std::collections::BTreeMap;
-
-/// Most characters of a description.
-pub(in crate::deployment) const MAX_DESCRIPTION: usize = 1024;
 
 /// Most streams to one partner.
 pub(in crate::deployment) const MAX_CONNECTIONS: u32 = 1_000_000;
@@ -76,7 +74,7 @@ pub(in crate::deployment) fn read_partner(
     let domain = domain_value.as_ref().and_then(Value::domain);
     let description = table
         .get("description")
-        .and_then(|value| value.line(MAX_DESCRIPTION));
+        .and_then(|value| read_description(&value));
     let mut claims: Vec<(Domain, Value<'_, '_>)> = Vec::new();
     claims.extend(domain.clone().zip(domain_value));
     let additional_value = table.get("additional-domains");
@@ -99,9 +97,17 @@ pub(in crate::deployment) fn read_partner(
     let keep_alive = table
         .get("keep-alive")
         .map_or(Some(true), |value| value.boolean());
-    let server = table
-        .get("server")
-        .map_or(Some(None), |value| value.word(&Server::WORDS).map(Some));
+    let server = table.get("server").map_or(Some(None), |value| {
+        let server = value.word(&Server::WORDS)?;
+        if !server.speaks_xmpp() {
+            value.fail(
+                format!("{} does not speak XMPP", server.title()),
+                "name the partner's XMPP server, or leave server out",
+            );
+            return None;
+        }
+        Some(Some(server))
+    });
     let roots = table.get("roots").map_or_else(
         || Some(Vec::new()),
         |value| {
@@ -194,7 +200,7 @@ pub(super) fn policies(root: &Table<'_, '_>) -> Vec<Policy> {
                 .and_then(|value| value.word(&Scope::ALL.map(|one| (one.word(), one))));
             let description = table
                 .get("description")
-                .and_then(|value| value.line(MAX_DESCRIPTION));
+                .and_then(|value| read_description(&value));
             let members_value = table.get("members");
             let members = members_value.as_ref().map_or_else(
                 || Some(Vec::new()),
@@ -239,6 +245,17 @@ pub(super) fn policies(root: &Table<'_, '_>) -> Vec<Policy> {
             })
         })
         .collect()
+}
+
+fn read_description(value: &Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    match description_fault(text) {
+        Some((what, mend)) => {
+            value.fail(what, mend);
+            None
+        }
+        None => Some(text.to_owned()),
+    }
 }
 
 /// A user is an address; a site is any text.

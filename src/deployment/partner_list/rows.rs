@@ -1,6 +1,7 @@
 //! The columns of a CSV of partners, and what their values mean.
 
-use super::super::parse::federation::{Claims, MAX_CONNECTIONS, MAX_DESCRIPTION};
+use super::super::description_fault;
+use super::super::parse::federation::{Claims, MAX_CONNECTIONS};
 use super::csv::{Record, records};
 use super::{Deployment, Mistake, faults};
 use crate::explain::{Explain, listed, nearest, printable};
@@ -84,7 +85,7 @@ pub(super) fn read(
     let Some((head, rows)) = records.split_first() else {
         return Ok(Vec::new());
     };
-    let columns = columns(head, passed_over);
+    let columns = columns(head, passed_over)?;
     let has = |wanted| columns.contains(&Some(wanted));
     if !has(Column::Domain) && !has(Column::Identity) {
         return Err(vec![mistake(
@@ -126,10 +127,13 @@ pub(super) fn read(
     }
 }
 
-/// What each column is; those that nobody reads are told.
-fn columns(head: &Record, passed_over: &mut Vec<String>) -> Vec<Option<Column>> {
+/// What each column is; those that nobody reads are told. Two of one meaning are a mistake: only one could be read.
+fn columns(
+    head: &Record,
+    passed_over: &mut Vec<String>,
+) -> Result<Vec<Option<Column>>, Vec<Mistake>> {
     let mut unread = Vec::new();
-    let columns = head
+    let columns: Vec<Option<Column>> = head
         .fields
         .iter()
         .map(|name| {
@@ -146,7 +150,30 @@ fn columns(head: &Record, passed_over: &mut Vec<String>) -> Vec<Option<Column>> 
             listed(&unread, MAX_NOTED)
         ));
     }
-    columns
+    let mut mistakes = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        let first = columns.iter().position(|one| one == column);
+        if let (Some(_), Some(first)) = (column, first)
+            && first < at
+        {
+            let name = |at: usize| {
+                let name = head.fields.get(at).map(|one| one.trim());
+                printable(name.unwrap_or_default())
+            };
+            mistakes.push(Mistake {
+                line: head.line,
+                column: 1,
+                key: String::new(),
+                what: format!("the columns {} and {} mean the same", name(first), name(at)),
+                why: "only one of them could be read".to_owned(),
+                mend: "leave one of them out".to_owned(),
+            });
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(columns),
+        false => Err(mistakes),
+    }
 }
 
 struct Row<'a> {
@@ -283,7 +310,16 @@ impl Row<'_> {
         let keep_alive = self.boolean(Column::KeepAlive, "keep-alive");
         let connection_limit = self.limit();
         let servers = Server::WORDS.map(|(word, server)| (word, Some(server)));
-        let server = self.word(Column::Server, "server", &servers, None);
+        let server = self
+            .word(Column::Server, "server", &servers, None)
+            .filter(|server| {
+                if !server.speaks_xmpp() {
+                    let what = format!("{} does not speak XMPP", server.title());
+                    let mend = "name the partner's XMPP server, or nothing";
+                    self.wrong("server", what, "", mend);
+                }
+                server.speaks_xmpp()
+            });
         let description = self.description();
         Some(Partner {
             domain: domain?,
@@ -336,13 +372,7 @@ impl Row<'_> {
 
     fn description(&mut self) -> Option<String> {
         let text = self.value(Column::Description)?;
-        let long = text.chars().count() > MAX_DESCRIPTION;
-        if long || text.chars().any(crate::explain::is_harmful) {
-            let what = match long {
-                true => "the description is too long".to_owned(),
-                false => "the description holds control characters".to_owned(),
-            };
-            let mend = format!("write one line of at most {MAX_DESCRIPTION} characters");
+        if let Some((what, mend)) = description_fault(&text) {
             self.wrong("description", what, "", mend);
             return None;
         }

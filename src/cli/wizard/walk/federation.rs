@@ -3,8 +3,9 @@
 use super::names::wrong_name;
 use super::{Step, Task, View, fit, paragraph};
 use crate::cli::partner::{safe_defaults, settings_words};
+use crate::cli::wizard::answers::OFFERED;
 use crate::cli::wizard::intent;
-use crate::cli::wizard::page::{Choice, FieldId, Mistake, Page, Tick};
+use crate::cli::wizard::page::{Choice, FieldId, FieldKind, Mistake, Page, Tick};
 use crate::explain::printable;
 use crate::federation::{
     Negotiation, Partner, PartnerType, Policy, Refused, Scope, Setting, Weight,
@@ -101,6 +102,20 @@ impl View<'_> {
             .unwrap_or_default()
     }
 
+    /// The primary domains of all partners.
+    pub fn partner_names(&self) -> Vec<String> {
+        let all = self.partners().iter();
+        all.map(|one| one.domain.to_string()).collect()
+    }
+
+    /// Whether it could be unticked when the page was answered; one that was added since stays.
+    fn was_on_offer(&self, partner: &Partner) -> bool {
+        intent::ticks(self.answers, "partners", OFFERED).is_none_or(|offered| {
+            let mut offered = offered.iter();
+            offered.any(|one| one == partner.domain.as_str())
+        })
+    }
+
     fn policies(&self) -> &[Policy] {
         self.facts
             .deployment()
@@ -161,7 +176,7 @@ impl View<'_> {
             edits.extend(
                 self.partners()
                     .iter()
-                    .filter(|one| !ticked.contains(&one.domain))
+                    .filter(|one| !ticked.contains(&one.domain) && self.was_on_offer(one))
                     .map(|one| Edit::RemovePartner(one.domain.clone())),
             );
         }
@@ -325,7 +340,16 @@ pub(super) fn partners(view: &View<'_>, page: &mut Page) {
         })
         .collect();
     let add = Some(view.texts.word("add.partner"));
-    page.fields = vec![view.ticks_field("partners", "partners", items, add)];
+    let mut field = view.ticks_field("partners", "partners", items, add);
+    if let FieldKind::Ticks { items, .. } = &mut field.kind {
+        for one in view.partners().iter().filter(|one| !view.was_on_offer(one)) {
+            let mut items = items.iter_mut();
+            if let Some(item) = items.find(|item| item.value == one.domain.as_str()) {
+                item.ticked = true;
+            }
+        }
+    }
+    page.fields = vec![field];
 }
 
 pub(super) fn settings(view: &View<'_>, page: &mut Page) {
@@ -376,7 +400,22 @@ pub(super) fn settings(view: &View<'_>, page: &mut Page) {
 }
 
 pub(super) fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
-    if intent::text(view.answers, "access-policy", "policy") != Some(USERS) {
+    let chosen = intent::text(view.answers, "access-policy", "policy").unwrap_or(KEEP);
+    let sip = intent::yes(view.answers, "access-policy", "federated-users");
+    let before = view.policies().iter().any(|one| one.federated_users);
+    // These two write nothing for SIP: an answer that wants a change would be lost without a word.
+    let lost = match chosen {
+        KEEP => sip.is_some_and(|sip| sip != before),
+        NOBODY => sip == Some(true) && !before,
+        _ => false,
+    };
+    if lost {
+        mistakes.push(Mistake {
+            field: "federated-users",
+            text: view.texts.word("access-policy.wrong-sip"),
+        });
+    }
+    if chosen != USERS {
         return;
     }
     let users = intent::ticks(view.answers, "access-policy", "users").unwrap_or_default();

@@ -620,3 +620,55 @@ fn every_page_has_its_names_in_the_catalogue() {
         }
     });
 }
+
+#[test]
+fn a_partner_that_was_added_after_the_answer_stays() {
+    let text = format!(
+        "{EXAMPLE}\n[[partner]]\ndomain = \"old.example\"\n[[partner]]\ndomain = \"late.example\"\n"
+    );
+    let given = [
+        ("tasks", "task", choice("federation")),
+        ("partners", "partners", list(&[])),
+        ("partners", "offered", list(&["old.example"])),
+    ];
+    let gone = |count: usize| {
+        let mut gone = Vec::new();
+        views(&deployed(&text), &answers(&given[..count]), |view| {
+            gone = view.edits().iter().map(Edit::command).collect();
+        });
+        gone.join("\n")
+    };
+    assert!(gone(2).contains("late.example"));
+    assert!(gone(3).contains("partner remove old.example"));
+    assert!(!gone(3).contains("late.example"));
+    views(&deployed(&text), &answers(&given), |view| {
+        let page = view.page(Step::Partners);
+        let FieldKind::Ticks { items, .. } = &page.fields[0].kind else {
+            panic!("no list");
+        };
+        let ticked = items.iter().filter(|one| one.ticked);
+        let ticked: Vec<&str> = ticked.map(|one| one.value.as_str()).collect();
+        assert!(ticked.contains(&"late.example") && !ticked.contains(&"old.example"));
+    });
+}
+
+#[test]
+fn an_answer_for_sip_that_no_policy_takes_up_is_a_mistake() {
+    for (policy, sip, wrong) in [
+        ("keep", true, true),
+        ("keep", false, false),
+        ("nobody", true, true),
+        ("everybody", true, false),
+    ] {
+        let document = answers(&[
+            ("tasks", "task", choice("federation")),
+            ("access-policy", "policy", choice(policy)),
+            ("access-policy", "federated-users", Answer::YesNo(sip)),
+        ]);
+        let bare = EXAMPLE.split("[policy").next().unwrap();
+        views(&deployed(bare), &document, |view| {
+            let mistakes = view.check(Step::AccessPolicy, &document["access-policy"]);
+            assert_eq!(!mistakes.is_empty(), wrong, "{policy} {sip}: {mistakes:?}");
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! One writer at a time of a file that is replaced by a rename: an exclusive lock (flock) on its folder.
+//!
+//! The file itself cannot be locked, since each rename puts another in its place; and a lock file would be left
+//! behind. Who holds the lock the kernel tells (`/proc/locks`). Who edits the file by hand takes no lock.
+
+use super::StoreError;
+use rustix::io::Errno;
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Between two tries.
+const POLL: Duration = Duration::from_millis(15);
+/// Largest file of `/proc` read, in bytes.
+const MAX_PROC_BYTES: u64 = 1024 * 1024;
+
+/// The lock, held until dropped; it goes with its process.
+#[derive(Debug)]
+pub struct FolderLock {
+    /// None where the file system has no such locks (NFS, of a folder).
+    _held: Option<File>,
+}
+
+impl FolderLock {
+    /// Locks the folder that a file lies in, of a symbolic link that of its target; tries until the time is over.
+    /// Effects: blocks.
+    ///
+    /// Errors: `FolderLocked` with the holder; `Io` where the folder cannot be opened.
+    pub fn around(file: &Path, timeout: Duration) -> Result<Self, StoreError> {
+        let began = Instant::now();
+        let failed = |source| StoreError::io("lock", file, source);
+        let whole = std::fs::canonicalize(file).map_err(failed)?;
+        let folder = super::atomic::folder_of(&whole);
+        let opened = File::open(folder).map_err(failed)?;
+        loop {
+            match opened.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        _held: Some(opened),
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let waited = began.elapsed();
+                    if waited >= timeout {
+                        return Err(StoreError::FolderLocked {
+                            path: folder.to_path_buf(),
+                            holder: holder(&opened),
+                            waited,
+                        });
+                    }
+                    std::thread::sleep(POLL.min(timeout.saturating_sub(waited)));
+                }
+                // Without a lock the file is still compared before it is replaced.
+                Err(TryLockError::Error(source)) if has_no_locks(&source) => {
+                    return Ok(Self { _held: None });
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(StoreError::io("lock", folder, source));
+                }
+            }
+        }
+    }
+}
+
+/// NFS locks a file only if it is open for writing, which a folder cannot be.
+fn has_no_locks(error: &std::io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    [Errno::BADF, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS]
+        .into_iter()
+        .any(|one| errno == Some(one))
+}
+
+/// `edgecert (process 4711)`, where the kernel tells: `3: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF`.
+fn holder(folder: &File) -> Option<String> {
+    let inode = folder.metadata().ok()?.ino().to_string();
+    let locks = read(Path::new("/proc/locks"))?;
+    let pid = locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", pid, place, ..] = words.as_slice() else {
+            return None;
+        };
+        (place.rsplit(':').next() == Some(inode.as_str())).then(|| (*pid).to_owned())
+    })?;
+    let name = read(&Path::new("/proc").join(&pid).join("comm"));
+    Some(match name {
+        Some(name) => format!("{} (process {pid})", name.trim_end()),
+        None => format!("process {pid}"),
+    })
+}
+
+fn read(path: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(MAX_PROC_BYTES)
+        .read_to_end(&mut text)
+        .ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_waits_and_is_told_for_whom_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("edgecert.toml");
+        std::fs::write(&file, "").unwrap();
+        let held = FolderLock::around(&file, Duration::ZERO).unwrap();
+        let refused = FolderLock::around(&file, Duration::from_millis(40)).unwrap_err();
+        let StoreError::FolderLocked { holder, waited, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert!(waited >= Duration::from_millis(40));
+        // Where /proc/locks shows it (not in every container).
+        if let Some(holder) = holder {
+            assert!(holder.contains(&std::process::id().to_string()), "{holder}");
+        }
+        drop(held);
+        FolderLock::around(&file, Duration::ZERO).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
