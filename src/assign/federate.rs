@@ -174,9 +174,11 @@ impl FederatingServer {
     }
 
     /// Puts back what [`Self::apply`] wrote, and has the server load that.
+    ///
+    /// Errors: `ConfigChanged` where somebody has changed a file since; that one stands as it is.
     pub fn undo(&self) -> Result<(), AssignError> {
         let hands = Hands::to_look(&self.own.gateway, self.own.settings.timeout, &|| false);
-        self.put_back()?;
+        self.put_back(self.planned.files.len())?;
         self.load(&hands).map(drop)
     }
 
@@ -217,8 +219,9 @@ impl FederatingServer {
             Box::new(NotKept { error, files })
         };
         let before = self.prepare(&hands).map_err(untouched)?;
+        let mut written = 0;
         let done = self
-            .write()
+            .write(&mut written)
             .and_then(|()| self.check(&hands, before))
             .and_then(|()| self.load(&hands));
         let error = match done {
@@ -231,7 +234,7 @@ impl FederatingServer {
         };
         // Undone even where a person does not want to wait any longer.
         let hands = Hands::to_look(&self.own.gateway, self.own.settings.timeout, &|| false);
-        let files = match self.put_back().and_then(|()| self.load(&hands)) {
+        let files = match self.put_back(written).and_then(|()| self.load(&hands)) {
             Ok(_) => {
                 let _ = std::fs::remove_file(self.mark());
                 Files::PutBack
@@ -292,23 +295,21 @@ impl FederatingServer {
     /// The files are what the plan was made from.
     fn is_as_read(&self, file: &Rewritten) -> Result<(), AssignError> {
         let path = self.here(file);
-        let there = match atomic::read_limited(&path, MAX_CONFIG_BYTES) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error.into()),
-        };
-        let read = file.before.as_ref().map(|text| text.as_bytes());
-        if there.as_deref() == read {
-            return Ok(());
+        match Stands::of(file, &path)? {
+            Stands::AsRead => Ok(()),
+            Stands::AsWritten | Stands::Otherwise => Err(self.changed(path)),
         }
-        Err(AssignError::ConfigChanged {
-            gateway: self.own.gateway.clone(),
-            path,
-        })
     }
 
-    /// Our own file first: the include of one that is not there stops a server.
-    fn write(&self) -> Result<(), AssignError> {
+    fn changed(&self, path: PathBuf) -> AssignError {
+        AssignError::ConfigChanged {
+            gateway: self.own.gateway.clone(),
+            path,
+        }
+    }
+
+    /// Our own file first: the include of one that is not there stops a server. Counts the files that it began with.
+    fn write(&self, written: &mut usize) -> Result<(), AssignError> {
         let main = placement_of(&self.own.files.here(self.own.config()))?;
         write_over(&self.mark(), b"", main)?;
         for file in &self.planned.files {
@@ -325,15 +326,22 @@ impl FederatingServer {
                 }
                 None => (path, main),
             };
+            *written += 1;
             write_over(&path, file.after.as_bytes(), placement)?;
         }
         Ok(())
     }
 
-    /// The include goes first.
-    fn put_back(&self) -> Result<(), AssignError> {
-        for file in self.planned.files.iter().rev() {
+    /// The include goes first. A file goes back where it holds what we wrote, and nothing else does: an edit made
+    /// meanwhile is somebody's work, and what it may include stays beside it.
+    fn put_back(&self, written: usize) -> Result<(), AssignError> {
+        for file in self.planned.files.iter().take(written).rev() {
             let path = self.here(file);
+            match Stands::of(file, &path)? {
+                Stands::AsRead => continue,
+                Stands::AsWritten => {}
+                Stands::Otherwise => return Err(self.changed(path)),
+            }
             match &file.before {
                 Some(before) => {
                     let path = path
@@ -341,11 +349,8 @@ impl FederatingServer {
                         .map_err(|source| StoreError::io("follow", &path, source))?;
                     write_over(&path, before.as_bytes(), placement_of(&path)?)?;
                 }
-                None => match std::fs::remove_file(&path) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(source) => return Err(StoreError::io("remove", &path, source).into()),
-                },
+                None => std::fs::remove_file(&path)
+                    .map_err(|source| StoreError::io("remove", &path, source))?,
             }
         }
         Ok(())
@@ -434,6 +439,31 @@ impl FederatingServer {
     }
 }
 
+/// What a file holds, against the plan.
+enum Stands {
+    AsRead,
+    AsWritten,
+    Otherwise,
+}
+
+impl Stands {
+    fn of(file: &Rewritten, path: &Path) -> Result<Self, AssignError> {
+        let there = match atomic::read_limited(path, MAX_CONFIG_BYTES) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let there = there.as_deref();
+        Ok(if there == file.before.as_deref().map(str::as_bytes) {
+            Stands::AsRead
+        } else if there == Some(file.after.as_bytes()) {
+            Stands::AsWritten
+        } else {
+            Stands::Otherwise
+        })
+    }
+}
+
 fn placement_of(path: &Path) -> Result<Placement, AssignError> {
     let there = path
         .metadata()
@@ -444,3 +474,6 @@ fn placement_of(path: &Path) -> Result<Placement, AssignError> {
         gid: Some(there.gid()),
     })
 }
+
+#[cfg(test)]
+mod tests;

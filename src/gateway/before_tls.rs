@@ -122,7 +122,11 @@ impl Connection<'_> {
                         };
                         return self.refuse(tcp, stream, id, from, refusal).await;
                     };
-                    hand(&mut backend.tcp, &replay).await?;
+                    if let Err(failure) = hand(&mut backend.tcp, &replay).await {
+                        self.tell_backend_gone(tcp, stream, id, from.as_deref())
+                            .await;
+                        return Err(failure);
+                    }
                     return Ok(BeforeTls::Clear(backend));
                 }
                 ServerStep::Failure(words) => {
@@ -203,6 +207,7 @@ impl Connection<'_> {
             {
                 ClientStep::Read | ClientStep::Send(_) => {}
                 ClientStep::StartTls | ClientStep::Done => {
+                    self.backend_answered();
                     let id = stream.header().and_then(|header| header.id.clone());
                     return Ok((tcp, id));
                 }

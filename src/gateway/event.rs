@@ -121,18 +121,20 @@ pub enum Event {
         /// How.
         way: Way,
     },
-    /// A peer was turned away by rule.
+    /// A peer was turned away by rule, or was too slow; told once a minute for each stream error.
     Refused {
         /// The listener.
         listen: SocketAddr,
         /// The peer.
         peer: SocketAddr,
-        /// The domain it spoke for, if it said one.
+        /// The domain it spoke for, if it said one; at most 100 characters of it.
         domain: Option<String>,
         /// The stream error it got (RFC 6120 §4.9.3).
         condition: &'static str,
         /// Why.
         why: String,
+        /// How many with this stream error were not told since the last that was.
+        left_out: u64,
     },
     /// A backend does not answer; told once until it does again.
     BackendUnreachable {
@@ -164,7 +166,7 @@ pub enum Event {
         /// Descriptors that the process may open.
         descriptors: u64,
     },
-    /// One source has its share of unfinished connections, and more of it are closed at once; told once a minute.
+    /// One source has its share of unfinished and unproved connections, and more of it are closed at once; told once a minute.
     SourceCrowds {
         /// The address that came last.
         source: IpAddr,
@@ -373,11 +375,21 @@ impl fmt::Display for Event {
                 domain,
                 condition,
                 why,
-            } => write!(
-                f,
-                "{peer} at {listen} was refused as {}: {condition}: {why}",
-                domain.as_deref().unwrap_or("nobody")
-            ),
+                left_out,
+            } => {
+                write!(
+                    f,
+                    "{peer} at {listen} was refused as {}: {condition}: {why}",
+                    domain.as_deref().unwrap_or("nobody")
+                )?;
+                match left_out {
+                    0 => Ok(()),
+                    more => write!(
+                        f,
+                        " (and {more} more with this error since the last line of it)"
+                    ),
+                }
+            }
             Event::BackendUnreachable {
                 listen,
                 backend,
@@ -402,7 +414,7 @@ impl fmt::Display for Event {
             ),
             Event::SourceCrowds { source, most } => write!(
                 f,
-                "{source} has {most} unfinished connections, further ones are closed at once (half of the places are for others)"
+                "{source} has {most} unfinished or unproved connections, further ones are closed at once (half of the places are for others)"
             ),
             Event::LimitReached { limit } => write!(
                 f,

@@ -3,7 +3,7 @@
 use super::event::Stage;
 use super::listen::leave_alone;
 use super::peer::{KeepAlive, Refusal, check_same_from};
-use super::serve::{CHUNK, Connection, Failure, chain_of, hand, tell_slow, tls_facts, too_slow};
+use super::serve::{CHUNK, Connection, Failure, chain_of, hand, tell_slow, tls_facts};
 use crate::explain::printable;
 use crate::names::Domain;
 use crate::wire::xmpp::{self, ServerStream, StreamHeader, StreamKind, XmppError};
@@ -28,8 +28,7 @@ impl Connection<'_> {
         let id = self.shared.stream_id();
         let header = match read {
             Err(_) => {
-                tell_slow(&mut tls, &mut stream, &id, limit).await;
-                return Err(too_slow(Stage::Header));
+                return Err(tell_slow(&mut tls, &mut stream, &id, limit).await);
             }
             Ok(Ok(header)) => header,
             Ok(Err(Unread::Hangup)) => {
@@ -81,7 +80,11 @@ impl Connection<'_> {
         let connected = self
             .connect(authority.as_deref(), alpn.as_deref(), Some(facts), verified)
             .await;
-        let mut backend = match connected {
+        let handed = match connected {
+            Ok(mut backend) => hand(&mut backend, &heard).await.map(|()| backend),
+            Err(failure) => Err(failure),
+        };
+        let backend = match handed {
             Ok(backend) => backend,
             Err(failure) => {
                 let from = admission.from.as_str();
@@ -90,7 +93,6 @@ impl Connection<'_> {
                 return Err(failure);
             }
         };
-        hand(&mut backend, &heard).await?;
         drop(heard);
         if admission.keep_alive == KeepAlive::Ended {
             leave_alone(tls.get_ref().0);

@@ -19,6 +19,7 @@ pub mod notify;
 pub mod peer;
 pub mod proof;
 pub mod proxy;
+mod refused;
 pub mod relay;
 pub mod reload;
 mod serve;
@@ -79,6 +80,7 @@ struct Shared {
     /// One permit a connection.
     places: Arc<Semaphore>,
     waiting: Arc<Waiting>,
+    refused: refused::Told,
     /// Whether [`Event::LimitReached`] was told.
     full: AtomicBool,
 }
@@ -184,6 +186,7 @@ pub async fn run(
         capacity,
         places: Arc::new(Semaphore::new(capacity as usize)),
         waiting: Waiting::new(capacity),
+        refused: refused::Told::default(),
         full: AtomicBool::new(false),
         settings,
     });

@@ -45,16 +45,22 @@ pub struct Admission {
     pub way: Way,
     /// Whether a silent stream is kept.
     pub keep_alive: KeepAlive,
-    /// Its place among the partner's streams.
-    place: Option<OwnedSemaphorePermit>,
+    places: Places,
     count: Arc<Count>,
 }
 
 impl Admission {
     /// Counts the stream until the guard is dropped, and holds its place.
-    pub fn open(self) -> (OpenStream, Option<OwnedSemaphorePermit>) {
-        (self.count.open(self.way), self.place)
+    pub fn open(self) -> (OpenStream, Places) {
+        (self.count.open(self.way), self.places)
     }
+}
+
+/// A stream's place among those of its partner, until it is dropped.
+#[derive(Debug, Default)]
+pub struct Places {
+    _of_all: Option<OwnedSemaphorePermit>,
+    _of_unproved: Option<OwnedSemaphorePermit>,
 }
 
 /// What becomes of a stream on which nothing is said (`keep-alive` of the partner).
@@ -92,6 +98,9 @@ struct Known {
     partner: Partner,
     count: Arc<Count>,
     places: Option<Arc<Semaphore>>,
+    /// Those of them that a stream without proof may take: anybody can say a partner's `from`, and must not keep the
+    /// partner out by that. None: all of them, as nothing proves this partner, or as there is no limit.
+    unproved: Option<Arc<Semaphore>>,
     anchors: Option<Anchors>,
 }
 
@@ -122,6 +131,10 @@ impl Rules {
                     places: partner
                         .connection_limit
                         .map(|limit| Arc::new(Semaphore::new(limit as usize))),
+                    unproved: partner
+                        .connection_limit
+                        .filter(|_| partner.negotiation.methods().contains(&Method::SaslOverTls))
+                        .map(|limit| Arc::new(Semaphore::new((limit / 2).max(1) as usize))),
                     anchors: match partner_anchors.get(&partner.domain) {
                         Some(ders) => Some(Anchors::read(ders)),
                         None if partner.roots.is_empty() => None,
@@ -277,23 +290,31 @@ impl Rules {
                 Some(known) if !known.partner.keep_alive => KeepAlive::Ended,
                 Some(_) | None => KeepAlive::Probed,
             },
-            place: self.take_place(&from)?,
+            places: self.take_places(&from, way)?,
             count: Arc::clone(known.map_or(&self.count, |known| &known.count)),
             from,
         })
     }
 
-    fn take_place(&self, from: &Domain) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        match self.known(from).and_then(|known| known.places.as_ref()) {
-            None => Ok(None),
-            Some(places) => match Arc::clone(places).try_acquire_owned() {
-                Ok(place) => Ok(Some(place)),
-                Err(_) => Err(Refusal::new(
+    fn take_places(&self, from: &Domain, way: Way) -> Result<Places, Refusal> {
+        let take = |places: Option<&Arc<Semaphore>>, whose: &str| {
+            let taken = places.map(|places| Arc::clone(places).try_acquire_owned());
+            taken.transpose().map_err(|_| {
+                Refusal::new(
                     "resource-constraint",
-                    format!("all streams allowed for {from} are in use"),
-                )),
-            },
-        }
+                    format!("all streams allowed for {from}{whose} are in use"),
+                )
+            })
+        };
+        let known = self.known(from);
+        let unproved = match way {
+            Way::Proved => None,
+            Way::InTls | Way::InClear => known.and_then(|known| known.unproved.as_ref()),
+        };
+        Ok(Places {
+            _of_unproved: take(unproved, " without a certificate that proves it")?,
+            _of_all: take(known.and_then(|known| known.places.as_ref()), "")?,
+        })
     }
 }
 
@@ -462,6 +483,41 @@ mod tests {
             (others["policy-violation"], others["not-well-formed"]),
             (3, 1)
         );
+    }
+
+    #[test]
+    fn whoever_only_says_a_partners_name_leaves_it_half_of_its_places() {
+        use Setting::{NotSupported, Optional};
+        // Rows with and without a method that proves.
+        for (tls, sasl, limit, unproved) in [
+            (Optional, Optional, 4, 2),
+            (Optional, Optional, 3, 1),
+            (Optional, Optional, 2, 1),
+            (Optional, Optional, 1, 1),
+            (Optional, NotSupported, 4, 4),
+            (NotSupported, NotSupported, 3, 3),
+        ] {
+            let mut listed = partner("partner.example", tls, sasl, true);
+            listed.connection_limit = Some(limit);
+            let rules = Rules::new(&[listed], None, &[], &BTreeMap::new());
+            let from = Domain::parse("partner.example").unwrap();
+            let mut open: Vec<_> = (0..unproved)
+                .map(|_| rules.admit_clear(Some(&from)).unwrap().open())
+                .collect();
+            let refusal = rules.admit_clear(Some(&from)).unwrap_err();
+            assert_eq!(refusal.condition, "resource-constraint");
+            let proved = || rules.admit(from.clone(), Some(from.clone()), Way::Proved);
+            for _ in unproved..limit {
+                open.push(proved().unwrap().open());
+            }
+            assert!(proved().is_err());
+            drop(open);
+            // One that proves itself needs none of the places of those that do not.
+            let open: Vec<_> = (0..limit).map(|_| proved().unwrap().open()).collect();
+            assert!(rules.admit_clear(Some(&from)).is_err());
+            drop(open);
+            assert!(rules.admit_clear(Some(&from)).is_ok());
+        }
     }
 
     #[test]

@@ -30,12 +30,13 @@ pub enum Ended {
 }
 
 /// Moves bytes until both sides have ended, one failed, or nothing moved for `idle` (for `half_closed` once one
-/// side has ended).
+/// side has ended). `answered` is called when the backend's first bytes are there.
 pub async fn relay<A, B>(
     peer: A,
     backend: B,
     idle: Option<Duration>,
     half_closed: Duration,
+    answered: impl FnOnce(),
 ) -> io::Result<Ended>
 where
     A: AsyncRead + AsyncWrite + Unpin,
@@ -43,13 +44,20 @@ where
 {
     let (mut peer, mut backend) = (peer, backend);
     let (mut inward, mut outward) = (Pump::default(), Pump::default());
+    let mut answered = Some(answered);
     let mut last = Instant::now();
     let mut alarm = pin!(sleep_until(far(last)));
     let mut set_for: Option<Duration> = None;
     poll_fn(|cx| {
         let before = (inward.moved, outward.moved);
         let a = inward.poll(cx, Pin::new(&mut peer), Pin::new(&mut backend))?;
-        let b = outward.poll(cx, Pin::new(&mut backend), Pin::new(&mut peer))?;
+        let b = outward.poll(cx, Pin::new(&mut backend), Pin::new(&mut peer));
+        if outward.moved > 0
+            && let Some(answered) = answered.take()
+        {
+            answered();
+        }
+        let b = b?;
         if a.is_ready() && b.is_ready() {
             return Poll::Ready(Ok(Ended::Both));
         }
@@ -199,7 +207,7 @@ mod tests {
             // A pipe of 7 bytes forces the kept rest through every path.
             let (mut client, peer) = duplex(7);
             let (mut server, backend) = duplex(7);
-            let relayed = tokio::spawn(relay(peer, backend, None, Duration::from_secs(5)));
+            let relayed = tokio::spawn(relay(peer, backend, None, Duration::from_secs(5), || {}));
             let sent: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
             let copy = sent.clone();
             let echo = tokio::spawn(async move {
@@ -224,12 +232,15 @@ mod tests {
             let limit = Duration::from_millis(30);
             let (_client, peer) = duplex(64);
             let (_server, backend) = duplex(64);
-            let ended = relay(peer, backend, Some(limit), Duration::from_secs(60)).await;
+            let ended = relay(peer, backend, Some(limit), Duration::from_secs(60), || {
+                panic!("nothing was said")
+            })
+            .await;
             assert_eq!(ended.unwrap(), Ended::Idle);
             let (mut client, peer) = duplex(64);
             let (_server, backend) = duplex(64);
             client.shutdown().await.unwrap();
-            let ended = relay(peer, backend, None, limit).await;
+            let ended = relay(peer, backend, None, limit, || {}).await;
             assert_eq!(ended.unwrap(), Ended::Idle);
         });
     }

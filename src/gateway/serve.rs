@@ -6,10 +6,12 @@
 
 use super::before_tls::BeforeTls;
 use super::choose::Alpn;
+use super::count::Way;
 use super::event::{Event, Stage};
 use super::listen::{leave_alone, tune};
 use super::peer::{Admission, KeepAlive, Refusal, Rules};
 use super::proxy::{TlsFacts, Told, encode_header};
+use super::refused::{shown, without_from};
 use super::relay::relay;
 use super::waiting::Waits;
 use super::{Shared, Tuning};
@@ -24,7 +26,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -42,7 +44,7 @@ pub(super) enum Failure {
     Silent,
     /// It did something else.
     Broken(Stage, String),
-    /// Turned away by rule; it has been told.
+    /// Turned away by rule or for being too slow; it has been told.
     Refused(Option<String>, Refusal),
     /// The backend is not there.
     Backend(String),
@@ -85,12 +87,19 @@ pub(super) async fn serve(
         Err(Failure::Refused(domain, refusal)) => {
             let count = shared.rules.count(domain.as_deref());
             count.refuse(refusal.condition);
+            let Some(left_out) = shared.refused.is_news(refusal.condition, Instant::now()) else {
+                return;
+            };
             Event::Refused {
                 listen,
                 peer,
-                domain: domain.as_deref().map(printable),
+                why: match &domain {
+                    Some(from) => without_from(&refusal.text, from),
+                    None => refusal.text,
+                },
+                domain: domain.as_deref().map(shown),
                 condition: refusal.condition,
-                why: refusal.text,
+                left_out,
             }
         }
         Err(Failure::Backend(why)) => {
@@ -114,7 +123,7 @@ pub(super) struct Connection<'a> {
     listener: &'a EmbeddedListener,
     peer: SocketAddr,
     local: SocketAddr,
-    /// Until its relay begins.
+    /// Until its relay begins; to the end of a stream without proof.
     waits: Mutex<Option<Waits>>,
 }
 
@@ -135,8 +144,7 @@ impl Connection<'_> {
         let talked = timeout(limit, self.talk_before_tls(&mut tcp, &mut stream, &id)).await;
         let (to, from) = match talked {
             Err(_) => {
-                tell_slow(&mut tcp, &mut stream, &id, limit).await;
-                return Err(too_slow(Stage::BeforeTls));
+                return Err(tell_slow(&mut tcp, &mut stream, &id, limit).await);
             }
             Ok(Err(failure)) => return Err(failure),
             Ok(Ok(BeforeTls::Clear(backend))) => {
@@ -173,6 +181,7 @@ impl Connection<'_> {
         let backend = self
             .connect(sni.as_deref(), alpn.as_deref(), Some(facts), None)
             .await?;
+        self.no_longer_waits();
         self.relay(tls, backend, self.tuning().idle).await
     }
 
@@ -256,6 +265,22 @@ impl Connection<'_> {
         .map_err(|_| Failure::Backend("no connection in time".to_owned()))?
         .map_err(|error| Failure::Backend(error.to_string()))?;
         tune(&tcp);
+        if self.listener.proxy_protocol {
+            let header = encode_header(&Told {
+                source: self.peer,
+                destination: self.local,
+                authority,
+                alpn,
+                tls,
+                verified_domain,
+            });
+            hand(&mut tcp, &header).await?;
+        }
+        Ok(tcp)
+    }
+
+    /// The backend has said something: that it takes connections is not yet an answer.
+    pub(super) fn backend_answered(&self) {
         let gone = self
             .shared
             .counters
@@ -270,18 +295,15 @@ impl Connection<'_> {
                 backend: self.listener.backend,
             });
         }
-        if self.listener.proxy_protocol {
-            let header = encode_header(&Told {
-                source: self.peer,
-                destination: self.local,
-                authority,
-                alpn,
-                tls,
-                verified_domain,
-            });
-            hand(&mut tcp, &header).await?;
-        }
-        Ok(tcp)
+    }
+
+    fn no_longer_waits(&self) {
+        drop(
+            self.waits
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     /// A stream of a domain that was let in.
@@ -309,6 +331,10 @@ impl Connection<'_> {
             domain: admission.from.to_string(),
             way: admission.way,
         });
+        match admission.way {
+            Way::Proved => self.no_longer_waits(),
+            Way::InTls | Way::InClear => {}
+        }
         let _counted = admission.open();
         self.relay(peer, backend, idle).await
     }
@@ -322,14 +348,9 @@ impl Connection<'_> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        drop(
-            self.waits
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        let half_closed = self.tuning().half_closed;
         // How a relay ends is between peer and backend.
-        let _ = relay(peer, backend, idle, self.tuning().half_closed).await;
+        let _ = relay(peer, backend, idle, half_closed, || self.backend_answered()).await;
         Ok(())
     }
 
@@ -370,13 +391,20 @@ impl Connection<'_> {
     }
 }
 
-/// Ends the stream of a peer that took too long to say what it must (RFC 6120 §4.9.3.4).
-pub(super) async fn tell_slow<S>(peer: &mut S, stream: &mut ServerStream, id: &str, limit: Duration)
+/// Ends the stream of a peer that took too long to say what it must (RFC 6120 §4.9.3.4), and makes the failure of it.
+pub(super) async fn tell_slow<S>(
+    peer: &mut S,
+    stream: &mut ServerStream,
+    id: &str,
+    limit: Duration,
+) -> Failure
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let text = format!("no whole stream header and no STARTTLS within {limit:?}");
-    farewell(peer, &stream.refuse(id, "connection-timeout", &text)).await;
+    let refusal = Refusal::new("connection-timeout", text);
+    farewell(peer, &stream.refuse(id, refusal.condition, &refusal.text)).await;
+    Failure::Refused(None, refusal)
 }
 
 /// Writes the last words and waits a little for the peer to close, so that a reset does not overtake them.
@@ -401,7 +429,7 @@ where
     .await;
 }
 
-pub(super) fn too_slow(stage: Stage) -> Failure {
+fn too_slow(stage: Stage) -> Failure {
     Failure::Broken(stage, "the peer was too slow".to_owned())
 }
 

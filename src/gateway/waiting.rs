@@ -1,7 +1,11 @@
-//! Connections that have shown nothing yet, by where they come from: no source may take all places with them.
+//! Connections that have proved nothing, by where they come from: no source may take all places with them.
 //!
-//! A connection waits from its acceptance to its relay. One source (an IPv4 address, an IPv6 /64) may have half of the
-//! places waiting; whoever floods from more of them is ended by the time limits alone.
+//! A connection waits from its acceptance to its relay; a stream between servers that was let in without a proof waits
+//! for its whole life, as saying a partner's name is all that it took. One source (an IPv4 address, an IPv6 /64) may
+//! have half of the places waiting; whoever floods from more of them is ended by the time limits alone. On listeners
+//! for SIP and other TLS nobody proves anything, and one trunk is often all of the traffic: there it ends with the
+//! handshake. Behind a balancer that hides the addresses all unproved streams share that half, which costs room and
+//! keeps nobody out who proves itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -44,6 +44,16 @@ pub enum ConfigError {
         /// Where it could go, or what stands in the way.
         candidates: Vec<Place>,
     },
+    /// Settings of the administrator that the partners' would replace or stand beside.
+    #[error("{what}")]
+    InTheWay {
+        /// Why they cannot stay, in words.
+        what: String,
+        /// Where they stand.
+        places: Vec<Place>,
+        /// What to do about them.
+        mend: &'static str,
+    },
 }
 
 impl Explain for ConfigError {
@@ -86,6 +96,14 @@ impl Explain for ConfigError {
                 listed(candidates, 4),
                 printable(what),
                 "write the files into the place that you mean, and do this again",
+            ),
+            ConfigError::InTheWay { what, places, mend } => (
+                "server.change-undecided",
+                "settings of the server's configuration stand where the partners' have to"
+                    .to_owned(),
+                listed(places, 4),
+                printable(what),
+                *mend,
             ),
         };
         Explanation {

@@ -275,6 +275,19 @@ async fn slow_large_and_smuggling_peers_are_ended() {
     tls.write_all(b"<stream:stream").await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(5), read_all(&mut tls)).await;
     assert!(String::from_utf8_lossy(&ended.unwrap()).contains("<connection-timeout "));
+    let others = world.status().await.others;
+    assert_eq!(others.refused["connection-timeout"], 2);
+    running
+        .saw(|event| {
+            matches!(
+                event,
+                Event::Refused {
+                    condition: "connection-timeout",
+                    ..
+                }
+            )
+        })
+        .await;
     running
         .saw(
             |event| matches!(event, Event::HandshakeFailed { why, .. } if why.contains("too slow")),
@@ -380,11 +393,16 @@ async fn backend_that_is_down_is_told_once_until_it_is_back() {
         .await;
     let listener = tokio::net::TcpListener::bind(backend).await.unwrap();
     let up = tokio::spawn(async move {
-        // Taken and closed: the peer reads the end.
+        // Taken and closed is no answer: the peer reads the end.
         drop(listener.accept().await.unwrap());
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        tcp.write_all(b"here").await.unwrap();
         listener
     });
     knock().await;
+    let back = |event: &Event| matches!(event, Event::BackendReachable { .. });
+    assert_eq!(running.count(back), 0);
+    assert_eq!(knock().await, b"here");
     running
         .saw(|event| matches!(event, Event::BackendReachable { .. }))
         .await;

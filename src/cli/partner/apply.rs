@@ -46,7 +46,15 @@ struct Planned<'a> {
 
 /// Runs the command.
 pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    let deployment = context.deployment()?;
+    let mut deployment = context.deployment()?;
+    let mut lease = None;
+    if args.write_config {
+        if let Some(store) = open_if_there(context, Some(&deployment))? {
+            lease = Some(context.lease(&store, Some(&deployment), "edgecert partner apply")?);
+            // Whoever had the lock may have changed the partners: planned is what stands there now.
+            deployment = context.deployment()?;
+        }
+    }
     refuse_what_cannot_work(&deployment)?;
     let chosen = chosen(&deployment, &args.gateway)?;
     let planned = chosen
@@ -74,17 +82,15 @@ pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
     context.say(text.trim_end());
     let watch = Watch::begin(context.draws());
     let stop = || watch.interrupted();
-    let mut lease = match open_if_there(context, Some(&deployment))? {
-        Some(store) => Some(context.lease(&store, Some(&deployment), "edgecert partner apply")?),
-        None => None,
-    };
-    let kept = write(&due, &stop).map_err(|failure| failed(&failure, &planned))?;
-    let journalled = lease
-        .as_mut()
-        .map_or(Ok(()), |lease| journal(lease, &planned, &deployment));
+    let written = write(&due, &stop);
+    let journalled = lease.as_mut().map_or(Ok(()), |lease| {
+        let failure = written.as_ref().err().map(Box::as_ref);
+        journal(lease, &planned, &deployment, failure)
+    });
     if let Err(error) = journalled {
         context.note(&format!("the journal has no line of it: {error}\n"));
     }
+    let kept = written.map_err(|failure| failed(&failure, &planned))?;
     Ok(done(&planned, &due, &kept))
 }
 
@@ -188,12 +194,31 @@ fn failed(failure: &NotKept, planned: &[Planned<'_>]) -> Failure {
     all
 }
 
+/// What was done, or what was tried: not where nothing was touched.
 fn journal(
     lease: &mut Lease,
     planned: &[Planned<'_>],
     deployment: &Deployment,
+    failure: Option<&NotKept>,
 ) -> Result<(), crate::store::StoreError> {
     let mut detail = Map::new();
+    let action = match failure.map(|failure| (&failure.error, &failure.files)) {
+        None => "partner-apply",
+        Some((_, Files::Untouched)) => return Ok(()),
+        Some((error, Files::PutBack)) => {
+            detail.insert("why".to_owned(), json!(printable(&error.to_string())));
+            detail.insert("files".to_owned(), json!("put-back"));
+            "partner-apply-failed"
+        }
+        Some((error, Files::Astray(astray))) => {
+            detail.insert("why".to_owned(), json!(printable(&error.to_string())));
+            detail.insert("files".to_owned(), json!("astray"));
+            let told = astray.explain();
+            let place = format!("{}: {}", told.place, told.why);
+            detail.insert("astray".to_owned(), json!(printable(&place)));
+            "partner-apply-failed"
+        }
+    };
     let gateways: Vec<&str> = planned
         .iter()
         .filter(|one| matches!(&one.does, Federating::Server(server) if server.is_planned()))
@@ -206,7 +231,7 @@ fn journal(
         .collect();
     detail.insert("gateways".to_owned(), json!(gateways));
     detail.insert("partners".to_owned(), json!(partners));
-    lease.journal("partner-apply", None, detail).map(drop)
+    lease.journal(action, None, detail).map(drop)
 }
 
 fn describe(one: &Planned<'_>) -> String {

@@ -10,11 +10,13 @@ use super::DIALBACK_MODULE;
 use super::change::{Text, below};
 use super::load::{At, Loaded};
 use super::{EjabberdConfig, SPOOL, host_options, named, read_from};
+use crate::explain::printable;
 use crate::federation::Partner;
 use crate::names::Domain;
 use crate::servers::federation::files::{HEAD, Without, own_file, remark_for, spellings};
 use crate::servers::federation::{
-    Admitted, Certified, Dialback, Encryption, Keeper, Planned, Rewritten, Rules, Wish, rules,
+    Admitted, Certified, Dialback, Distance, Encryption, Keeper, Limit, Planned, Rewritten, Rules,
+    Wish, rules,
 };
 use crate::servers::text::{folder_of, with_lines_at_end};
 use crate::servers::{ConfigError, HostKind, Place, Source};
@@ -42,8 +44,11 @@ pub fn with_partners(
     let without = Without { source, file: &own };
     let config = read_from(main, folder, &without)?;
     let loaded = Loaded::read(main, folder, &without)?;
-    let (rules, limits) = rules(wish, Keeper::Ejabberd);
+    let (rules, mut limits) = rules(wish, Keeper::Ejabberd);
     stand_in_the_way(&loaded)?;
+    bars_somebody(&loaded)?;
+    limits.extend(overridden(&loaded, rules.encryption));
+    limits.sort();
     let text = text(&config, &rules, wish.partners);
     let mut files: Vec<Rewritten> = own_file(source, own.clone(), text)?.into_iter().collect();
     for (number, file) in loaded.files.iter().enumerate() {
@@ -100,12 +105,69 @@ fn stand_in_the_way(loaded: &Loaded) -> Result<(), ConfigError> {
     if candidates.is_empty() {
         return Ok(());
     }
-    Err(ConfigError::Undecided {
+    Err(ConfigError::InTheWay {
         what: format!(
             "options of a host that {OWN_FILE} has to set stand in the configuration already, and ejabberd takes none twice"
         ),
-        candidates,
+        places: candidates,
+        mend: "take them out there, and do this again",
     })
+}
+
+/// A list of who may not federate: what we say for each host would lift it without a word.
+fn bars_somebody(loaded: &Loaded) -> Result<(), ConfigError> {
+    let places: Vec<Place> = named(&loaded.tops, "s2s_access")
+        .filter(|top| loaded.text(top.value) != Some("all"))
+        .map(|top| loaded.place(top.key))
+        .collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigError::InTheWay {
+        what: format!(
+            "`s2s_access` says there who may federate; the `s2s_access` of each host in {OWN_FILE} would count instead, and let in whom it keeps out"
+        ),
+        places,
+        mend: "take `s2s_access` out there if [[partner]] and `others` in edgecert.toml say who may federate, and do this again",
+    })
+}
+
+/// An encryption for everybody that is another than the one that each host gets.
+fn overridden(loaded: &Loaded, ours: Encryption) -> Vec<Limit> {
+    named(&loaded.tops, "s2s_use_starttls")
+        .filter_map(|top| {
+            let word = loaded.text(top.value);
+            let (distance, same) = match (word, ours) {
+                (Some("required"), Encryption::Required)
+                | (Some("optional" | "true"), Encryption::Offered)
+                | (Some("false"), Encryption::Never) => (Distance::Other, true),
+                (Some("required"), Encryption::Offered | Encryption::Never)
+                | (Some("optional" | "true"), Encryption::Never) => (Distance::Weaker, false),
+                (_, Encryption::Required | Encryption::Offered | Encryption::Never) => {
+                    (Distance::Other, false)
+                }
+            };
+            (!same).then(|| Limit {
+                distance,
+                whom: "everybody".to_owned(),
+                what: format!(
+                    "`s2s_use_starttls: {}`, at {}, no longer counts: each host has {} in {OWN_FILE}",
+                    printable(word.unwrap_or("…")),
+                    loaded.place(top.key),
+                    starttls(ours)
+                ),
+            })
+        })
+        .collect()
+}
+
+/// The word of `s2s_use_starttls`.
+fn starttls(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::Never => "false",
+        Encryption::Offered => "optional",
+        Encryption::Required => "required",
+    }
 }
 
 /// A file without `mod_s2s_dialback` among the modules of everybody; a comment says where it went.
@@ -299,11 +361,7 @@ fn text(config: &EjabberdConfig, rules: &Rules, partners: &[Partner]) -> String 
         let (word, more) = rest;
         text.push_str(&format!("  {DIALBACK}:\n    - {word}: {list}{more}\n"));
     }
-    let starttls = match rules.encryption {
-        Encryption::Never => "false",
-        Encryption::Offered => "optional",
-        Encryption::Required => "required",
-    };
+    let starttls = starttls(rules.encryption);
     let hosts: Vec<&Domain> = config
         .common
         .hosts
@@ -332,114 +390,4 @@ fn text(config: &EjabberdConfig, rules: &Rules, partners: &[Partner]) -> String 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::federation::{Negotiation, PartnerType, Setting};
-    use crate::servers::text::given::Given;
-
-    const MAIN: &str = "/etc/ejabberd/ejabberd.yml";
-    const DEBIAN: &str = include_str!("../../../fixtures/servers/ejabberd.yml");
-
-    fn partner(domain: &str, dialback: bool) -> Partner {
-        Partner {
-            domain: Domain::parse(domain).unwrap(),
-            description: Some("our\nfriend: \"x\"".to_owned()),
-            additional_domains: vec![Domain::parse(&format!("chat.{domain}")).unwrap()],
-            partner_type: PartnerType::Federated,
-            negotiation: Negotiation {
-                tls: Setting::Required,
-                sasl: Setting::Optional,
-                dialback,
-            },
-            connection_limit: None,
-            keep_alive: true,
-            server: None,
-            roots: Vec::new(),
-        }
-    }
-
-    fn planned(given: &Given, partners: &[Partner]) -> Result<Planned, ConfigError> {
-        let wish = Wish {
-            partners,
-            others: None,
-        };
-        with_partners(Path::new(MAIN), given, wish)
-    }
-
-    fn made(given: &Given, planned: &Planned) -> Given {
-        let mut files = given.0.clone();
-        for one in &planned.files {
-            assert_eq!(files.get(&one.file), one.before.as_ref());
-            files.insert(one.file.clone(), one.after.clone());
-        }
-        Given(files)
-    }
-
-    #[test]
-    fn debians_file_gets_the_include_and_gives_its_dialback_away() {
-        let partners = [partner("p.example", true), partner("q.example", false)];
-        let debian = DEBIAN.replacen("\nmodules:\n", "\nmodules:\n  mod_s2s_dialback: {}\n", 1);
-        let given = Given::new(&[(MAIN, &debian)]);
-        let first = planned(&given, &partners).unwrap();
-        let own = &first.files[0].after;
-        assert!(
-            own.contains(
-                "      - \"p.example\" # our\u{fffd}friend: \"x\"\n      - \"chat.p.example\"\n"
-            ),
-            "{own}"
-        );
-        assert!(
-            own.contains("  edgecert_dialback:\n    - allow: edgecert_uncertified\nhost_config:\n"),
-            "{own}"
-        );
-        let main = &first.files[1].after;
-        let gone: Vec<&str> = debian
-            .lines()
-            .filter(|line| !main.lines().any(|kept| kept == *line))
-            .collect();
-        assert_eq!(gone, ["  mod_s2s_dialback: {}"]);
-        let given = made(&given, &first);
-        assert_eq!(planned(&given, &partners).unwrap().files, []);
-        let config = read_from(Path::new(MAIN), Path::new(SPOOL), &given).unwrap();
-        let files: Vec<_> = config.common.files.iter().collect();
-        assert_eq!(
-            files,
-            [
-                Path::new(MAIN),
-                Path::new("/etc/ejabberd/edgecert-partners.yml")
-            ]
-        );
-        assert_eq!(config.common.remarks, []);
-    }
-
-    #[test]
-    fn an_include_that_is_there_gets_one_more_entry() {
-        let main = "hosts: [a.example]\ninclude_config_file:\n  - /etc/more.yml\nmodules:\n  mod_ping: {}\n  mod_s2s_dialback:\n    access: all\n  mod_muc: {}\n";
-        let given = Given::new(&[(MAIN, main), ("/etc/more.yml", "loglevel: info\n")]);
-        let plan = planned(&given, &[partner("p.example", false)]).unwrap();
-        let after = &plan.files[1].after;
-        assert_eq!(
-            *after,
-            "hosts: [a.example]\ninclude_config_file:\n  - /etc/more.yml\n  - \"/etc/ejabberd/edgecert-partners.yml\"\nmodules:\n  mod_ping: {}\n  # mod_s2s_dialback: in edgecert-partners.yml\n  mod_muc: {}\n"
-        );
-        assert!(!plan.files[0].after.contains(DIALBACK_MODULE));
-    }
-
-    #[test]
-    fn what_a_tool_cannot_change_is_left_to_a_person() {
-        for main in [
-            "hosts: [a.example]\nhost_config:\n  a.example:\n    s2s_access: none\n",
-            "hosts: [a.example]\nhost_config:\n  a.example:\n    modules:\n      mod_s2s_dialback: {}\n",
-            "hosts: [a.example]\nmodules: {mod_ping: {}, mod_s2s_dialback: {}}\n",
-            "hosts: [a.example]\nmodules:\n  mod_s2s_dialback: {}\n",
-            "hosts: [a.example]\nacl:\n  edgecert_partners:\n    server: x.example\n",
-        ] {
-            let given = Given::new(&[(MAIN, main)]);
-            let error = planned(&given, &[partner("p.example", true)]).unwrap_err();
-            assert!(
-                matches!(error, ConfigError::Undecided { .. }),
-                "{main} {error:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -34,6 +34,8 @@ pub(super) struct Loaded {
     pub sections: Vec<Section>,
     pub remarks: Vec<Remark>,
     pub files: Vec<PathBuf>,
+    /// How many global settings stood before each of the files.
+    pub before: Vec<usize>,
 }
 
 /// Where settings go.
@@ -70,6 +72,7 @@ impl Loaded {
     fn file(&mut self, path: &Path, source: &dyn Source, deep: usize) -> Result<(), ConfigError> {
         let text = source.read(path)?;
         self.files.push(path.to_path_buf());
+        self.before.push(self.global.len());
         // Every file begins in the global section, and does not change that of the file that includes it.
         let mut current = Current::Global;
         for statement in lua::statements(&text, path)? {

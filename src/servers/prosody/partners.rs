@@ -7,7 +7,7 @@
 
 use super::load::{Loaded, Section, Setting, last, load};
 use super::texts;
-use crate::explain::printable;
+use crate::explain::{listed, printable};
 use crate::federation::Partner;
 use crate::names::Domain;
 use crate::servers::federation::files::{HEAD, Without, own_file, remark_for, spellings};
@@ -21,6 +21,8 @@ use std::path::Path;
 
 /// Our file, beside the main one.
 pub const OWN_FILE: &str = "edgecert-partners.cfg.lua";
+
+const MODULES_DISABLED: &str = "modules_disabled";
 
 /// What a host may say of its own, and then it stands.
 const OF_HOSTS: [&str; 3] = [
@@ -48,6 +50,9 @@ pub fn with_partners(
             .iter()
             .filter_map(|section| of_its_own(section, rules.dialback)),
     );
+    let (ahead, behind) = around_the_include(&before, &own);
+    limits.extend(replaced(ahead, &rules.certified));
+    limits.extend(counts_instead(behind, &modules));
     let text = text(&rules, &modules, wish.partners);
     let mut files: Vec<Rewritten> = own_file(source, own.clone(), text)?.into_iter().collect();
     if !before.files.contains(&own) {
@@ -62,15 +67,6 @@ pub fn with_partners(
             after: with_lines_at_end(&text, &lines),
             before: Some(text),
             why: format!("the include of {OWN_FILE}"),
-        });
-    } else if let Some(later) = behind_the_include(&before, &own) {
-        limits.push(Limit {
-            distance: Distance::Weaker,
-            whom: "everybody".to_owned(),
-            what: format!(
-                "{} stands behind the include of {OWN_FILE}, at {}, and counts instead; take it out, or move the include to the end",
-                later.name, later.place
-            ),
         });
     }
     limits.sort();
@@ -101,23 +97,80 @@ pub fn dialback(main: &Path, source: &dyn Source) -> Result<Dialback, ConfigErro
     )
 }
 
-/// A global setting of those that we write, below the line that includes our file.
-fn behind_the_include<'a>(before: &'a Loaded, own: &Path) -> Option<&'a Setting> {
-    let at = before.files.iter().position(|file| file == own)?;
-    // Files are listed as they are read; one that was read later may only come later.
-    let later = before.files.get(at + 1..).unwrap_or_default();
-    const OURS: [&str; 5] = [
+/// The global settings before our include and those behind it, in the same file or another; without an include it will
+/// stand at the end.
+fn around_the_include<'a>(before: &'a Loaded, own: &Path) -> (&'a [Setting], &'a [Setting]) {
+    let at = before.files.iter().rposition(|file| file == own);
+    let at = at.and_then(|at| before.before.get(at).copied());
+    before
+        .global
+        .split_at_checked(at.unwrap_or(before.global.len()))
+        .unwrap_or((&before.global, &[]))
+}
+
+/// Global settings of those that we write, below the line that includes our file: they count, and ours do not.
+fn counts_instead(behind: &[Setting], modules: &Modules) -> Vec<Limit> {
+    const OURS: [&str; 6] = [
         "s2s_require_encryption",
         "s2s_allow_encryption",
         "s2s_secure_auth",
         "s2s_secure_domains",
         "s2s_insecure_domains",
+        MODULES_DISABLED,
     ];
-    before
-        .global
-        .iter()
-        .filter(|setting| OURS.contains(&setting.name.as_str()))
-        .find(|setting| later.contains(&setting.place.file))
+    OURS.iter()
+        .filter(|name| **name != MODULES_DISABLED || modules.0.is_some())
+        .filter_map(|name| behind.iter().rev().find(|setting| setting.name == *name))
+        .map(|later| Limit {
+            distance: Distance::Weaker,
+            whom: "everybody".to_owned(),
+            what: format!(
+                "{} stands behind the include of {OWN_FILE}, at {}, and counts instead; take it out, or move the include to the end",
+                later.name, later.place
+            ),
+        })
+        .collect()
+}
+
+/// Lists of the administrator's that ours replace, where somebody is treated otherwise by ours.
+fn replaced(ahead: &[Setting], certified: &Certified) -> Vec<Limit> {
+    let needs_certificate = |name: &str| {
+        let is = |domain: &Domain| Domain::parse(name).is_ok_and(|name| name == *domain);
+        match certified {
+            Certified::Only(domains) => domains.iter().any(is),
+            Certified::AllBut(domains) => !domains.iter().any(is),
+        }
+    };
+    [
+        ("s2s_secure_domains", true, Distance::Weaker, "they need no good certificate any more"),
+        ("s2s_insecure_domains", false, Distance::Other, "they need a good certificate now"),
+    ]
+    .into_iter()
+    .filter_map(|(name, needed, distance, now)| {
+        let setting = last(ahead, name)?;
+        let (distance, whom, now) = match texts(&setting.value) {
+            Some(names) => {
+                let other: Vec<&String> = names
+                    .iter()
+                    .filter(|name| needs_certificate(name) != needed)
+                    .collect();
+                if other.is_empty() {
+                    return None;
+                }
+                (distance, listed(&other, 8), now)
+            }
+            None => (Distance::Weaker, "everybody".to_owned(), "it is computed, and whom it names is not known here"),
+        };
+        Some(Limit {
+            distance,
+            whom: printable(&whom),
+            what: format!(
+                "`{name}`, at {}, no longer counts, as {OWN_FILE} has a list of its own: {now}; make partners of them, or take them out",
+                setting.place
+            ),
+        })
+    })
+    .collect()
 }
 
 /// What a host says of its own.
@@ -261,6 +314,7 @@ mod tests {
     use super::super::lua::Value;
     use super::*;
     use crate::federation::{Negotiation, PartnerType, Setting};
+    use crate::servers::Place;
     use crate::servers::text::given::Given;
 
     const MAIN: &str = "/etc/prosody/prosody.cfg.lua";
@@ -386,5 +440,82 @@ mod tests {
             .iter()
             .any(|limit| limit.whom == "a.example" && limit.what.contains("prosody.cfg.lua:3"));
         assert!(told, "{:?}", plan.limits);
+    }
+
+    #[test]
+    fn what_stands_behind_the_include_is_told_in_whatever_file() {
+        let include = format!("Include \"{OWN_FILE}\"\n");
+        let ahead = "modules_enabled = { \"dialback\" }\ns2s_secure_auth = false\n";
+        for (behind, told) in [
+            ("", 0),
+            ("s2s_secure_auth = false\n", 1),
+            ("modules_disabled = { \"offline\" }\n", 1),
+            ("Include \"more.cfg.lua\"\n", 1),
+            ("VirtualHost \"b.example\"\n\tuse_ipv6 = false\n", 0),
+        ] {
+            let main = format!("{ahead}{include}{behind}");
+            let given = Given::new(&[
+                (MAIN, &main),
+                ("/etc/prosody/edgecert-partners.cfg.lua", ""),
+                ("/etc/prosody/more.cfg.lua", "s2s_insecure_domains = {}\n"),
+            ]);
+            let plan = planned(&given, &[partner("p.example", false)]);
+            let found: Vec<&Limit> = plan
+                .limits
+                .iter()
+                .filter(|limit| limit.what.contains("counts instead"))
+                .collect();
+            assert_eq!(found.len(), told, "{behind} {:?}", plan.limits);
+        }
+    }
+
+    #[test]
+    fn lists_of_the_administrator_that_ours_replace_are_told() {
+        let place = Place {
+            file: MAIN.into(),
+            line: 1,
+        };
+        let setting = |name: &str, domain: &str| {
+            let main = format!("{name} = {{ \"{domain}\" }}\n");
+            load(Path::new(MAIN), &Given::new(&[(MAIN, &main)])).unwrap()
+        };
+        let p = || vec![Domain::parse("p.example").unwrap()];
+        for (name, domain, certified, told) in [
+            (
+                "s2s_secure_domains",
+                "q.example",
+                Certified::Only(p()),
+                Some(Distance::Weaker),
+            ),
+            (
+                "s2s_secure_domains",
+                "P.example",
+                Certified::Only(p()),
+                None,
+            ),
+            (
+                "s2s_secure_domains",
+                "p.example",
+                Certified::AllBut(p()),
+                Some(Distance::Weaker),
+            ),
+            (
+                "s2s_insecure_domains",
+                "q.example",
+                Certified::AllBut(p()),
+                Some(Distance::Other),
+            ),
+            (
+                "s2s_insecure_domains",
+                "p.example",
+                Certified::AllBut(p()),
+                None,
+            ),
+        ] {
+            let limits = replaced(&setting(name, domain).global, &certified);
+            let found = limits.first();
+            assert_eq!(found.map(|limit| limit.distance), told, "{name} {domain}");
+            assert!(found.is_none_or(|limit| limit.what.contains(&place.to_string())));
+        }
     }
 }

@@ -1,0 +1,125 @@
+//! What the log has of peers that were turned away: anybody can be, as often as they like, so that a line of each
+//! would be a way to fill a disk.
+//!
+//! One line of a stream error in a minute, with the number of those that had none since; the counts of `gateway status`
+//! go on. What a peer said of itself stands once in a line, and shortened.
+
+use crate::explain::printable;
+use crate::names::Domain;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One refusal with the same stream error is told in this time.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// Characters of a `from` in a line.
+const MOST_OF_FROM: usize = 100;
+
+/// When each stream error was told last, and how often it was not since.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<BTreeMap<&'static str, (Instant, u64)>>);
+
+impl Told {
+    /// Whether this one is told; then the number that was left out before it.
+    pub fn is_news(&self, condition: &'static str, now: Instant) -> Option<u64> {
+        // A panic while it was held leaves whole entries behind.
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match told.get_mut(condition) {
+            Some((last, left_out)) if now.saturating_duration_since(*last) < TOLD_EVERY => {
+                *left_out = left_out.saturating_add(1);
+                None
+            }
+            Some((last, left_out)) => {
+                *last = now;
+                Some(std::mem::take(left_out))
+            }
+            None => {
+                told.insert(condition, (now, 0));
+                Some(0)
+            }
+        }
+    }
+}
+
+/// A `from` as it stands in a line.
+pub(super) fn shown(from: &str) -> String {
+    let shown = printable(from);
+    match shown.char_indices().nth(MOST_OF_FROM) {
+        Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
+        None => shown,
+    }
+}
+
+/// Why, without the `from` that the line has already.
+pub(super) fn without_from(why: &str, from: &str) -> String {
+    match Domain::parse(from) {
+        // A name of one label may be a word of ours, and is short.
+        Ok(domain) if domain.as_str().contains('.') => {
+            let words = why.split(' ').map(|word| {
+                let name = word.trim_end_matches([':', ',', ';']);
+                match name == domain.as_str() {
+                    true => format!("it{}", word.get(name.len()..).unwrap_or_default()),
+                    false => word.to_owned(),
+                }
+            });
+            words.collect::<Vec<_>>().join(" ")
+        }
+        Ok(_) => why.to_owned(),
+        Err(_) => match why
+            .strip_suffix(&printable(from))
+            .filter(|_| !from.is_empty())
+        {
+            Some(head) => format!("{head}it"),
+            None => why.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_of_a_stream_error_with_the_number_left_out() {
+        let told = Told::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for (seconds, condition, news) in [
+            (0, "policy-violation", Some(0)),
+            (1, "policy-violation", None),
+            (1, "not-authorized", Some(0)),
+            (59, "policy-violation", None),
+            (60, "policy-violation", Some(2)),
+            (61, "policy-violation", None),
+            (200, "policy-violation", Some(1)),
+            (300, "policy-violation", Some(0)),
+        ] {
+            assert_eq!(told.is_news(condition, after(seconds)), news, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn from_stands_once_in_a_line_and_is_cut() {
+        for (why, from, left) in [
+            (
+                "Strict.example must prove itself",
+                "strict.example",
+                "Strict.example must prove itself",
+            ),
+            (
+                "strict.example must prove itself: not for strict.example, but for x.example",
+                "STRICT.example",
+                "it must prove itself: not for it, but for x.example",
+            ),
+            ("this is for is", "is", "this is for is"),
+            ("`from` is no domain: a b", "a b", "`from` is no domain: it"),
+            ("TLS is required here", "", "TLS is required here"),
+        ] {
+            assert_eq!(without_from(why, from), left);
+        }
+        assert_eq!(shown("a.example"), "a.example");
+        let long = shown(&"ü".repeat(120));
+        assert_eq!(long.chars().count(), MOST_OF_FROM + 1);
+        assert!(!shown("a\x1bb").contains('\x1b'));
+    }
+}
