@@ -166,6 +166,7 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '`' => out.push_str("&#96;"),
+            c if crate::explain::is_harmful(c) && c != '\n' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
