@@ -48,12 +48,12 @@ struct Planned<'a> {
 pub fn run(args: ApplyArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let mut deployment = context.deployment()?;
     let mut lease = None;
-    if args.write_config {
-        if let Some(store) = open_if_there(context, Some(&deployment))? {
-            lease = Some(context.lease(&store, Some(&deployment), "edgecert partner apply")?);
-            // Whoever had the lock may have changed the partners: planned is what stands there now.
-            deployment = context.deployment()?;
-        }
+    if args.write_config
+        && let Some(store) = open_if_there(context, Some(&deployment))?
+    {
+        lease = Some(context.lease(&store, Some(&deployment), "edgecert partner apply")?);
+        // Whoever had the lock may have changed the partners: planned is what stands there now.
+        deployment = context.deployment()?;
     }
     refuse_what_cannot_work(&deployment)?;
     let chosen = chosen(&deployment, &args.gateway)?;
