@@ -253,7 +253,10 @@ fn dark(endpoint: &Endpoint, address: SocketAddr, observation: &Observation) -> 
             Code::LiveNoTls,
             place,
             match is_silent(observation) {
-                true => "accepts connections and says nothing".to_owned(),
+                true => format!(
+                    "accepts connections and says nothing: it stopped while {}",
+                    stage.words()
+                ),
                 false => format!(
                     "answers, but TLS does not come up: it stopped while {}",
                     stage.words()

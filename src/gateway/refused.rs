@@ -67,7 +67,7 @@ pub(super) fn without_from(why: &str, from: &str) -> String {
         Ok(_) => why.to_owned(),
         Err(_) => match why
             .strip_suffix(&printable(from))
-            .filter(|_| !from.is_empty())
+            .filter(|head| !from.is_empty() && head.ends_with(' '))
         {
             Some(head) => format!("{head}it"),
             None => why.to_owned(),
@@ -111,7 +111,8 @@ mod tests {
                 "STRICT.example",
                 "it must prove itself: not for it, but for x.example",
             ),
-            ("this is for is", "is", "this is for is"),
+            ("this is for is", "is", "this is for it"),
+            ("look at this", "is", "look at this"),
             ("`from` is no domain: a b", "a b", "`from` is no domain: it"),
             ("TLS is required here", "", "TLS is required here"),
         ] {
