@@ -6,6 +6,7 @@
 //! handed in). RFC 6120 §13, RFC 5922 §7.
 
 pub mod compare;
+mod dark;
 mod differs;
 pub mod discover;
 pub mod endpoint;
