@@ -4,6 +4,7 @@
 //! does not allow (§2.2 Char) is left out.
 
 use super::Taken;
+use super::markup::escaped;
 use crate::check::{CheckReport, Status, TargetReport};
 use crate::explain::printable;
 use std::fmt::Write as _;
@@ -115,24 +116,6 @@ fn told(row: &TargetReport) -> String {
         }
     }
     told.trim_end().to_owned()
-}
-
-/// As content of an element or an attribute.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push('\n'),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

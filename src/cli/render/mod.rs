@@ -5,6 +5,7 @@ mod diff;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod markup;
 pub mod metrics;
 pub mod nagios;
 #[cfg(test)]

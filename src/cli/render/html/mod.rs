@@ -10,6 +10,7 @@ mod rows;
 mod timeline;
 
 use super::Taken;
+use super::markup::escaped;
 use crate::check::{CheckReport, Status};
 use crate::explain::printable;
 use crate::x509::{Fingerprint, pem};
@@ -154,23 +155,6 @@ fn lead(report: &CheckReport, taken: &Taken) -> String {
 /// Foreign text as content or attribute: harmless and bounded, then escaped.
 fn shown(text: &str) -> String {
     escaped(&printable(text))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '`' => out.push_str("&#96;"),
-            c if crate::explain::is_harmful(c) && c != '\n' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn badge(status: Status) -> String {

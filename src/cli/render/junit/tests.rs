@@ -28,7 +28,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
             }
             Event::GeneralRef(name) => {
                 let name = String::from_utf8_lossy(&name).into_owned();
-                if !["amp", "lt", "gt", "quot"].contains(&name.as_str()) {
+                if !["amp", "lt", "gt", "quot", "#39", "#96"].contains(&name.as_str()) {
                     return Err(format!("&{name};"));
                 }
             }
