@@ -10,7 +10,7 @@ use edge::Edge;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// Rounds of commands that are killed.
+/// Rounds of commands that are killed; `EDGECERT_KILL_ROUNDS` makes them more.
 const ROUNDS: u64 = 40;
 
 /// The longest a command lives in these rounds, in microseconds; a whole assign takes longer.
@@ -24,18 +24,29 @@ fn next(seed: &mut u64) -> u64 {
     *seed
 }
 
+/// One more reply that waits to be imported.
+fn another(edge: &Edge) -> String {
+    edge.signed(&["--another", "--new-key"], &[])
+}
+
 #[test]
 fn kill_at_random_times_leaves_a_state_that_goes_on() {
     let (edge, _gateway) = Edge::assigned();
     edge.generation(&[]);
+    let rounds = std::env::var("EDGECERT_KILL_ROUNDS")
+        .map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let mut seed = 0x9e37_79b9_7f4a_7c15;
-    let mut killed = 0;
-    for round in 0..ROUNDS {
-        let arguments: &[&str] = match round % 4 {
+    let mut killed = [0; 5];
+    let mut reply = None;
+    for round in 0..rounds {
+        let which = usize::try_from(round % 5).unwrap();
+        let taken = reply.get_or_insert_with(|| another(&edge)).clone();
+        let arguments: &[&str] = match which {
             0 => &["request", "external-edge", "--another"],
             1 => &["assign", "external-edge/1"],
             2 => &["assign", "external-edge/2"],
-            _ => &["rollback"],
+            3 => &["rollback"],
+            _ => &["import", &taken],
         };
         let mut child = edge
             .world
@@ -45,7 +56,7 @@ fn kill_at_random_times_leaves_a_state_that_goes_on() {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_micros(next(&mut seed) % LONGEST));
-        killed += u32::from(child.try_wait().unwrap().is_none());
+        killed[which] += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
         edge.world.run(&["log"]).ended(0);
@@ -59,11 +70,60 @@ fn kill_at_random_times_leaves_a_state_that_goes_on() {
                 );
             }
         }
+        if which == 4 {
+            // Half taken in it would be refused: it is taken now, or was already.
+            edge.world.run(&["import", &taken]).ended(0);
+            reply = None;
+        }
     }
+    println!("still running when they were killed: {killed:?} of {rounds}");
     assert!(
-        killed > 5,
-        "only {killed} commands were still running when they were killed"
+        killed.iter().sum::<u32>() > 5,
+        "only {killed:?} commands were still running when they were killed"
     );
+    edge.world.run(&["assign", "external-edge/2"]).ended(0);
+    edge.world.run(&["check"]).ended(0);
+}
+
+#[test]
+fn different_commands_at_once_leave_one_sound_state() {
+    let (edge, _gateway) = Edge::assigned();
+    edge.generation(&[]);
+    let replies = [another(&edge), another(&edge)];
+    for number in [2, 10] {
+        let commands: [&[&str]; 10] = [
+            &["assign", "external-edge/1"],
+            &["assign", "external-edge/2"],
+            &["import", &replies[0]],
+            &["import", &replies[1]],
+            &["request", "external-edge", "--another"],
+            &["rollback"],
+            &["import", &replies[0]],
+            &["prune"],
+            &["assign", "external-edge/2"],
+            &["check"],
+        ];
+        let children: Vec<_> = commands[..number]
+            .iter()
+            .map(|arguments| {
+                let mut command = edge.world.command(arguments);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                (arguments, command.spawn().unwrap())
+            })
+            .collect();
+        for (arguments, child) in children {
+            let output = child.wait_with_output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let code = output.status.code();
+            // `check` may look in the middle of an assignment, and may say so.
+            let sound = code == Some(0) || arguments[0] == "check" && code <= Some(2);
+            assert!(sound, "{arguments:?}: {code:?}\n{said}\n{told}");
+            assert!(!told.contains("panicked"), "{arguments:?}: {told}");
+        }
+        edge.served();
+        edge.world.run(&["doctor"]).ended(0);
+    }
     edge.world.run(&["assign", "external-edge/2"]).ended(0);
     edge.world.run(&["check"]).ended(0);
 }

@@ -385,15 +385,12 @@ fn in_order(
     let mut chain = vec![leaf];
     let mut borrowed = 0;
     while let Some(last) = chain.last() {
-        let issued = |one: &Certificate| {
-            one.facts().subject.der == last.facts().issuer.der && last.is_signed_by(one)
-        };
-        let next = match rest.iter().position(|one| issued(one)) {
+        let next = match issuer_in(&rest, last) {
             Some(own) => rest.remove(own).clone(),
             None => {
-                let found = beside
-                    .iter()
-                    .find(|one| !chain.contains(one) && issued(one));
+                let found = beside.iter().find(|one| {
+                    !chain.contains(one) && is_named_issuer(one, last) && last.is_signed_by(one)
+                });
                 let Some(found) = found else { break };
                 borrowed += 1;
                 found.clone()
@@ -405,6 +402,28 @@ fn in_order(
         chain.extend(rest.into_iter().cloned());
     }
     (chain, borrowed)
+}
+
+/// Where the issuer of a certificate stands. Where one alone has its name and key identifier, that is enough for the
+/// order: whether its signature is right is for the verdict to say, and costs more than all else here.
+fn issuer_in(others: &[&Certificate], of: &Certificate) -> Option<usize> {
+    let named: Vec<usize> = (0..others.len())
+        .filter(|at| is_named_issuer(others[*at], of))
+        .collect();
+    match named.as_slice() {
+        [only] if has_named_key(others[*only], of) => Some(*only),
+        _ => named.into_iter().find(|at| of.is_signed_by(others[*at])),
+    }
+}
+
+fn is_named_issuer(one: &Certificate, of: &Certificate) -> bool {
+    one.facts().subject.der == of.facts().issuer.der
+}
+
+/// Whether key identifiers say that its key signed.
+fn has_named_key(one: &Certificate, of: &Certificate) -> bool {
+    let wanted = &of.facts().authority_key_id;
+    wanted.is_some() && *wanted == one.facts().subject_key_id
 }
 
 /// Whether a file's name says that a certificate is in it: `.pem`, `.crt`, `.cer`, `.der`, `.p7b`, `.p7c`.

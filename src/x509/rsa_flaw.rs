@@ -55,11 +55,11 @@ impl RsaFlaw {
 /// Whether the modulus is a power of 65537 modulo every small prime.
 fn is_roca(modulus: &BigUint) -> bool {
     SMALL_PRIMES.iter().all(|prime| {
-        let rest = modulus % *prime;
+        let rest = remainder(modulus, *prime);
         let base = GENERATOR % prime;
         let mut power = 1;
         for _ in 1..*prime {
-            if rest == BigUint::from(power) {
+            if rest == power {
                 return true;
             }
             power = power * base % prime;
@@ -68,22 +68,54 @@ fn is_roca(modulus: &BigUint) -> bool {
     })
 }
 
+/// What is left of a number after division by a small one that is not 0.
+fn remainder(number: &BigUint, by: u32) -> u32 {
+    let digits = number.iter_u32_digits().rev();
+    let rest = digits.fold(0_u64, |rest, digit| {
+        ((rest << 32) | u64::from(digit)) % u64::from(by)
+    });
+    u32::try_from(rest).unwrap_or(0)
+}
+
 /// Fermat: n = a² - b² with a just over the root of n.
 fn has_close_primes(modulus: &BigUint) -> bool {
-    let one = BigUint::from(1u8);
-    let mut middle = modulus.sqrt();
+    let middle = modulus.sqrt();
     if &middle * &middle == *modulus {
         return true;
     }
+    let middle = middle + 1u8;
+    let mut rest = &middle * &middle - modulus;
+    // From a² to (a + 1)².
+    let mut step = middle * 2u8 + 1u8;
     for _ in 0..FERMAT_ROUNDS {
-        middle += &one;
-        let rest = &middle * &middle - modulus;
-        let root = rest.sqrt();
-        if &root * &root == rest {
+        if is_square(&rest) {
             return true;
         }
+        rest += &step;
+        step += 2u8;
     }
     false
+}
+
+/// Small divisors: a square leaves a square modulo each of them, which most numbers do not.
+const SIEVE: [u32; 4] = [64, 63, 65, 11];
+
+/// The product of those of [`SIEVE`] that are odd.
+const SIEVE_PRODUCT: u32 = 63 * 65 * 11;
+
+/// Whether a number is a square. The root is taken of one number in some 130 alone: it costs more than all the rest.
+fn is_square(number: &BigUint) -> bool {
+    let low = number.iter_u32_digits().next().unwrap_or(0);
+    let is_square_of = |rest: u32, by: u32| (0..by).any(|root| root * root % by == rest % by);
+    if !is_square_of(low, SIEVE[0]) {
+        return false;
+    }
+    let rest = remainder(number, SIEVE_PRODUCT);
+    if !SIEVE[1..].iter().all(|by| is_square_of(rest, *by)) {
+        return false;
+    }
+    let root = number.sqrt();
+    &root * &root == *number
 }
 
 #[cfg(test)]
@@ -107,6 +139,24 @@ mod tests {
     fn primes_that_lie_close_are_found() {
         let pem = include_str!("../../fixtures/keys/close-primes.pub.pem");
         assert_eq!(flaw_of(pem), Some(RsaFlaw::ClosePrimes));
+    }
+
+    #[test]
+    fn squares_are_told_from_their_neighbours() {
+        for root in (0..400_u32).chain([65_537, u32::MAX]) {
+            let root = BigUint::from(root).pow(3);
+            let square = &root * &root;
+            assert!(is_square(&square), "{square}");
+            assert!(root <= BigUint::from(1u8) || !is_square(&(square + 1u8)));
+        }
+    }
+
+    #[test]
+    fn remainders_are_those_of_long_division() {
+        let number = BigUint::from(0xfedc_ba98_7654_3210_u64).pow(9);
+        for by in SMALL_PRIMES.into_iter().chain([1, SIEVE_PRODUCT, u32::MAX]) {
+            assert_eq!(BigUint::from(remainder(&number, by)), &number % by, "{by}");
+        }
     }
 
     #[test]

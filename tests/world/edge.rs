@@ -84,9 +84,16 @@ impl Edge {
 
     /// Requests, signs and imports one generation; `more` goes to `lab sign`.
     pub fn generation(&self, more: &[&str]) -> Certificate {
+        let reply = self.signed(&["--new-key"], more);
+        self.world.run(&["import", &reply]).ended(0);
+        self.certificate(&reply)
+    }
+
+    /// Requests with these flags, and signs: the reply's name, not imported yet; `more` goes to `lab sign`.
+    pub fn signed(&self, flags: &[&str], more: &[&str]) -> String {
         let made = self
             .world
-            .run(&["request", "external-edge", "--new-key", "--json"])
+            .run(&[&["request", "external-edge", "--json"], flags].concat())
             .ended(0)
             .json();
         let id = made["result"]["id"]
@@ -98,8 +105,7 @@ impl Edge {
         let mut arguments = vec!["lab", "sign", &csr, "--ca", "ca", "--out", &reply];
         arguments.extend(more);
         self.world.run(&arguments).ended(0);
-        self.world.run(&["import", &reply]).ended(0);
-        self.certificate(&reply)
+        reply
     }
 
     /// Starts the gateway and waits for its control socket.
