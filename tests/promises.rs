@@ -89,3 +89,33 @@ fn every_crate_that_is_built_in_is_named_in_the_readme() {
     }
     assert!(count > 30, "{count}");
 }
+
+#[test]
+fn security_md_names_limits_that_exist_and_every_fuzz_target() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let told = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut sources = Vec::new();
+    texts(&root.join("src"), &mut sources);
+    let code: String = sources
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let mut named = 0;
+    for span in told.split('`').skip(1).step_by(2) {
+        let limit = span.rsplit("::").next().unwrap();
+        if limit.starts_with("MAX_") {
+            named += 1;
+            assert!(code.contains(&format!("const {limit}:")), "{span}");
+        }
+    }
+    assert!(named > 80, "{named}");
+    let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap();
+    let targets: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\""))
+        .collect();
+    assert!(targets.len() > 20, "{targets:?}");
+    for target in targets {
+        assert!(told.contains(&format!("`{target}`")), "{target}");
+    }
+}
