@@ -1,6 +1,7 @@
 //! A certificate's extensions as they lie in it, for rules about presence, criticality and inner form.
 
 use super::{Certificate, oid, tlv};
+use der::oid::ObjectIdentifier;
 
 /// One extension (RFC 5280 §4.1, §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,28 +51,24 @@ pub enum ExtensionKind {
 }
 
 impl ExtensionKind {
-    fn dotted(self) -> String {
+    fn oid(self) -> ObjectIdentifier {
         match self {
-            ExtensionKind::SubjectKeyId => oid::SUBJECT_KEY_ID.to_string(),
-            ExtensionKind::SubjectAltName => oid::SUBJECT_ALT_NAME.to_string(),
-            ExtensionKind::BasicConstraints => oid::BASIC_CONSTRAINTS.to_string(),
-            ExtensionKind::NameConstraints => oid::NAME_CONSTRAINTS.to_string(),
-            // RFC 5280 §4.2.1.11
-            ExtensionKind::PolicyConstraints => "2.5.29.36".to_owned(),
-            ExtensionKind::AuthorityKeyId => oid::AUTHORITY_KEY_ID.to_string(),
-            ExtensionKind::ExtKeyUsage => oid::EXT_KEY_USAGE.to_string(),
-            // RFC 7633 §6
-            ExtensionKind::TlsFeature => "1.3.6.1.5.5.7.1.24".to_owned(),
-            ExtensionKind::KeyUsage => oid::KEY_USAGE.to_string(),
-            // RFC 5280 §4.2.1.4, §4.2.1.5, §4.2.1.14
-            ExtensionKind::CertificatePolicies => "2.5.29.32".to_owned(),
-            ExtensionKind::PolicyMappings => "2.5.29.33".to_owned(),
-            ExtensionKind::InhibitAnyPolicy => "2.5.29.54".to_owned(),
-            ExtensionKind::AuthorityInfoAccess => oid::AUTHORITY_INFO_ACCESS.to_string(),
-            // RFC 5280 §4.2.2.2, §4.2.1.15, §4.2.1.8
-            ExtensionKind::SubjectInfoAccess => "1.3.6.1.5.5.7.1.11".to_owned(),
-            ExtensionKind::FreshestCrl => "2.5.29.46".to_owned(),
-            ExtensionKind::SubjectDirectoryAttributes => "2.5.29.9".to_owned(),
+            ExtensionKind::SubjectKeyId => oid::SUBJECT_KEY_ID,
+            ExtensionKind::SubjectAltName => oid::SUBJECT_ALT_NAME,
+            ExtensionKind::BasicConstraints => oid::BASIC_CONSTRAINTS,
+            ExtensionKind::NameConstraints => oid::NAME_CONSTRAINTS,
+            ExtensionKind::PolicyConstraints => oid::POLICY_CONSTRAINTS,
+            ExtensionKind::AuthorityKeyId => oid::AUTHORITY_KEY_ID,
+            ExtensionKind::ExtKeyUsage => oid::EXT_KEY_USAGE,
+            ExtensionKind::TlsFeature => oid::TLS_FEATURE,
+            ExtensionKind::KeyUsage => oid::KEY_USAGE,
+            ExtensionKind::CertificatePolicies => oid::CERTIFICATE_POLICIES,
+            ExtensionKind::PolicyMappings => oid::POLICY_MAPPINGS,
+            ExtensionKind::InhibitAnyPolicy => oid::INHIBIT_ANY_POLICY,
+            ExtensionKind::AuthorityInfoAccess => oid::AUTHORITY_INFO_ACCESS,
+            ExtensionKind::SubjectInfoAccess => oid::SUBJECT_INFO_ACCESS,
+            ExtensionKind::FreshestCrl => oid::FRESHEST_CRL,
+            ExtensionKind::SubjectDirectoryAttributes => oid::SUBJECT_DIRECTORY_ATTRIBUTES,
         }
     }
 }
@@ -97,10 +94,10 @@ impl RawExtension<'_> {
 impl Certificate {
     /// The first extension of a kind; none when it is absent or the extensions cannot be read.
     pub fn extension(&self, kind: ExtensionKind) -> Option<RawExtension<'_>> {
-        let dotted = kind.dotted();
+        let wanted = kind.oid();
         read_all(self.der())?
             .into_iter()
-            .find(|extension| tlv::dotted(extension.kind) == dotted)
+            .find(|extension| extension.kind == wanted.as_bytes())
     }
 }
 

@@ -39,6 +39,22 @@ oids! {
     BASIC_CONSTRAINTS = "2.5.29.19";
     /// nameConstraints.
     NAME_CONSTRAINTS = "2.5.29.30";
+    /// certificatePolicies, RFC 5280 §4.2.1.4.
+    CERTIFICATE_POLICIES = "2.5.29.32";
+    /// policyMappings, RFC 5280 §4.2.1.5.
+    POLICY_MAPPINGS = "2.5.29.33";
+    /// policyConstraints, RFC 5280 §4.2.1.11.
+    POLICY_CONSTRAINTS = "2.5.29.36";
+    /// inhibitAnyPolicy, RFC 5280 §4.2.1.14.
+    INHIBIT_ANY_POLICY = "2.5.29.54";
+    /// freshestCRL, RFC 5280 §4.2.1.15.
+    FRESHEST_CRL = "2.5.29.46";
+    /// subjectDirectoryAttributes, RFC 5280 §4.2.1.8.
+    SUBJECT_DIRECTORY_ATTRIBUTES = "2.5.29.9";
+    /// subjectInfoAccess, RFC 5280 §4.2.2.2.
+    SUBJECT_INFO_ACCESS = "1.3.6.1.5.5.7.1.11";
+    /// tlsFeature, RFC 7633 §6.
+    TLS_FEATURE = "1.3.6.1.5.5.7.1.24";
     /// authorityKeyIdentifier.
     AUTHORITY_KEY_ID = "2.5.29.35";
     /// extKeyUsage.
