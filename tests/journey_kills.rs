@@ -8,13 +8,13 @@ mod world;
 
 use edge::Edge;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::Instant;
 
 /// Rounds of commands that are killed; `EDGECERT_KILL_ROUNDS` makes them more.
 const ROUNDS: u64 = 40;
 
-/// The longest a command lives in these rounds, in microseconds; a whole assign takes longer.
-const LONGEST: u64 = 60_000;
+/// Kinds of commands that are killed, in turn.
+const KINDS: usize = 5;
 
 /// A small generator, so that a failing round can be had again.
 fn next(seed: &mut u64) -> u64 {
@@ -33,20 +33,27 @@ fn another(edge: &Edge) -> String {
 fn kill_at_random_times_leaves_a_state_that_goes_on() {
     let (edge, _gateway) = Edge::assigned();
     edge.generation(&[]);
-    let rounds = std::env::var("EDGECERT_KILL_ROUNDS")
-        .map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let rounds =
+        std::env::var("EDGECERT_KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let mut seed = 0x9e37_79b9_7f4a_7c15;
-    let mut killed = [0; 5];
-    let mut reply = None;
+    let mut killed = [0; KINDS];
+    // How long each of them takes where nobody ends it: the first round of each.
+    let mut whole = [None; KINDS];
     for round in 0..rounds {
-        let which = usize::try_from(round % 5).unwrap();
-        let taken = reply.get_or_insert_with(|| another(&edge)).clone();
+        let which = usize::try_from(round).unwrap() % KINDS;
+        let reply = (which == 4).then(|| another(&edge)).unwrap_or_default();
         let arguments: &[&str] = match which {
             0 => &["request", "external-edge", "--another"],
             1 => &["assign", "external-edge/1"],
             2 => &["assign", "external-edge/2"],
             3 => &["rollback"],
-            _ => &["import", &taken],
+            _ => &["import", &reply],
+        };
+        let Some(longest) = whole[which] else {
+            let start = Instant::now();
+            edge.world.run(arguments).ended(0);
+            whole[which] = Some(start.elapsed());
+            continue;
         };
         let mut child = edge
             .world
@@ -55,7 +62,8 @@ fn kill_at_random_times_leaves_a_state_that_goes_on() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(next(&mut seed) % LONGEST));
+        let share = next(&mut seed) % 1_000;
+        std::thread::sleep(longest * u32::try_from(share).unwrap() / 1_000);
         killed[which] += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
@@ -72,11 +80,10 @@ fn kill_at_random_times_leaves_a_state_that_goes_on() {
         }
         if which == 4 {
             // Half taken in it would be refused: it is taken now, or was already.
-            edge.world.run(&["import", &taken]).ended(0);
-            reply = None;
+            edge.world.run(&["import", &reply]).ended(0);
         }
     }
-    println!("still running when they were killed: {killed:?} of {rounds}");
+    println!("still running when they were killed: {killed:?} of {rounds}; {whole:?}");
     assert!(
         killed.iter().sum::<u32>() > 5,
         "only {killed:?} commands were still running when they were killed"

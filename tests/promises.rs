@@ -112,7 +112,10 @@ fn security_md_names_limits_that_exist_and_every_fuzz_target() {
     let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap();
     let targets: Vec<&str> = manifest
         .lines()
-        .filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\""))
+        .filter_map(|line| {
+            line.strip_prefix("path = \"fuzz_targets/")?
+                .strip_suffix(".rs\"")
+        })
         .collect();
     assert!(targets.len() > 20, "{targets:?}");
     for target in targets {

@@ -104,7 +104,10 @@ fn as_sent(case: &Case<'_>) -> Vec<Finding> {
             strangers.push(numbered());
             continue;
         };
-        let anchor = case.expectation.trust.is_some_and(|t| t.contains(certificate));
+        let anchor = case
+            .expectation
+            .trust
+            .is_some_and(|t| t.contains(certificate));
         if certificate.facts().subject.der == certificate.facts().issuer.der
             && (anchor || signatures.verify(certificate, certificate))
         {
