@@ -50,6 +50,8 @@ pub struct Deployment {
     pub edge: Edge,
     /// Subject fields, sent only as far as the issuer's profile allows.
     pub subject: Subject,
+    /// `[key]`: of a certificate that has no table here, and of whose table does not say otherwise.
+    pub key: KeySettings,
     /// `[issuer.NAME]`.
     pub issuers: BTreeMap<Slug, Issuer>,
     /// `[certificate.NAME]`, in file order.
@@ -78,6 +80,11 @@ impl Deployment {
     /// Errors: [`DeploymentError`] holds every mistake found, in file order.
     pub fn parse(text: &str, path: &Path) -> Result<Self, DeploymentError> {
         parse::deployment(text, path)
+    }
+
+    /// How the keys of a certificate are kept, whether it has a table here or not.
+    pub fn key_of(&self, name: &Slug) -> &KeySettings {
+        self.certificate(name).map_or(&self.key, |own| &own.key)
     }
 
     /// The certificate of a name.

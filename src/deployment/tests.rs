@@ -73,6 +73,11 @@ fn the_example_is_read_whole() {
         inner.key.passphrase, external.key.passphrase,
         "laid over, key by key"
     );
+    assert_eq!(
+        all.key_of(&slug("unlisted")).passphrase,
+        external.key.passphrase,
+        "one without a table"
+    );
     assert_eq!(all.issuer_of(inner).unwrap().name, slug("internal"));
 
     let kinds: Vec<&str> = all.gateways.iter().map(|g| g.kind.word()).collect();

@@ -242,11 +242,11 @@ impl Lineage<'_> {
         let generation = format!("{}/{number}", self.name);
         let files = store.generation_files(self.name, number)?;
         let deployment = self.around.deployment.as_ref();
-        let (source, base) = match deployment.and_then(|found| {
-            let certificate = found.certificate(self.name)?;
-            Some((certificate.key.passphrase.as_ref(), found.base.as_path()))
-        }) {
-            Some(known) => known,
+        let (source, base) = match deployment {
+            Some(found) => (
+                found.key_of(self.name).passphrase.as_ref(),
+                found.base.as_path(),
+            ),
             None => (None, Path::new("")),
         };
         let (key, closed) = match passphrase::open_stored(&files.key, source, base, &generation) {

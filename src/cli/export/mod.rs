@@ -15,7 +15,7 @@ use super::output::{Failure, Outcome};
 use super::remove::open;
 use super::stored::{self, Stored};
 use super::{Context, passphrase, render};
-use crate::deployment::{Certificate, PassphraseSource};
+use crate::deployment::{Certificate, KeySettings, PassphraseSource};
 use crate::explain::{Explain, Explanation, printable};
 use crate::names::Slug;
 use crate::store::{GenerationRecord, Lease, Store};
@@ -85,14 +85,16 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Outcome, Failure> {
     let record = store
         .generation(&name, number)
         .map_err(|error| failed(&error))?;
-    insist_on_right(&record, own)?;
+    insist_on_right(
+        &record,
+        deployment.as_ref().map(|known| known.key_of(&name)),
+    )?;
     let given = args.passphrase_file.clone().map(PassphraseSource::File);
     let given = passphrase::read(given.as_ref(), Path::new(""))?;
-    let base = deployment.as_ref().map(|deployment| &deployment.base);
-    let secret = passphrase::read(
-        own.and_then(|own| own.key.passphrase.as_ref()),
-        base.map_or(Path::new(""), |base| base.as_path()),
-    )?;
+    let secret = match &deployment {
+        Some(known) => passphrase::read(known.key_of(&name).passphrase.as_ref(), &known.base)?,
+        None => None,
+    };
     let stored = stored::read(&store, &name, number, secret.as_ref())?;
     if let Some(audience) = args.audience {
         windows::insist_on_key(audience, &stored)?;
@@ -249,7 +251,10 @@ fn number_of(store: &Store, name: &Slug, named: Option<u32>) -> Result<u32, Fail
 }
 
 /// Whether its key may leave: every form holds it.
-fn insist_on_right(record: &GenerationRecord, own: Option<&Certificate>) -> Result<(), Failure> {
+fn insist_on_right(
+    record: &GenerationRecord,
+    settings: Option<&KeySettings>,
+) -> Result<(), Failure> {
     let generation = format!("{}/{}", record.certificate, record.number);
     let refused = |code, what: String, why: &str, mend: String| {
         Failure::new(
@@ -282,7 +287,7 @@ fn insist_on_right(record: &GenerationRecord, own: Option<&Certificate>) -> Resu
             ),
         ));
     }
-    if own.is_some_and(|own| !own.key.exportable) {
+    if settings.is_some_and(|key| !key.exportable) {
         return Err(refused(
             "export.not-exportable",
             format!("the key of {generation} may not be handed out"),

@@ -47,17 +47,16 @@ pub(super) fn partner_roots(held: Option<&ForCertificate>) -> Vec<PartnerRoots> 
         .collect()
 }
 
-/// The passphrase of the certificate's keys.
+/// The passphrase of the certificate's keys; `[key]` says it of one that the deployment does not have.
 pub(super) fn passphrase_of(
     deployment: Option<&Deployment>,
     own: Option<&deployment::Certificate>,
 ) -> Result<Option<Passphrase>, Failure> {
-    match (deployment, own) {
-        (Some(deployment), Some(own)) => {
-            passphrase::read(own.key.passphrase.as_ref(), &deployment.base)
-        }
-        (Some(_) | None, _) => Ok(None),
-    }
+    let Some(deployment) = deployment else {
+        return Ok(None);
+    };
+    let settings = own.map_or(&deployment.key, |own| &own.key);
+    passphrase::read(settings.passphrase.as_ref(), &deployment.base)
 }
 
 /// What the deployment wants of the certificate, if it knows it. Effects: reads the issuer's roots.

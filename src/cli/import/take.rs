@@ -463,6 +463,7 @@ impl Scene<'_> {
         let own = self
             .deployment
             .and_then(|all| all.certificate(&taken.certificate));
+        let settings = self.deployment.map(|all| all.key_of(&taken.certificate));
         let of_deployment = || {
             let deployment = self.deployment?;
             let issuer = deployment.issuer_of(own?)?;
@@ -486,7 +487,7 @@ impl Scene<'_> {
             accepted: taken.accepted.clone(),
             exportable: sealed.is_none_or(|pair| pair.record.exportable)
                 && request.map_or_else(
-                    || own.is_none_or(|own| own.key.exportable),
+                    || settings.is_none_or(|settings| settings.exportable),
                     |record| record.exportable,
                 ),
             compromised: false,

@@ -213,9 +213,8 @@ impl Proof {
             .store
             .generation_files(name, *number)
             .map_err(|error| store_failure(&error))?;
-        let own = deployment.and_then(|all| Some((all.certificate(name)?, &all.base)));
-        let secret = match own {
-            Some((own, base)) => passphrase::read(own.key.passphrase.as_ref(), base)?,
+        let secret = match deployment {
+            Some(all) => passphrase::read(all.key_of(name).passphrase.as_ref(), &all.base)?,
             None => None,
         };
         let failed =

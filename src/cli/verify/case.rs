@@ -121,12 +121,12 @@ fn generation(
     let certificate = found
         .as_ref()
         .and_then(|deployment| deployment.certificate(&name));
-    let (source, base) = match (&found, certificate) {
-        (Some(deployment), Some(certificate)) => (
-            certificate.key.passphrase.as_ref(),
+    let (source, base) = match &found {
+        Some(deployment) => (
+            deployment.key_of(&name).passphrase.as_ref(),
             deployment.base.as_path(),
         ),
-        _ => (None, Path::new("")),
+        None => (None, Path::new("")),
     };
     let opened = passphrase::open_stored(&files.key, source, base, &subject);
     let (key, key_missing, damaged) = match opened {

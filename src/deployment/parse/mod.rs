@@ -97,6 +97,7 @@ fn read_root(root: Table<'_, '_>, context: Context) -> Option<Deployment> {
         file: context.file,
         edge: edge?,
         subject: subject?,
+        key: key?,
         issuers,
         certificates,
         gateways,
