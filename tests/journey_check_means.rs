@@ -2,48 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "world/crl.rs"]
+mod crl;
 #[path = "world/served.rs"]
 mod served;
 mod world;
 
 use served::{Ca, Server, USUAL};
-use std::process::Command;
 use world::World;
-
-/// A revocation list of the CA, in which the leaf stands if `revoked`.
-fn crl(world: &World, ca: &Ca, file: &str, revoked: &[&str]) {
-    let rows: String = revoked
-        .iter()
-        .map(|serial| {
-            format!("R\t350101000000Z\t250101000000Z,keyCompromise\t{serial}\tunknown\t/CN=x\n")
-        })
-        .collect();
-    world.write("index.txt", rows);
-    world.write("index.txt.attr", "");
-    world.write("number", "05\n");
-    world.write("ca.key", ca.key.to_pem(None).unwrap().as_bytes());
-    world.write("ca.pem", ca.root.to_pem());
-    world.write(
-        "ca.cnf",
-        "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\ncrlnumber = number\ndefault_md = sha256\n\
-         crl_extensions = e\n[e]\nauthorityKeyIdentifier = keyid\n",
-    );
-    let output = Command::new("openssl")
-        .current_dir(world.folder())
-        .args(["ca", "-gencrl", "-config", "ca.cnf", "-keyfile", "ca.key"])
-        .args(["-cert", "ca.pem", "-crldays", "10", "-out", file])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-}
 
 #[test]
 fn a_revoked_certificate_is_critical_at_rest_and_on_the_port() {
     let world = World::new();
     let ca = Ca::new(&world);
     ca.leaf(&world, "edge", &USUAL);
-    crl(&world, &ca, "none.crl", &[]);
-    crl(&world, &ca, "revoked.crl", &["2143"]);
+    let own = (&ca.root, &ca.key);
+    let times = ["-crldays", "10"];
+    crl::write(&world, own, "none.crl", &[], &times);
+    let revoked = ["250101000000Z,keyCompromise\t2143"];
+    crl::write(&world, own, "revoked.crl", &revoked, &times);
     let server = Server::start(&world, "edge", &[]);
     let port = format!("127.0.0.1:{}", server.1);
     for target in ["edge.pem", &port] {

@@ -19,20 +19,19 @@ use behind::{Field, PEER, Proof};
 fn dialback_goes_through_the_gateway_in_both_directions() {
     let field = Field::new("tls = \"required\"\nsasl = \"optional\"", Proof::None);
     let (mut here, mut there) = field.users();
-    there.tells(&mut here, "in");
-    here.tells(&mut there, "out");
-    there.shows_presence_to(&mut here);
+    there.reaches(&mut here);
+    here.reaches(&mut there);
     // The front let it in unproved, and the server behind asked back.
     assert_eq!(field.counts(PEER)["in_tls"], 1);
     let complete = format!("Incoming s2s connection {PEER}->edge.example complete");
-    field.behind.said(&complete);
+    assert!(field.behind.logs(&complete), "{}", field.behind.log());
 
     // A new certificate in the middle: the stream lives, and carries on.
     let before = field.served();
     field.assign_anew();
     assert_ne!(field.served(), before);
-    there.tells(&mut here, "still in");
-    here.tells(&mut there, "still out");
+    there.reaches(&mut here);
+    here.reaches(&mut there);
     let counts = field.counts(PEER);
     assert_eq!((&counts["in_tls"], &counts["open"]), (&1.into(), &1.into()));
 }
@@ -41,18 +40,17 @@ fn dialback_goes_through_the_gateway_in_both_directions() {
 fn certificate_is_demanded_by_the_gateway_and_dialback_by_the_server_behind() {
     let field = Field::new("tls = \"required\"\nsasl = \"required\"", Proof::Common);
     let (mut here, mut there) = field.users();
-    there.tells(&mut here, "in");
-    here.tells(&mut there, "out");
-    there.shows_presence_to(&mut here);
+    there.reaches(&mut here);
+    here.reaches(&mut there);
     assert_eq!(field.counts(PEER)["proved"], 1);
 }
 
 #[test]
 fn partner_without_a_sound_certificate_is_told_why_by_the_gateway() {
     let field = Field::new("tls = \"required\"\nsasl = \"required\"", Proof::None);
-    let (_here, mut there) = field.users();
+    let (mut here, mut there) = field.users();
     // Its user gets the words of the stream error.
-    let error = there.is_refused("u@edge.example/r");
+    let error = there.is_refused(&mut here);
     assert!(
         error.contains("must prove itself with a certificate"),
         "{error}"
@@ -60,14 +58,14 @@ fn partner_without_a_sound_certificate_is_told_why_by_the_gateway() {
     assert!(error.contains("no root that is trusted here"), "{error}");
     let refused = &field.counts(PEER)["refused"]["not-authorized"];
     assert!(refused.as_u64().unwrap() >= 1, "{refused}");
-    field.peer.said("not-authorized");
+    assert!(field.peer.logs("not-authorized"), "{}", field.peer.log());
 }
 
 #[test]
 fn stranger_of_a_closed_federation_is_turned_away_by_the_gateway() {
     let field = Field::strangers();
-    let (_here, mut there) = field.users();
-    let error = there.is_refused("u@edge.example/r");
+    let (mut here, mut there) = field.users();
+    let error = there.is_refused(&mut here);
     assert!(error.contains("is not among the partners"), "{error}");
     assert!(!field.behind.log().contains("Incoming s2s connection"));
 }
@@ -82,11 +80,18 @@ fn haproxy_reads_who_the_peer_is_and_what_it_asked_for() {
 fn ejabberd_behind_the_gateway_reads_its_header_and_takes_dialback() {
     let field = Field::ejabberd("tls = \"required\"\nsasl = \"optional\"");
     let (mut here, mut there) = field.users();
-    there.tells(&mut here, "in");
-    here.tells(&mut there, "out");
-    there.shows_presence_to(&mut here);
+    there.reaches(&mut here);
+    here.reaches(&mut there);
     assert_eq!(field.counts(PEER)["in_tls"], 1);
     // Whom the header names is whom it says it took.
-    field.behind.said("Accepted proxied connection 127.0.0.1:");
-    field.behind.said("Accepted inbound s2s dialback");
+    assert!(
+        field.behind.logs("Accepted proxied connection 127.0.0.1:"),
+        "{}",
+        field.behind.log()
+    );
+    assert!(
+        field.behind.logs("Accepted inbound s2s dialback"),
+        "{}",
+        field.behind.log()
+    );
 }

@@ -9,13 +9,12 @@ mod world;
 
 use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
-use servers::pki::Generation;
+use servers::pki::{Generation, Odd, Signed};
 use servers::{
     COMPONENT, DOMAIN, Lab, Listener, SIP_HOST, Server, ejabberd, haproxy, kamailio, prosody,
 };
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use world::Window;
 
 const PLUGIN: &str = "/usr/lib/nagios/plugins/check_ssl_cert";
 
@@ -159,9 +158,12 @@ fn agree(lab: &Lab, server: &Server) {
 /// Puts an ended certificate in place; all three say so.
 #[track_caller]
 fn agree_on_the_end(lab: &Lab, server: &Server, take: impl Fn(&Generation)) {
-    let ended = Window("20240101000000Z", "20240401000000Z");
+    let ended = Odd {
+        signed: Signed::LongAgo,
+        ..Odd::default()
+    };
     let names = [DOMAIN, COMPONENT, SIP_HOST];
-    let old = lab.pki.generation_of(&names, KeyType::Ec256, Some(ended));
+    let old = lab.pki.generation_of(&names, KeyType::Ec256, &ended);
     server.place(&old);
     take(&old);
     let listener = server

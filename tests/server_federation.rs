@@ -9,9 +9,10 @@ mod federation;
 mod servers;
 mod world;
 
-use federation::client::Ended;
 use federation::rows::{Method, Row};
-use federation::{Field, Kind, Made, Signed, Trust, Wanted};
+use federation::{Field, Kind, Trust, Wanted};
+use servers::pki::{Odd, Signed};
+use servers::user::Ended;
 use std::collections::BTreeSet;
 
 /// The servers whose partners are looked at.
@@ -227,27 +228,27 @@ fn ejabberd_keeps_out_who_is_no_partner_and_prosody_says_that_it_cannot() {
 
 /// Certificates of the partner, with what ours says of each when it wants SASL alone; none: it is let in.
 #[track_caller]
-fn certificates(ours: &'static str, kind: Kind, table: &[(Made, Option<&str>)]) {
+fn certificates(ours: &'static str, kind: Kind, table: &[(Odd, Option<&str>)]) {
     let field = field(ours, kind);
     let (mut here, mut other) = (field.side(ours).user(), field.side(PARTNER).user());
     field.federate(PARTNER, &[(ours, Row::of("ROT"))], None);
     let strict = Row::of("RRF");
     field.federate(ours, &[(PARTNER, strict)], None);
-    for (made, refused) in table {
-        let pair = field.certificate(PARTNER, Trust::Common, made);
+    for (odd, refused) in table {
+        let pair = field.certificate(PARTNER, Trust::Common, odd);
         field.side(PARTNER).serve(&pair);
         field.side(ours).end_streams();
         match refused {
             None => {
                 let seen = field.crosses(&mut here, &mut other);
-                assert_eq!(seen, BTreeSet::from([Method::Sasl]), "{made:?}");
+                assert_eq!(seen, BTreeSet::from([Method::Sasl]), "{odd:?}");
             }
             Some(words) => {
                 let back = field.refused(&mut other, &mut here);
                 let side = field.side(ours);
                 assert!(
                     back.contains(words) || side.logs(words),
-                    "{made:?}: {back} {}",
+                    "{odd:?}: {back} {}",
                     side.log()
                 );
             }
@@ -255,24 +256,24 @@ fn certificates(ours: &'static str, kind: Kind, table: &[(Made, Option<&str>)]) 
     }
 }
 
-fn server_auth() -> Made {
-    Made {
+fn server_auth() -> Odd {
+    Odd {
         usage: "serverAuth",
-        ..Made::default()
+        ..Odd::default()
     }
 }
 
-fn wrong_name() -> Made {
-    Made {
+fn wrong_name() -> Odd {
+    Odd {
         name: Some("edge.litware.com"),
-        ..Made::default()
+        ..Odd::default()
     }
 }
 
-fn signed(signed: Signed) -> Made {
-    Made {
+fn signed(signed: Signed) -> Odd {
+    Odd {
         signed,
-        ..Made::default()
+        ..Odd::default()
     }
 }
 
@@ -282,7 +283,7 @@ fn prosody_reads_a_partners_certificate_as_it_is() {
         PROSODY,
         Kind::Prosody,
         &[
-            (Made::default(), None),
+            (Odd::default(), None),
             (server_auth(), None),
             (
                 wrong_name(),
@@ -296,7 +297,7 @@ fn prosody_reads_a_partners_certificate_as_it_is() {
                 signed(Signed::ByItself),
                 Some("Your server&apos;s certificate is not trusted"),
             ),
-            (Made::default(), None),
+            (Odd::default(), None),
         ],
     );
 }
@@ -307,12 +308,12 @@ fn ejabberd_wants_a_client_certificate_of_a_partner() {
         EJABBERD,
         Kind::Ejabberd,
         &[
-            (Made::default(), None),
+            (Odd::default(), None),
             (server_auth(), Some("certificate purpose")),
             (wrong_name(), Some("Certificate host name mismatch")),
             (signed(Signed::LongAgo), Some("certificate has expired")),
             (signed(Signed::ByItself), Some("self signed certificate")),
-            (Made::default(), None),
+            (Odd::default(), None),
         ],
     );
 }

@@ -1,7 +1,6 @@
 //! HAProxy as a backend that reads the PROXY protocol header of a plain TLS listener and says what stood in it.
 
-use crate::servers::process::{Process, command, program};
-use crate::servers::{Lab, put};
+use crate::servers::{Lab, haproxy};
 use crate::world::ports::free_addresses;
 use std::io::Write;
 use std::net::TcpStream;
@@ -17,17 +16,13 @@ pub fn hears() -> (String, u16) {
         panic!("two were asked for")
     };
     let folder = lab.folder_of("haproxy", "root");
-    let config = folder.join("haproxy.cfg");
     let text = format!(
         "global\n    log stderr format raw local0 info\n\
          defaults\n    mode http\n    timeout connect 10s\n    timeout client 1m\n    timeout server 1m\n\
          frontend told\n    bind {backend} accept-proxy\n\
          \x20   http-request return status 200 content-type text/plain lf-string \"%[src] %[dst_port] %[fc_pp_authority]\"\n"
     );
-    put(&config, &text, &super::Account::of("root"), 0o644);
-    let mut daemon = command(&program("haproxy", "haproxy"));
-    daemon.arg("-db").arg("-f").arg(&config);
-    let _haproxy = Process::start(None, &daemon, &folder.join("haproxy.log"));
+    let _haproxy = haproxy::run(&folder, &text, &["-db".as_ref()]);
     let root = lab.pki.ca.root();
     let listener = format!(
         "protocol = \"tls\"\nlisten = \"{front}\"\nbackend = \"{backend}\"\nproxy-protocol = true\n"

@@ -3,33 +3,26 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-pub mod client;
 pub mod rows;
-mod server;
 
 use crate::dns_server::{DnsServer, Zone};
-use crate::servers::process::{Account, Process, run};
-use crate::servers::{Lab, put};
+use crate::servers::pki::{Generation, Odd, Pki};
+use crate::servers::process::{Account, run};
+use crate::servers::side::Plan;
+pub use crate::servers::side::{Kind, Side};
+use crate::servers::user::{Ended, User};
+use crate::servers::{Files, Lab, POLL, place, put};
+use crate::world::Ran;
 use crate::world::ports::free_addresses;
-use crate::world::{OpensslCa, Ran, Window};
-use client::{Ended, User};
+use edgecert::x509::KeyType;
 use rows::{Method, Row};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const STARTS_WITHIN: Duration = Duration::from_secs(90);
 const LOGGED_WITHIN: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(20);
-
-/// What runs a domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Prosody,
-    Ejabberd,
-}
 
 /// Who signs a server's certificate, and whom it believes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,29 +45,16 @@ pub struct Wanted {
 pub struct Field {
     pub lab: Lab,
     /// The CA that nobody but its own server believes.
-    pub own: OpensslCa,
-    _dns: DnsServer,
+    own: Pki,
+    dns: DnsServer,
     pub sides: Vec<Side>,
-}
-
-/// A server that runs until it is dropped.
-pub struct Side {
-    pub domain: &'static str,
-    pub kind: Kind,
-    certs: Certs,
-    config: PathBuf,
-    control: Vec<String>,
-    log: PathBuf,
-    pub account: Account,
-    clients: SocketAddr,
-    process: Process,
 }
 
 impl Field {
     /// Starts the servers side by side, each with the configuration of an administrator who has set nothing up yet.
     pub fn new(wanted: &[Wanted]) -> Self {
         let lab = Lab::new();
-        let own = OpensslCa::new(&lab.world, "own-ca");
+        let own = Pki::new(&lab.world, "own-ca");
         let ports = free_addresses(3 * wanted.len());
         let records: String = wanted
             .iter()
@@ -92,7 +72,7 @@ impl Field {
         let mut field = Self {
             lab,
             own,
-            _dns: dns,
+            dns,
             sides: Vec::new(),
         };
         for (one, ports) in wanted.iter().zip(ports.chunks(3)) {
@@ -118,99 +98,40 @@ impl Field {
             kind,
             trust,
         } = wanted;
-        let user = match kind {
-            Kind::Prosody => "prosody",
-            Kind::Ejabberd => "ejabberd",
-        };
-        let account = Account::of(user);
-        let folder = self.lab.world.path(domain);
-        std::fs::create_dir_all(folder.join("certs")).unwrap();
-        account.own(&folder);
-        let ca = match trust {
-            Trust::Common => self.lab.pki.ca.root(),
-            Trust::Own => self.own.root(),
-        };
+        let account = Account::of(kind.user());
         // The servers' users cannot read the folder of the CA.
-        let roots = folder.join("roots.pem");
-        put(
-            &roots,
-            &std::fs::read_to_string(ca).unwrap(),
-            &account,
-            0o644,
-        );
-        let certs = Certs::of(kind, domain, &folder);
-        certs.place(&self.certificate(domain, trust, &Made::default()), &account);
-        let at = server::At {
+        let roots = self.lab.folder_of(domain, kind.user()).join("roots.pem");
+        let root = std::fs::read_to_string(self.pki(trust).ca.root()).unwrap();
+        put(&roots, &root, &account, 0o644);
+        let settings = match kind {
+            Kind::Prosody => format!("s2s_timeout = 10\nssl = {{ cafile = {roots:?} }}\n"),
+            Kind::Ejabberd => format!("s2s_use_starttls: required\nca_file: {roots:?}\n"),
+        };
+        let plan = Plan {
             domain,
-            folder: &folder,
-            account: &account,
+            kind,
             servers: ports[0],
             clients: ports[1],
             node: ports[2],
-            resolver: self._dns.address,
+            resolver: self.dns.address,
+            pair: &self.certificate(domain, trust, &Odd::default()),
+            settings: &settings,
+            listener: "",
         };
-        let started = match kind {
-            Kind::Prosody => server::prosody(&at),
-            Kind::Ejabberd => server::ejabberd(&at),
-        };
-        Side {
-            domain,
-            kind,
-            certs,
-            config: started.config,
-            control: started.control,
-            log: started.log,
-            process: started.process,
-            account,
-            clients: ports[1],
+        Side::start(&self.lab, &plan)
+    }
+
+    fn pki(&self, trust: Trust) -> &Pki {
+        match trust {
+            Trust::Common => &self.lab.pki,
+            Trust::Own => &self.own,
         }
     }
 
-    /// A certificate for a domain, leaf and intermediate, with its key.
-    pub fn certificate(&self, domain: &str, trust: Trust, made: &Made) -> Pair {
-        let ca = match trust {
-            Trust::Common => &self.lab.pki.ca,
-            Trust::Own => &self.own,
-        };
-        ca.openssl(&[
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-out",
-            "side.key",
-        ]);
-        let name = made.name.unwrap_or(domain);
-        let (subject, names, usage) = (
-            format!("/CN={name}"),
-            format!("subjectAltName=DNS:{name}"),
-            format!("extendedKeyUsage={}", made.usage),
-        );
-        let request = [
-            "req", "-new", "-key", "side.key", "-subj", &subject, "-config", "ca.cnf", "-addext",
-            &names, "-addext", &usage,
-        ];
-        let folder = ca.root().parent().unwrap().to_owned();
-        let fullchain = match made.signed {
-            Signed::Now | Signed::LongAgo => {
-                ca.openssl(&[&request[..], &["-out", "side.csr"]].concat());
-                let window = match made.signed {
-                    Signed::LongAgo => Some(Window("20240101000000Z", "20240401000000Z")),
-                    Signed::Now | Signed::ByItself => None,
-                };
-                ca.sign_with(&folder.join("side.csr"), window, &[])
-                    + &std::fs::read_to_string(ca.intermediate()).unwrap()
-            }
-            Signed::ByItself => {
-                ca.openssl(&[&request[..], &["-x509", "-days", "30", "-out", "side.pem"]].concat());
-                std::fs::read_to_string(folder.join("side.pem")).unwrap()
-            }
-        };
-        Pair {
-            fullchain,
-            key: std::fs::read_to_string(folder.join("side.key")).unwrap(),
-        }
+    /// A certificate for a name, leaf and intermediate, with its key.
+    pub fn certificate(&self, name: &str, trust: Trust, odd: &Odd) -> Generation {
+        let pki = self.pki(trust);
+        pki.generation_of(&[name], KeyType::Ec256, odd)
     }
 
     /// Has `edgecert` write a domain's partners into its server; gives what the command said.
@@ -314,33 +235,12 @@ impl Field {
 }
 
 impl Side {
-    #[track_caller]
-    pub fn user(&self) -> User {
-        User::sign_in(self.clients, self.domain)
-    }
-
-    pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
-    }
-
     /// Ends the server.
     pub fn stop(&self) {
         self.process.signal(rustix::process::Signal::TERM);
         while self.process.ended().is_none() {
             std::thread::sleep(POLL);
         }
-    }
-
-    /// Whether its log comes to hold these words.
-    pub fn logs(&self, words: &str) -> bool {
-        let deadline = Instant::now() + LOGGED_WITHIN;
-        while Instant::now() < deadline {
-            if self.log().contains(words) {
-                return true;
-            }
-            std::thread::sleep(POLL);
-        }
-        false
     }
 
     pub fn config(&self) -> &Path {
@@ -365,8 +265,8 @@ impl Side {
 
     /// Puts another certificate in place, and has the server take it.
     #[track_caller]
-    pub fn serve(&self, pair: &Pair) {
-        self.certs.place(pair, &self.account);
+    pub fn serve(&self, pair: &Generation) {
+        place(&self.files, &self.account, pair);
         match self.kind {
             Kind::Prosody => self.run(&["shell", "config", "reload"]),
             Kind::Ejabberd => self.run(&["reload_config"]),
@@ -431,9 +331,12 @@ impl Side {
     /// The deployment that knows this server and its partners.
     pub fn deployment(&self, partners: &[(&str, Row)], others: Option<Row>) -> String {
         let (domain, config) = (self.domain, &self.config);
-        let (kind, files) = match &self.certs {
-            Certs::Folder(folder, _) => ("prosody", format!("directory = {folder:?}")),
-            Certs::File(file) => ("ejabberd", format!("file = {file:?}")),
+        let (kind, files) = match &self.files {
+            Files::Pair(certificate, _) => (
+                "prosody",
+                format!("directory = {:?}", certificate.parent().unwrap()),
+            ),
+            Files::Combined(file) => ("ejabberd", format!("file = {file:?}")),
         };
         let others = others.map_or(String::new(), |row| {
             format!("others = {{ {} }}\n", row.toml(", "))
@@ -454,95 +357,5 @@ impl Side {
              control = {:?}\n{others}{partners}",
             self.control
         )
-    }
-
-    /// Waits until its clients' port answers.
-    fn wait(&self) {
-        let deadline = Instant::now() + STARTS_WITHIN;
-        while TcpStream::connect(self.clients).is_err() {
-            if let Some(status) = self.process.ended() {
-                panic!("{} ended with {status}: {}", self.domain, self.log());
-            }
-            assert!(Instant::now() < deadline, "{}: {}", self.domain, self.log());
-            std::thread::sleep(POLL);
-        }
-    }
-}
-
-/// Leaf, intermediate and key, PEM.
-#[derive(Debug, Clone)]
-pub struct Pair {
-    pub fullchain: String,
-    pub key: String,
-}
-
-/// What is odd about a certificate; the default is sound.
-#[derive(Debug, Clone, Copy)]
-pub struct Made {
-    /// Another name than the domain's.
-    pub name: Option<&'static str>,
-    pub usage: &'static str,
-    pub signed: Signed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signed {
-    Now,
-    LongAgo,
-    ByItself,
-}
-
-impl Default for Made {
-    fn default() -> Self {
-        Self {
-            name: None,
-            usage: "serverAuth,clientAuth",
-            signed: Signed::Now,
-        }
-    }
-}
-
-/// Where a server reads its certificate.
-#[derive(Debug)]
-pub enum Certs {
-    /// `<domain>.crt` and `<domain>.key` in a folder.
-    Folder(PathBuf, &'static str),
-    File(PathBuf),
-}
-
-impl Certs {
-    fn of(kind: Kind, domain: &'static str, folder: &Path) -> Self {
-        let folder = folder.join("certs");
-        match kind {
-            Kind::Prosody => Certs::Folder(folder, domain),
-            Kind::Ejabberd => Certs::File(folder.join("edge.pem")),
-        }
-    }
-
-    fn place(&self, pair: &Pair, account: &Account) {
-        match self {
-            Certs::Folder(folder, domain) => {
-                put(
-                    &folder.join(format!("{domain}.key")),
-                    &pair.key,
-                    account,
-                    0o640,
-                );
-                put(
-                    &folder.join(format!("{domain}.crt")),
-                    &pair.fullchain,
-                    account,
-                    0o644,
-                );
-            }
-            Certs::File(file) => {
-                put(
-                    file,
-                    &format!("{}{}", pair.fullchain, pair.key),
-                    account,
-                    0o640,
-                );
-            }
-        }
     }
 }

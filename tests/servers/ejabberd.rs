@@ -3,11 +3,11 @@
 //! No `epmd` is asked where the node is: both ends know its port (`ERL_DIST_PORT`), so that nodes side by side do not
 //! share anything.
 
-use super::process::{Account, Process, command, is_root, program, words};
-use super::{COMPONENT, DOMAIN, Files, Lab, Listener, Made, SECOND, Server, place, put};
+use super::process::{Account, Process, Started, command, is_root, program, words};
+use super::{COMPONENT, DOMAIN, Files, Lab, Made, SECOND, Server, chat_listeners, place, put};
 use crate::world::ports::free_addresses;
-use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 const PACKAGE: &str = "ejabberd";
@@ -24,7 +24,6 @@ pub fn start(lab: &Lab, key: KeyType) -> Server {
 
     let ports = free_addresses(5);
     let port = |number: usize| ports[number].port();
-    let config = folder.join("ejabberd.yml");
     let text = format!(
         r#"hosts:
   - {DOMAIN}
@@ -63,64 +62,69 @@ modules:
         port(2),
         port(3),
     );
-    put(&config, &text, &account, 0o644);
-    let settings = format!(
-        "SPOOL_DIR={0}/spool\nLOGS_DIR={0}\nERL_DIST_PORT={1}\n\
-         ERL_OPTIONS=\"-setcookie lab -kernel inet_dist_use_interface {{127,0,0,1}} -env ERL_CRASH_DUMP_BYTES 0\"\n",
-        folder.display(),
-        port(4),
-    );
-    put(&folder.join("ejabberdctl.cfg"), &settings, &account, 0o644);
     let lookup = "{lookup,[\"file\",\"native\"]}.\n{host,{127,0,0,1},[\"localhost\"]}.\n";
-    put(&folder.join("inetrc"), lookup, &account, 0o644);
-    let spool = folder.join("spool");
-    std::fs::create_dir_all(&spool).unwrap();
-    account.own(&spool);
-
-    let node = format!("ejabberd{}@localhost", port(4));
-    let control = control(&folder);
-    let mut daemon = command(&control);
-    daemon.arg("--config-dir").arg(&folder);
-    daemon.args(["--node", &node, "foreground"]);
-    daemon.env("HOME", &spool);
-    let process = Process::start(Some(&account), &daemon, &folder.join("console.log"));
-    let listeners = [
-        (Protocol::Xmpp, 0, DOMAIN),
-        (Protocol::Xmpp, 0, SECOND),
-        (Protocol::XmppsClient, 1, DOMAIN),
-        (Protocol::XmppServer, 2, DOMAIN),
-        (Protocol::XmppServer, 2, COMPONENT),
-        (Protocol::XmppServer, 2, SECOND),
-        (Protocol::XmppsServer, 3, DOMAIN),
-        (Protocol::XmppsServer, 3, COMPONENT),
-        (Protocol::XmppsServer, 3, SECOND),
-    ]
-    .map(|(protocol, number, name)| Listener::new(protocol, ports[number], name));
+    let started = run(&account, &folder, ports[4], &text, lookup);
     let Files::Combined(file) = &files else {
         unreachable!("made above")
     };
     let made = Made {
         kind: "ejabberd",
         keys: format!("file = {file:?}\n"),
+        control: started.control,
+        config: started.config,
+        files,
+        owner: account,
+        listeners: chat_listeners(&ports),
+        gate: None,
+        log: folder.join("ejabberd.log"),
+    };
+    lab.serving(made, started.process, first)
+}
+
+/// Starts ejabberd in its folder by a configuration, its node at a port; `lookup` is for Erlang's resolver.
+pub fn run(
+    account: &Account,
+    folder: &Path,
+    node: SocketAddr,
+    text: &str,
+    lookup: &str,
+) -> Started {
+    let config = folder.join("ejabberd.yml");
+    put(&config, text, account, 0o644);
+    let settings = format!(
+        "SPOOL_DIR={0}/spool\nLOGS_DIR={0}\nERL_DIST_PORT={1}\n\
+         ERL_OPTIONS=\"-setcookie lab -kernel inet_dist_use_interface {{127,0,0,1}} -env ERL_CRASH_DUMP_BYTES 0\"\n",
+        folder.display(),
+        node.port(),
+    );
+    put(&folder.join("ejabberdctl.cfg"), &settings, account, 0o644);
+    put(&folder.join("inetrc"), lookup, account, 0o644);
+    let spool = folder.join("spool");
+    std::fs::create_dir_all(&spool).unwrap();
+    account.own(&spool);
+
+    let name = format!("ejabberd{}@localhost", node.port());
+    let control = control(folder);
+    let mut daemon = command(&control);
+    daemon.arg("--config-dir").arg(folder);
+    daemon.args(["--node", &name, "foreground"]);
+    daemon.env("HOME", &spool);
+    let process = Process::start(Some(account), &daemon, &folder.join("console.log"));
+    Started {
         control: words([
             control.as_os_str(),
             "--config-dir".as_ref(),
             folder.as_os_str(),
             "--node".as_ref(),
-            node.as_ref(),
+            name.as_ref(),
         ]),
         config,
-        files,
-        owner: account,
-        listeners: listeners.into(),
-        gate: None,
-        log: folder.join("ejabberd.log"),
-    };
-    lab.serving(made, process, first)
+        process,
+    }
 }
 
 /// `ejabberdctl`; it works for root and its own user alone, so that others get a copy that does not ask.
-pub fn control(folder: &Path) -> PathBuf {
+fn control(folder: &Path) -> PathBuf {
     let installed = program("ejabberdctl", PACKAGE);
     if is_root() {
         return installed;

@@ -2,16 +2,17 @@
 //! worker, so that SIGUSR2 reloads.
 
 use super::pki::Generation;
-use super::process::{Account, Process, command, is_root, program, words};
+use super::process::{Account, Process, Started, command, is_root, program, words};
 use super::{DOMAIN, Files, Lab, Listener, Made, SECOND, SIP_HOST, Server, place, put};
 use crate::world::ports::free_addresses;
 use edgecert::lab::traffic::echo_backend;
 use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
 use rustix::process::Signal;
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PACKAGE: &str = "haproxy";
@@ -52,7 +53,6 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
     } else {
         ""
     };
-    let config = folder.join("haproxy.cfg");
     let text = format!(
         "global\n    log stderr format raw local0 info\n{stats}{rights}\
          defaults\n    mode tcp\n    timeout connect 10s\n    timeout client 10m\n    timeout server 10m\n\
@@ -65,13 +65,11 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
         file.display(),
         echo_backend().unwrap(),
     );
-    put(&config, &text, &account, 0o644);
-
-    let log = folder.join("haproxy.log");
-    let haproxy = program("haproxy", PACKAGE);
-    let mut daemon = command(&haproxy);
-    daemon.arg("-W").arg("-f").arg(&config).arg("-p").arg(&pid);
-    let process = Process::start(None, &daemon, &log);
+    let started = run(
+        &folder,
+        &text,
+        &["-W".as_ref(), "-p".as_ref(), pid.as_os_str()],
+    );
     let socket_key = match admin {
         Admin::Socket => format!("socket = {socket:?}\n"),
         Admin::Missing => String::new(),
@@ -79,8 +77,8 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
     let made = Made {
         kind: "haproxy",
         keys: format!("file = {file:?}\npid-file = {pid:?}\n{socket_key}"),
-        control: words([haproxy.as_os_str()]),
-        config,
+        control: started.control,
+        config: started.config,
         files,
         owner: account,
         listeners: vec![
@@ -89,12 +87,26 @@ pub fn start(lab: &Lab, key: KeyType, admin: Admin) -> Server {
             Listener::new(Protocol::Tls, ports[1], SIP_HOST),
         ],
         gate: None,
-        log,
+        log: folder.join("haproxy.log"),
     };
-    let server = lab.serving(made, process, first);
+    let server = lab.serving(made, started.process, first);
     // A worker serves before its master listens to signals.
     server.wait_until(RELOADS_WITHIN, || loaded(&server, 1));
     server
+}
+
+/// Starts HAProxy in its folder by a configuration, with more arguments.
+pub fn run(folder: &Path, text: &str, more: &[&OsStr]) -> Started {
+    let config = folder.join("haproxy.cfg");
+    put(&config, text, &Account::of("root"), 0o644);
+    let haproxy = program("haproxy", PACKAGE);
+    let mut daemon = command(&haproxy);
+    daemon.args(more).arg("-f").arg(&config);
+    Started {
+        control: words([haproxy.as_os_str()]),
+        config,
+        process: Process::start(None, &daemon, &folder.join("haproxy.log")),
+    }
 }
 
 /// Whether the master says that so many generations of workers are ready.

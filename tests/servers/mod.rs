@@ -22,7 +22,9 @@ pub mod nginx;
 pub mod pki;
 pub mod process;
 pub mod prosody;
+pub mod side;
 pub mod stage;
+pub mod user;
 
 use super::world::World;
 use client::Trust;
@@ -71,7 +73,7 @@ impl Lab {
                 above.display()
             );
         }
-        let pki = Pki::new(&world);
+        let pki = Pki::new(&world, "pki");
         let trust = Trust::new(&pki.root());
         let second = pki.generation(&[SECOND], KeyType::Ec256);
         Self {
@@ -168,6 +170,23 @@ impl fmt::Display for Listener {
             self.name
         )
     }
+}
+
+/// What Prosody and ejabberd listen on at four ports: clients with STARTTLS and in direct TLS, servers the same way.
+fn chat_listeners(ports: &[SocketAddr]) -> Vec<Listener> {
+    [
+        (Protocol::Xmpp, 0, DOMAIN),
+        (Protocol::Xmpp, 0, SECOND),
+        (Protocol::XmppsClient, 1, DOMAIN),
+        (Protocol::XmppServer, 2, DOMAIN),
+        (Protocol::XmppServer, 2, COMPONENT),
+        (Protocol::XmppServer, 2, SECOND),
+        (Protocol::XmppsServer, 3, DOMAIN),
+        (Protocol::XmppsServer, 3, COMPONENT),
+        (Protocol::XmppsServer, 3, SECOND),
+    ]
+    .map(|(protocol, number, name)| Listener::new(protocol, ports[number], name))
+    .into()
 }
 
 /// Where the certificate that is changed lies.

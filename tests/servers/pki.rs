@@ -23,6 +23,34 @@ pub struct Generation {
     pub key: String,
 }
 
+/// What is odd about a certificate; the default is sound.
+#[derive(Debug, Clone, Copy)]
+pub struct Odd {
+    /// Another name than those that are asked for.
+    pub name: Option<&'static str>,
+    /// Extended key usage, as openssl has it.
+    pub usage: &'static str,
+    pub signed: Signed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    Now,
+    /// It has expired.
+    LongAgo,
+    ByItself,
+}
+
+impl Default for Odd {
+    fn default() -> Self {
+        Self {
+            name: None,
+            usage: "serverAuth,clientAuth",
+            signed: Signed::Now,
+        }
+    }
+}
+
 impl Generation {
     /// Leaf, intermediate and key.
     pub fn combined(&self) -> String {
@@ -31,10 +59,11 @@ impl Generation {
 }
 
 impl Pki {
-    pub fn new(world: &World) -> Self {
+    /// Makes one in a folder of the world.
+    pub fn new(world: &World, name: &str) -> Self {
         Self {
-            ca: OpensslCa::new(world, "pki"),
-            folder: world.path("pki"),
+            ca: OpensslCa::new(world, name),
+            folder: world.path(name),
             made: AtomicU32::new(0),
         }
     }
@@ -45,53 +74,23 @@ impl Pki {
 
     /// A certificate that nobody signed but itself.
     pub fn self_signed(&self, name: &str) -> Generation {
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let (key, file) = (format!("own-{number}.key"), format!("own-{number}.pem"));
-        let (subject, names) = (format!("/CN={name}"), format!("subjectAltName=DNS:{name}"));
-        self.ca.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-subj",
-            &subject,
-            "-addext",
-            &names,
-            "-days",
-            "30",
-            "-keyout",
-            &key,
-            "-out",
-            &file,
-            "-config",
-            "ca.cnf",
-        ]);
-        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap();
-        let fullchain = read(&file);
-        Generation {
-            leaf: Fingerprint::of(leaf_of(fullchain.as_bytes()).der()),
-            fullchain,
-            key: read(&key),
-        }
+        let odd = Odd {
+            signed: Signed::ByItself,
+            ..Odd::default()
+        };
+        self.generation_of(&[name], KeyType::Ec256, &odd)
     }
 
     /// A new key, and a leaf of 90 days for these DNS names.
     pub fn generation(&self, names: &[&str], key: KeyType) -> Generation {
-        self.generation_of(names, key, None)
+        self.generation_of(names, key, &Odd::default())
     }
 
-    /// The same for a window of time.
-    pub fn generation_of(
-        &self,
-        names: &[&str],
-        key: KeyType,
-        window: Option<Window<'_>>,
-    ) -> Generation {
+    /// The same with something odd about it.
+    pub fn generation_of(&self, names: &[&str], key: KeyType, odd: &Odd) -> Generation {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let (key_file, csr) = (format!("leaf-{number}.key"), format!("leaf-{number}.csr"));
+        let file = |ending: &str| format!("leaf-{number}.{ending}");
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap();
         let algorithm: &[&str] = match key {
             KeyType::Rsa2048 => &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
             KeyType::Ec256 => &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -99,35 +98,52 @@ impl Pki {
                 panic!("no server was measured with {}", key.word())
             }
         };
-        let mut arguments = vec!["genpkey", "-algorithm"];
-        arguments.extend(algorithm);
-        arguments.extend(["-out", &key_file]);
-        self.ca.openssl(&arguments);
+        let key = file("key");
+        let generate = [&["genpkey", "-out", &key, "-algorithm"], algorithm].concat();
+        self.ca.openssl(&generate);
+        let names = odd.name.as_ref().map_or(names, std::slice::from_ref);
         let alternative: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
-        self.ca.openssl(&[
+        let (subject, names, usage) = (
+            format!("/CN={}", names[0]),
+            format!("subjectAltName={}", alternative.join(",")),
+            format!("extendedKeyUsage={}", odd.usage),
+        );
+        let request = [
             "req",
             "-new",
             "-key",
-            &key_file,
+            &key,
             "-subj",
-            &format!("/CN={}", names[0]),
+            &subject,
+            "-config",
+            "ca.cnf",
             "-addext",
-            &format!("subjectAltName={}", alternative.join(",")),
+            &names,
             "-addext",
             "keyUsage=critical,digitalSignature",
             "-addext",
-            "extendedKeyUsage=serverAuth,clientAuth",
+            &usage,
             "-out",
-            &csr,
-            "-config",
-            "ca.cnf",
-        ]);
-        let leaf = self.ca.sign_with(&self.folder.join(csr), window, &[]);
-        let fullchain = leaf + &std::fs::read_to_string(self.ca.intermediate()).unwrap();
+        ];
+        let signed = |window| {
+            let csr = file("csr");
+            self.ca.openssl(&[&request[..], &[&csr]].concat());
+            self.ca.sign_with(&self.folder.join(csr), window, &[]) + &read("inter.pem")
+        };
+        let fullchain = match odd.signed {
+            Signed::Now => signed(None),
+            Signed::LongAgo => signed(Some(Window("20240101000000Z", "20240401000000Z"))),
+            Signed::ByItself => {
+                let own = file("pem");
+                let more = [own.as_str(), "-x509", "-days", "30"];
+                self.ca.openssl(&[&request[..], &more].concat());
+                read(&own)
+            }
+        };
         Generation {
             leaf: Fingerprint::of(leaf_of(fullchain.as_bytes()).der()),
             fullchain,
-            key: std::fs::read_to_string(self.folder.join(key_file)).unwrap(),
+            key: read(&key),
         }
     }
 }

@@ -107,6 +107,14 @@ pub fn run(control: &[String], arguments: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// A server that was started by its configuration.
+pub struct Started {
+    pub config: PathBuf,
+    /// Its control program, and the first arguments.
+    pub control: Vec<String>,
+    pub process: Process,
+}
+
 /// A running server.
 pub struct Process {
     child: RefCell<Child>,

@@ -1,10 +1,10 @@
 //! Prosody with a folder of certificates: `<host>.crt` and `<host>.key`, and `prosodyctl` to make it read them again.
 
-use super::process::{Account, Process, command, program, words};
-use super::{COMPONENT, DOMAIN, Files, Lab, Listener, Made, SECOND, Server, place, put};
+use super::process::{Account, Process, Started, command, program, words};
+use super::{COMPONENT, DOMAIN, Files, Lab, Made, SECOND, Server, chat_listeners, place, put};
 use crate::world::ports::free_addresses;
-use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
+use std::path::Path;
 
 const PACKAGE: &str = "prosody";
 
@@ -40,7 +40,6 @@ pub fn start(lab: &Lab, key: KeyType, shell: Shell) -> Server {
         },
         folder.join("prosody.log"),
     );
-    let config = folder.join("prosody.cfg.lua");
     let text = format!(
         r#"pidfile = "{folder}/prosody.pid"
 data_path = "{folder}"
@@ -70,37 +69,35 @@ Component "{COMPONENT}" "muc"
         folder = folder.display(),
         log = log.display(),
     );
-    put(&config, &text, &account, 0o644);
-
-    let mut daemon = command(&program("prosody", PACKAGE));
-    daemon.arg("-F").arg("--config").arg(&config);
-    let process = Process::start(Some(&account), &daemon, &log);
-    let listeners = [
-        (Protocol::Xmpp, 0, DOMAIN),
-        (Protocol::Xmpp, 0, SECOND),
-        (Protocol::XmppsClient, 1, DOMAIN),
-        (Protocol::XmppServer, 2, DOMAIN),
-        (Protocol::XmppServer, 2, COMPONENT),
-        (Protocol::XmppServer, 2, SECOND),
-        (Protocol::XmppsServer, 3, DOMAIN),
-        (Protocol::XmppsServer, 3, COMPONENT),
-        (Protocol::XmppsServer, 3, SECOND),
-    ]
-    .map(|(protocol, number, name)| Listener::new(protocol, ports[number], name));
+    let started = run(&account, &folder, &text, &log);
     let made = Made {
         kind: "prosody",
         keys: format!("directory = {certs:?}\n"),
+        control: started.control,
+        config: started.config,
+        files,
+        owner: account,
+        listeners: chat_listeners(&ports),
+        gate: None,
+        log,
+    };
+    lab.serving(made, started.process, first)
+}
+
+/// Starts Prosody in its folder by a configuration, with what it says outside its own log in another one.
+pub fn run(account: &Account, folder: &Path, text: &str, console: &Path) -> Started {
+    let config = folder.join("prosody.cfg.lua");
+    put(&config, text, account, 0o644);
+    let mut daemon = command(&program("prosody", PACKAGE));
+    daemon.arg("-F").arg("--config").arg(&config);
+    let process = Process::start(Some(account), &daemon, console);
+    Started {
         control: words([
             program("prosodyctl", PACKAGE).as_os_str(),
             "--config".as_ref(),
             config.as_os_str(),
         ]),
         config,
-        files,
-        owner: account,
-        listeners: listeners.into(),
-        gate: None,
-        log,
-    };
-    lab.serving(made, process, first)
+        process,
+    }
 }

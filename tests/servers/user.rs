@@ -149,4 +149,19 @@ impl User {
             );
         }
     }
+
+    /// The same where it has to arrive.
+    #[track_caller]
+    pub fn reaches(&mut self, other: &mut User) {
+        assert_eq!(self.tell(other), Ended::Arrived);
+    }
+
+    /// The same where it has to come back; the error.
+    #[track_caller]
+    pub fn is_refused(&mut self, other: &mut User) -> String {
+        match self.tell(other) {
+            Ended::Refused(error) => error,
+            Ended::Arrived => panic!("it arrived at {}", other.domain),
+        }
+    }
 }
