@@ -8,7 +8,7 @@ use super::intent;
 use super::messages::Texts;
 use super::page::{Answer, Answers, Ask, AskError, Page, Reply};
 use super::resume::Keep;
-use super::walk::{Edit, Step, Task, View, WIDTH, lines_of};
+use super::walk::{Edit, FederationPage, Reading, RequestPage, Step, Task, View, WIDTH, lines_of};
 use super::work::{MadeHere, failure_lines};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
@@ -90,8 +90,8 @@ impl Run<'_> {
         let mut floor = None;
         loop {
             let again = step.changes() && self.shown.contains_key(&step);
-            if step.works() && !again {
-                match self.work(ask, step)? {
+            if let Some(work) = step.work().filter(|_| !again) {
+                match self.work(ask, step, work)? {
                     Ok(()) if step.changes() => {
                         floor = Some(step);
                         self.forget();
@@ -137,7 +137,7 @@ impl Run<'_> {
 
     /// Keeps a page's answers, and of partners which were on offer: those of an answers file were when it was written.
     fn keep(&mut self, step: Step, mut answers: Answers) {
-        if step == Step::Partners {
+        if step == Step::Federation(FederationPage::Partners) {
             let before = self.answers.get(step.id()).and_then(|one| one.get(OFFERED));
             let offered = match (self.asked, before) {
                 (Asked::Nobody, Some(before)) => Some(before.clone()),
@@ -231,8 +231,11 @@ impl Run<'_> {
 
     /// What a page shows that is only read.
     fn prepare(&mut self, step: Step) -> Result<(), Failure> {
-        let lines = match step {
-            Step::Csr => match &self.done.made {
+        let Some(reading) = step.reading() else {
+            return Ok(());
+        };
+        let lines = match reading {
+            Reading::Made => match &self.done.made {
                 Some(here) => {
                     let id = here.made.record.id.clone();
                     let mut lines = vec![self.texts.say(
@@ -245,52 +248,14 @@ impl Run<'_> {
                 }
                 None => return Ok(()),
             },
-            Step::PendingShown => match self.pending_id() {
+            Reading::Waiting => match self.pending_id() {
                 Some(id) => self.request_lines(&id)?,
                 None => return Ok(()),
             },
-            Step::Next => {
+            Reading::Again => {
                 self.done.has_previous = self.has_previous();
                 self.repeat_lines()
             }
-            Step::Tasks
-            | Step::Which
-            | Step::Certificate
-            | Step::Uses
-            | Step::Issuer
-            | Step::Roots
-            | Step::RequestFile
-            | Step::Template
-            | Step::Key
-            | Step::Organization
-            | Step::Location
-            | Step::Fqdn
-            | Step::Names
-            | Step::SipDomains
-            | Step::XmppDomains
-            | Step::Components
-            | Step::FurtherNames
-            | Step::Summary
-            | Step::Making
-            | Step::Sent
-            | Step::Pending
-            | Step::Cancelled
-            | Step::Import
-            | Step::Passphrase
-            | Step::Comparison
-            | Step::Verdict
-            | Step::AssignPlan
-            | Step::Live
-            | Step::RenewPlan
-            | Step::Renewed
-            | Step::Checked
-            | Step::AccessPolicy
-            | Step::InOrder
-            | Step::Partners
-            | Step::PartnerSettings
-            | Step::FederationPlan
-            | Step::FederationSaved
-            | Step::Records => return Ok(()),
         };
         self.shown.insert(step, lines);
         Ok(())
@@ -374,7 +339,7 @@ impl Run<'_> {
 
     /// Whether the issuer's program has the request: nothing waits any more.
     pub fn is_sent(&self) -> bool {
-        self.shown.contains_key(&Step::Sent)
+        self.shown.contains_key(&Step::Request(RequestPage::Sent))
     }
 
     /// Where the answers are saved at the end: beside the deployment.

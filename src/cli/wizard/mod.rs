@@ -83,7 +83,7 @@ pub fn run(args: WizardArgs, context: &mut Context) -> Result<Outcome, Failure> 
             done: Done::default(),
         };
         let mut nobody = Scripted::new(answers::script(&document), words);
-        run.walk(&mut nobody, Step::Tasks)
+        run.walk(&mut nobody, Step::FIRST)
             .map_err(|failure| at_file(failure, path))?;
         for (page, field) in nobody.unused() {
             run.context.note(&format!(
@@ -137,7 +137,7 @@ fn interactive(
         shown: BTreeMap::new(),
         done: Done::default(),
     };
-    let mut from = Step::Tasks;
+    let mut from = Step::FIRST;
     if let Some((document, at)) = kept {
         let reached = resume::step_at(
             &View {

@@ -54,10 +54,10 @@ impl Keep {
 /// Where to go on: the page that was reached, or an earlier one whose answers do not hold any more.
 pub fn step_at(view: &View<'_>, at: &str) -> Step {
     let order = view.order();
-    let mut question = Step::Tasks;
+    let mut question = Step::FIRST;
     for step in &order {
         // Work is done again, from the page before it.
-        if step.works() {
+        if step.work().is_some() {
             return question;
         }
         question = *step;

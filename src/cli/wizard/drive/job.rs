@@ -4,7 +4,7 @@ use super::super::facts::Facts;
 use super::super::intent::{self, Intent};
 use super::super::messages::Texts;
 use super::super::page::Ask;
-use super::super::walk::{Edit, Step, lines_of};
+use super::super::walk::{Edit, ReplyPage, Step, Work, lines_of};
 use super::super::work::{self, MadeHere, Reply, outcome_lines};
 use super::{Run, asking};
 use crate::cli::Context;
@@ -39,6 +39,7 @@ impl Run<'_> {
         &mut self,
         ask: &mut dyn Ask,
         step: Step,
+        work: Work,
     ) -> Result<Result<(), Failure>, Failure> {
         let page = {
             let view = self.view();
@@ -47,7 +48,7 @@ impl Run<'_> {
             page.body.clear();
             page
         };
-        let job = self.job(step)?;
+        let job = self.job(work)?;
         let (facts, texts, frame) = (self.facts, self.texts, self.frame());
         let context = &mut *self.context;
         let mut heard: Vec<String> = Vec::new();
@@ -121,7 +122,7 @@ impl Run<'_> {
         }
     }
 
-    fn job(&self, step: Step) -> Result<Job, Failure> {
+    fn job(&self, work: Work) -> Result<Job, Failure> {
         let reply = || {
             let text = |page, field| {
                 intent::text(&self.answers, page, field)
@@ -129,55 +130,26 @@ impl Run<'_> {
                     .to_owned()
             };
             // A file that is open needs none, whatever was answered for another one.
-            let is_closed = self.view().order().contains(&Step::Passphrase);
+            let is_closed = self
+                .view()
+                .order()
+                .contains(&Step::Reply(ReplyPage::Passphrase));
             let passphrase = text("passphrase", "passphrase-file");
             Reply {
                 file: text("import", "file"),
                 passphrase: (is_closed && !passphrase.is_empty()).then(|| passphrase.into()),
             }
         };
-        Ok(match step {
-            Step::Making => Job::Make(Box::new(self.view().intent())),
-            Step::Sent => Job::Renew(self.which()?, false),
-            Step::Cancelled => Job::Cancel(self.pending_id().unwrap_or_default()),
-            Step::Comparison => Job::Compare(reply()),
-            Step::Verdict => Job::Import(reply()),
-            Step::AssignPlan => Job::Assign(self.which()?, true),
-            Step::Live => Job::Assign(self.which()?, false),
-            Step::RenewPlan => Job::Renew(self.which()?, true),
-            Step::Renewed => Job::Renew(self.which()?, false),
-            Step::FederationPlan => Job::Federate(self.view().edits(), Writing::DryRun),
-            Step::FederationSaved => Job::Federate(self.view().edits(), Writing::Yes),
-            Step::Records => Job::Records,
-            Step::AccessPolicy
-            | Step::InOrder
-            | Step::Partners
-            | Step::PartnerSettings
-            | Step::Checked
-            | Step::Tasks
-            | Step::Which
-            | Step::Certificate
-            | Step::Uses
-            | Step::Issuer
-            | Step::Roots
-            | Step::RequestFile
-            | Step::Template
-            | Step::Key
-            | Step::Organization
-            | Step::Location
-            | Step::Fqdn
-            | Step::Names
-            | Step::SipDomains
-            | Step::XmppDomains
-            | Step::Components
-            | Step::FurtherNames
-            | Step::Summary
-            | Step::Csr
-            | Step::Pending
-            | Step::PendingShown
-            | Step::Import
-            | Step::Passphrase
-            | Step::Next => Job::Check,
+        Ok(match work {
+            Work::Make => Job::Make(Box::new(self.view().intent())),
+            Work::Renew(writing) => Job::Renew(self.which()?, writing),
+            Work::Cancel => Job::Cancel(self.pending_id().unwrap_or_default()),
+            Work::Compare => Job::Compare(reply()),
+            Work::Import => Job::Import(reply()),
+            Work::Assign(writing) => Job::Assign(self.which()?, writing),
+            Work::Federate(writing) => Job::Federate(self.view().edits(), writing),
+            Work::Records => Job::Records,
+            Work::Check => Job::Check,
         })
     }
 }
@@ -189,8 +161,8 @@ enum Job {
     Cancel(String),
     Compare(Reply),
     Import(Reply),
-    Assign(Slug, bool),
-    Renew(Slug, bool),
+    Assign(Slug, Writing),
+    Renew(Slug, Writing),
     Federate(Vec<Edit>, Writing),
     Records,
     Check,
@@ -225,20 +197,21 @@ impl Job {
                 lines.extend(outcome_lines(&verdict));
                 Ok((lines, Effect::Imported(certificate, number, outcome)))
             }
-            Job::Assign(certificate, dry_run) => {
-                let outcome = assign::assign_one(context, certificate, *dry_run)?;
+            Job::Assign(certificate, writing) => {
+                let outcome =
+                    assign::assign_one(context, certificate, *writing == Writing::DryRun)?;
                 let lines = outcome_lines(&outcome);
-                Ok(match dry_run {
-                    true => (lines, Effect::Nothing),
-                    false => (lines, Effect::Assigned(outcome)),
+                Ok(match writing {
+                    Writing::DryRun => (lines, Effect::Nothing),
+                    Writing::Yes => (lines, Effect::Assigned(outcome)),
                 })
             }
-            Job::Renew(certificate, dry_run) => {
-                let outcome = renew::renew_one(context, certificate, *dry_run)?;
+            Job::Renew(certificate, writing) => {
+                let outcome = renew::renew_one(context, certificate, *writing == Writing::DryRun)?;
                 let lines = outcome_lines(&outcome);
-                Ok(match dry_run {
-                    true => (lines, Effect::Nothing),
-                    false => (lines, Effect::Ended(outcome)),
+                Ok(match writing {
+                    Writing::DryRun => (lines, Effect::Nothing),
+                    Writing::Yes => (lines, Effect::Ended(outcome)),
                 })
             }
             Job::Federate(edits, writing) => {

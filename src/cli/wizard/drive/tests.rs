@@ -4,6 +4,8 @@ use crate::cli::wizard::ask::scripted::replay::Replay;
 use crate::cli::wizard::messages::Language;
 use crate::cli::wizard::page::{Answer, Answers};
 use crate::cli::wizard::resume::step_at;
+use crate::cli::wizard::walk::ReplyPage;
+use crate::cli::wizard::walk::edge::EdgePage;
 use clap::{CommandFactory, FromArgMatches};
 use std::path::Path;
 
@@ -64,7 +66,7 @@ fn back_keeps_what_was_filled_in() {
     let (_, ask, answers) = play(
         folder.path(),
         Document::new(),
-        Step::Organization,
+        Step::Edge(EdgePage::Organization),
         vec![
             next(&[("organization", text("Contoso"))]),
             next(&[("country", text("US"))]),
@@ -97,7 +99,7 @@ fn a_run_that_was_left_goes_on_at_its_page() {
     let (ended, _, _) = play(
         folder.path(),
         Document::new(),
-        Step::Tasks,
+        Step::FIRST,
         vec![
             next(&[("task", Answer::Choice("new-request".into()))]),
             next(&[]),
@@ -124,11 +126,11 @@ fn a_run_that_was_left_goes_on_at_its_page() {
         };
         step_at(&view, at)
     };
-    assert_eq!(reached(&document), Step::Issuer);
+    assert_eq!(reached(&document), Step::Edge(EdgePage::Issuer));
     // An answer that does not hold any more is asked again.
     let mut wrong = document.clone();
     wrong.insert("uses", Answers::from([("uses", Answer::Ticks(Vec::new()))]));
-    assert_eq!(reached(&wrong), Step::Uses);
+    assert_eq!(reached(&wrong), Step::Edge(EdgePage::Uses));
 }
 
 #[test]
@@ -138,7 +140,7 @@ fn a_whole_run_makes_the_request_and_has_no_way_back_over_it() {
     let (ended, ask, _) = play(
         folder.path(),
         answers,
-        Step::Summary,
+        Step::Request(RequestPage::Summary),
         vec![next(&[]), back(&[]), next(&[]), next(&[]), next(&[])],
     );
     ended.unwrap();
@@ -179,7 +181,7 @@ fn what_fails_is_told_on_a_page_that_leads_back() {
     let (ended, ask, _) = play(
         folder.path(),
         answers,
-        Step::Import,
+        Step::Reply(ReplyPage::Import),
         vec![next(&[]), back(&[])],
     );
     assert_eq!(ended.unwrap_err().kind, FailureKind::Interrupted);

@@ -1,6 +1,7 @@
 //! The pages before the names: which certificate, who signs it, where the CSR goes, the key, the owner.
 
-use super::{Step, View, fit};
+use super::step::Part;
+use super::{View, fit};
 use crate::cli::wizard::intent::{self, EXTERNAL, INTERNAL, Intent, OFFLINE, OWN_PROFILE, SUBMIT};
 use crate::cli::wizard::page::{Choice, FieldId, Mistake, Page, Tick};
 use crate::explain::printable;
@@ -15,82 +16,212 @@ const MAX_PLACE: usize = 128;
 /// Most characters of a friendly name or a template.
 const MAX_LABEL: usize = 256;
 
-pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
-    let intent = view.intent();
-    match step {
-        Step::Certificate => certificate(view, &intent, page),
-        Step::Uses => uses(view, &intent, page),
-        Step::Issuer => issuer(view, &intent, page),
-        Step::Roots => {
-            page.fields = vec![view.text_field("roots", "roots", intent.roots.as_str())];
+/// The pages before the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the pages' own names
+pub enum EdgePage {
+    Certificate,
+    Uses,
+    Issuer,
+    Roots,
+    RequestFile,
+    Template,
+    Key,
+    Organization,
+    Location,
+}
+
+impl Part for EdgePage {
+    fn id(self) -> &'static str {
+        match self {
+            EdgePage::Certificate => "certificate",
+            EdgePage::Uses => "uses",
+            EdgePage::Issuer => "issuer",
+            EdgePage::Roots => "roots",
+            EdgePage::RequestFile => "request-file",
+            EdgePage::Template => "template",
+            EdgePage::Key => "key",
+            EdgePage::Organization => "organization",
+            EdgePage::Location => "location",
         }
-        Step::RequestFile => {
-            page.fields = vec![view.text_field("request-file", "file", intent.file.as_str())];
-            let base = view.facts.base().display().to_string();
-            page.body = fit(
-                "",
-                &view.texts.say("request-file.beside", &[("base", &base)]),
-            );
+    }
+
+    fn fill(self, view: &View<'_>, page: &mut Page) {
+        let intent = view.intent();
+        match self {
+            EdgePage::Certificate => certificate(view, &intent, page),
+            EdgePage::Uses => uses(view, &intent, page),
+            EdgePage::Issuer => issuer(view, &intent, page),
+            EdgePage::Roots => {
+                page.fields = vec![view.text_field("roots", "roots", intent.roots.as_str())];
+            }
+            EdgePage::RequestFile => {
+                page.fields = vec![view.text_field("request-file", "file", intent.file.as_str())];
+                let base = view.facts.base().display().to_string();
+                page.body = fit(
+                    "",
+                    &view.texts.say("request-file.beside", &[("base", &base)]),
+                );
+            }
+            EdgePage::Template => {
+                page.fields =
+                    vec![view.text_field("template", "template", intent.template.as_str())];
+            }
+            EdgePage::Key => key(view, &intent, page),
+            EdgePage::Organization => {
+                let subject = &intent.subject;
+                let own = |text: &Option<String>| text.clone().unwrap_or_default();
+                page.fields = vec![
+                    view.text_field("organization", "organization", own(&subject.organization)),
+                    view.text_field(
+                        "organization",
+                        "organizational-unit",
+                        own(&subject.organizational_unit),
+                    ),
+                ];
+                page.body = not_sent(view, &intent, &[("O", "O"), ("OU", "OU")]);
+            }
+            EdgePage::Location => {
+                let subject = &intent.subject;
+                let own = |text: &Option<String>| text.clone().unwrap_or_default();
+                page.fields = vec![
+                    view.text_field("location", "country", own(&subject.country)),
+                    view.text_field("location", "state", own(&subject.state)),
+                    view.text_field("location", "locality", own(&subject.locality)),
+                ];
+                page.body = not_sent(view, &intent, &[("C", "C"), ("ST", "ST"), ("L", "L")]);
+            }
         }
-        Step::Template => {
-            page.fields = vec![view.text_field("template", "template", intent.template.as_str())];
+    }
+
+    fn check(self, view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+        let intent = view.intent();
+        let texts = view.texts;
+        let mut wrong = |field: FieldId, text: String| mistakes.push(Mistake { field, text });
+        match self {
+            EdgePage::Uses => {
+                let given = intent::ticks(view.answers, "uses", "uses").unwrap_or_default();
+                if let Some(word) = given.iter().find(|word| Use::from_word(word).is_none()) {
+                    let known = Use::ALL.map(Use::word).join(", ");
+                    wrong(
+                        "uses",
+                        texts.say(
+                            "wrong.choice",
+                            &[("word", &printable(word)), ("known", &known)],
+                        ),
+                    );
+                } else if given.is_empty() {
+                    wrong("uses", texts.word("uses.wrong-none"));
+                }
+            }
+            EdgePage::Issuer => {
+                if intent.profile_word == OWN_PROFILE {
+                    if !intent.profile_file.ends_with(".toml") {
+                        wrong("profile-file", texts.word("issuer.wrong-file"));
+                    } else {
+                        let path = view.facts.base().join(&intent.profile_file);
+                        if let Err(why) = view.facts.look.profile(&path) {
+                            wrong(
+                                "profile-file",
+                                texts.say(
+                                    "issuer.wrong-profile",
+                                    &[
+                                        ("why", &printable(&why)),
+                                        ("file", &printable(&intent.profile_file)),
+                                    ],
+                                ),
+                            );
+                        }
+                    }
+                }
+                if intent.submit && intent.program(view.facts).is_none() {
+                    wrong(
+                        "send",
+                        texts.say("issuer.wrong-submit", &[("profile", &intent.profile_word)]),
+                    );
+                }
+            }
+            EdgePage::Roots => {
+                if intent.roots.trim_matches([' ', ',']).is_empty() {
+                    wrong("roots", texts.word("roots.wrong-none"));
+                }
+            }
+            EdgePage::RequestFile => request_file(view, &intent, &mut wrong),
+            EdgePage::Template => {
+                if CertificateTemplate::parse(intent.template.trim()).is_err() {
+                    wrong(
+                        "template",
+                        texts.say("template.wrong", &[("most", &MAX_LABEL.to_string())]),
+                    );
+                }
+            }
+            EdgePage::Key => {
+                if intent.friendly_name.chars().count() > MAX_LABEL {
+                    let most = MAX_LABEL.to_string();
+                    wrong("friendly-name", texts.say("wrong.long", &[("most", &most)]));
+                }
+            }
+            EdgePage::Organization => {
+                let long = |text: &Option<String>| {
+                    text.as_ref()
+                        .is_some_and(|text| text.chars().count() > MAX_ORGANIZATION)
+                };
+                let most = MAX_ORGANIZATION.to_string();
+                if long(&intent.subject.organization) {
+                    wrong("organization", texts.say("wrong.long", &[("most", &most)]));
+                }
+                if long(&intent.subject.organizational_unit) {
+                    wrong(
+                        "organizational-unit",
+                        texts.say("wrong.long", &[("most", &most)]),
+                    );
+                } else if is_new_unit(view, &intent) {
+                    wrong(
+                        "organizational-unit",
+                        texts.say(
+                            "organization.wrong-unit",
+                            &[("profile", &printable(&intent.profile_word))],
+                        ),
+                    );
+                }
+                let subject = &intent.subject;
+                let fields = [
+                    ("O", "organization", &subject.organization),
+                    ("OU", "organizational-unit", &subject.organizational_unit),
+                ];
+                demanded(view, &intent, "organization", &fields, &mut wrong);
+            }
+            EdgePage::Location => {
+                let country = intent::text(view.answers, "location", "country").unwrap_or_default();
+                let sound = country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
+                if !country.is_empty() && !sound {
+                    wrong(
+                        "country",
+                        texts.say("location.wrong-country", &[("text", &printable(country))]),
+                    );
+                }
+                let most = MAX_PLACE.to_string();
+                for (field, text) in [
+                    ("state", &intent.subject.state),
+                    ("locality", &intent.subject.locality),
+                ] {
+                    if text
+                        .as_ref()
+                        .is_some_and(|text| text.chars().count() > MAX_PLACE)
+                    {
+                        wrong(field, texts.say("wrong.long", &[("most", &most)]));
+                    }
+                }
+                let subject = &intent.subject;
+                let fields = [
+                    ("C", "country", &subject.country),
+                    ("ST", "state", &subject.state),
+                    ("L", "locality", &subject.locality),
+                ];
+                demanded(view, &intent, "location", &fields, &mut wrong);
+            }
+            EdgePage::Certificate => {}
         }
-        Step::Key => key(view, &intent, page),
-        Step::Organization => {
-            let subject = &intent.subject;
-            let own = |text: &Option<String>| text.clone().unwrap_or_default();
-            page.fields = vec![
-                view.text_field("organization", "organization", own(&subject.organization)),
-                view.text_field(
-                    "organization",
-                    "organizational-unit",
-                    own(&subject.organizational_unit),
-                ),
-            ];
-            page.body = not_sent(view, &intent, &[("O", "O"), ("OU", "OU")]);
-        }
-        Step::Location => {
-            let subject = &intent.subject;
-            let own = |text: &Option<String>| text.clone().unwrap_or_default();
-            page.fields = vec![
-                view.text_field("location", "country", own(&subject.country)),
-                view.text_field("location", "state", own(&subject.state)),
-                view.text_field("location", "locality", own(&subject.locality)),
-            ];
-            page.body = not_sent(view, &intent, &[("C", "C"), ("ST", "ST"), ("L", "L")]);
-        }
-        Step::Tasks
-        | Step::Which
-        | Step::Fqdn
-        | Step::Names
-        | Step::SipDomains
-        | Step::XmppDomains
-        | Step::Components
-        | Step::FurtherNames
-        | Step::Summary
-        | Step::Making
-        | Step::Csr
-        | Step::Sent
-        | Step::Pending
-        | Step::PendingShown
-        | Step::Cancelled
-        | Step::Import
-        | Step::Passphrase
-        | Step::Comparison
-        | Step::Verdict
-        | Step::AssignPlan
-        | Step::Live
-        | Step::RenewPlan
-        | Step::Renewed
-        | Step::Checked
-        | Step::AccessPolicy
-        | Step::InOrder
-        | Step::Partners
-        | Step::PartnerSettings
-        | Step::FederationPlan
-        | Step::FederationSaved
-        | Step::Records
-        | Step::Next => {}
     }
 }
 
@@ -303,168 +434,6 @@ fn demanded(
             (_, false) => view.texts.say("wrong.demanded-one-cited", &with),
         };
         wrong(first, text);
-    }
-}
-
-pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
-    let intent = view.intent();
-    let texts = view.texts;
-    let mut wrong = |field: FieldId, text: String| mistakes.push(Mistake { field, text });
-    match step {
-        Step::Uses => {
-            let given = intent::ticks(view.answers, "uses", "uses").unwrap_or_default();
-            if let Some(word) = given.iter().find(|word| Use::from_word(word).is_none()) {
-                let known = Use::ALL.map(Use::word).join(", ");
-                wrong(
-                    "uses",
-                    texts.say(
-                        "wrong.choice",
-                        &[("word", &printable(word)), ("known", &known)],
-                    ),
-                );
-            } else if given.is_empty() {
-                wrong("uses", texts.word("uses.wrong-none"));
-            }
-        }
-        Step::Issuer => {
-            if intent.profile_word == OWN_PROFILE {
-                if !intent.profile_file.ends_with(".toml") {
-                    wrong("profile-file", texts.word("issuer.wrong-file"));
-                } else {
-                    let path = view.facts.base().join(&intent.profile_file);
-                    if let Err(why) = view.facts.look.profile(&path) {
-                        wrong(
-                            "profile-file",
-                            texts.say(
-                                "issuer.wrong-profile",
-                                &[
-                                    ("why", &printable(&why)),
-                                    ("file", &printable(&intent.profile_file)),
-                                ],
-                            ),
-                        );
-                    }
-                }
-            }
-            if intent.submit && intent.program(view.facts).is_none() {
-                wrong(
-                    "send",
-                    texts.say("issuer.wrong-submit", &[("profile", &intent.profile_word)]),
-                );
-            }
-        }
-        Step::Roots => {
-            if intent.roots.trim_matches([' ', ',']).is_empty() {
-                wrong("roots", texts.word("roots.wrong-none"));
-            }
-        }
-        Step::RequestFile => request_file(view, &intent, &mut wrong),
-        Step::Template => {
-            if CertificateTemplate::parse(intent.template.trim()).is_err() {
-                wrong(
-                    "template",
-                    texts.say("template.wrong", &[("most", &MAX_LABEL.to_string())]),
-                );
-            }
-        }
-        Step::Key => {
-            if intent.friendly_name.chars().count() > MAX_LABEL {
-                let most = MAX_LABEL.to_string();
-                wrong("friendly-name", texts.say("wrong.long", &[("most", &most)]));
-            }
-        }
-        Step::Organization => {
-            let long = |text: &Option<String>| {
-                text.as_ref()
-                    .is_some_and(|text| text.chars().count() > MAX_ORGANIZATION)
-            };
-            let most = MAX_ORGANIZATION.to_string();
-            if long(&intent.subject.organization) {
-                wrong("organization", texts.say("wrong.long", &[("most", &most)]));
-            }
-            if long(&intent.subject.organizational_unit) {
-                wrong(
-                    "organizational-unit",
-                    texts.say("wrong.long", &[("most", &most)]),
-                );
-            } else if is_new_unit(view, &intent) {
-                wrong(
-                    "organizational-unit",
-                    texts.say(
-                        "organization.wrong-unit",
-                        &[("profile", &printable(&intent.profile_word))],
-                    ),
-                );
-            }
-            let subject = &intent.subject;
-            let fields = [
-                ("O", "organization", &subject.organization),
-                ("OU", "organizational-unit", &subject.organizational_unit),
-            ];
-            demanded(view, &intent, "organization", &fields, &mut wrong);
-        }
-        Step::Location => {
-            let country = intent::text(view.answers, "location", "country").unwrap_or_default();
-            let sound = country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
-            if !country.is_empty() && !sound {
-                wrong(
-                    "country",
-                    texts.say("location.wrong-country", &[("text", &printable(country))]),
-                );
-            }
-            let most = MAX_PLACE.to_string();
-            for (field, text) in [
-                ("state", &intent.subject.state),
-                ("locality", &intent.subject.locality),
-            ] {
-                if text
-                    .as_ref()
-                    .is_some_and(|text| text.chars().count() > MAX_PLACE)
-                {
-                    wrong(field, texts.say("wrong.long", &[("most", &most)]));
-                }
-            }
-            let subject = &intent.subject;
-            let fields = [
-                ("C", "country", &subject.country),
-                ("ST", "state", &subject.state),
-                ("L", "locality", &subject.locality),
-            ];
-            demanded(view, &intent, "location", &fields, &mut wrong);
-        }
-        Step::Certificate
-        | Step::Tasks
-        | Step::Which
-        | Step::Fqdn
-        | Step::Names
-        | Step::SipDomains
-        | Step::XmppDomains
-        | Step::Components
-        | Step::FurtherNames
-        | Step::Summary
-        | Step::Making
-        | Step::Csr
-        | Step::Sent
-        | Step::Pending
-        | Step::PendingShown
-        | Step::Cancelled
-        | Step::Import
-        | Step::Passphrase
-        | Step::Comparison
-        | Step::Verdict
-        | Step::AssignPlan
-        | Step::Live
-        | Step::RenewPlan
-        | Step::Renewed
-        | Step::Checked
-        | Step::AccessPolicy
-        | Step::InOrder
-        | Step::Partners
-        | Step::PartnerSettings
-        | Step::FederationPlan
-        | Step::FederationSaved
-        | Step::Records
-        | Step::Next => {}
     }
 }
 

@@ -1,7 +1,9 @@
 //! The seed's order as one walk: access policy, certificates, partners, DNS. Each page shows what is in order already.
 
 use super::names::wrong_name;
-use super::{Step, Task, View, fit, paragraph};
+use super::step::{Part, Work};
+use super::{LastPage, Step, Task, View, fit, paragraph};
+use crate::cli::deployment_change::Writing;
 use crate::cli::partner::{safe_defaults, settings_words};
 use crate::cli::wizard::answers::OFFERED;
 use crate::cli::wizard::intent;
@@ -24,6 +26,67 @@ const USERS: &str = "users";
 /// The policies that the walk writes, where there is none to change.
 const GLOBAL_NAME: &str = "global";
 const USERS_NAME: &str = "xmpp-users";
+
+/// The pages of the federation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the pages' own names
+pub enum FederationPage {
+    AccessPolicy,
+    InOrder,
+    Partners,
+    PartnerSettings,
+    Plan,
+    Saved,
+    Records,
+}
+
+impl Part for FederationPage {
+    fn id(self) -> &'static str {
+        match self {
+            FederationPage::AccessPolicy => "access-policy",
+            FederationPage::InOrder => "in-order",
+            FederationPage::Partners => "partners",
+            FederationPage::PartnerSettings => "partner-settings",
+            FederationPage::Plan => "federation-plan",
+            FederationPage::Saved => "federation-saved",
+            FederationPage::Records => "records",
+        }
+    }
+
+    fn work(self) -> Option<Work> {
+        match self {
+            FederationPage::Plan => Some(Work::Federate(Writing::DryRun)),
+            FederationPage::Saved => Some(Work::Federate(Writing::Yes)),
+            FederationPage::Records => Some(Work::Records),
+            FederationPage::AccessPolicy
+            | FederationPage::InOrder
+            | FederationPage::Partners
+            | FederationPage::PartnerSettings => None,
+        }
+    }
+
+    fn fill(self, view: &View<'_>, page: &mut Page) {
+        match self {
+            FederationPage::AccessPolicy => policies(view, page),
+            FederationPage::InOrder => certificates(view, page),
+            FederationPage::Partners => partners(view, page),
+            FederationPage::PartnerSettings => settings(view, page),
+            FederationPage::Plan | FederationPage::Saved | FederationPage::Records => {}
+        }
+    }
+
+    fn check(self, view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+        match self {
+            FederationPage::AccessPolicy => check_users(view, mistakes),
+            FederationPage::Partners => check_partners(view, mistakes),
+            FederationPage::PartnerSettings => check_settings(view, mistakes),
+            FederationPage::InOrder
+            | FederationPage::Plan
+            | FederationPage::Saved
+            | FederationPage::Records => {}
+        }
+    }
+}
 
 /// A change of the deployment that the answers come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,15 +147,22 @@ fn policy_flags(policy: &Policy) -> String {
 impl View<'_> {
     /// The steps of the walk.
     pub(super) fn federation(&self, steps: &mut Vec<Step>) {
-        steps.extend([Step::AccessPolicy, Step::InOrder, Step::Partners]);
+        steps.extend([
+            Step::Federation(FederationPage::AccessPolicy),
+            Step::Federation(FederationPage::InOrder),
+            Step::Federation(FederationPage::Partners),
+        ]);
         if !self.new_partners().is_empty() {
-            steps.push(Step::PartnerSettings);
+            steps.push(Step::Federation(FederationPage::PartnerSettings));
         }
-        steps.push(Step::FederationPlan);
+        steps.push(Step::Federation(FederationPage::Plan));
         if !self.edits().is_empty() {
-            steps.push(Step::FederationSaved);
+            steps.push(Step::Federation(FederationPage::Saved));
         }
-        steps.extend([Step::Records, Step::Next]);
+        steps.extend([
+            Step::Federation(FederationPage::Records),
+            Step::Last(LastPage::Next),
+        ]);
     }
 
     fn partners(&self) -> &[Partner] {
@@ -227,7 +297,7 @@ impl View<'_> {
     }
 }
 
-pub(super) fn policies(view: &View<'_>, page: &mut Page) {
+fn policies(view: &View<'_>, page: &mut Page) {
     let all = view.policies();
     if all.is_empty() {
         paragraph(&mut page.body, &view.texts.word("access-policy.none"));
@@ -283,7 +353,7 @@ pub(super) fn policies(view: &View<'_>, page: &mut Page) {
     ];
 }
 
-pub(super) fn certificates(view: &View<'_>, page: &mut Page) {
+fn certificates(view: &View<'_>, page: &mut Page) {
     let Some(deployment) = view.facts.deployment() else {
         return;
     };
@@ -321,7 +391,7 @@ pub(super) fn certificates(view: &View<'_>, page: &mut Page) {
     }
 }
 
-pub(super) fn partners(view: &View<'_>, page: &mut Page) {
+fn partners(view: &View<'_>, page: &mut Page) {
     let items = view
         .partners()
         .iter()
@@ -352,7 +422,7 @@ pub(super) fn partners(view: &View<'_>, page: &mut Page) {
     page.fields = vec![field];
 }
 
-pub(super) fn settings(view: &View<'_>, page: &mut Page) {
+fn settings(view: &View<'_>, page: &mut Page) {
     let new = view.new_partners();
     let names: Vec<&str> = new.iter().map(Domain::as_str).collect();
     page.body = fit(
@@ -399,7 +469,7 @@ pub(super) fn settings(view: &View<'_>, page: &mut Page) {
     ];
 }
 
-pub(super) fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let chosen = intent::text(view.answers, "access-policy", "policy").unwrap_or(KEEP);
     let sip = intent::yes(view.answers, "access-policy", "federated-users");
     let before = view.policies().iter().any(|one| one.federated_users);
@@ -440,7 +510,7 @@ pub(super) fn check_users(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-pub(super) fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let field: FieldId = "partners";
     let ours = view
         .facts
@@ -473,7 +543,7 @@ pub(super) fn check_partners(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
 }
 
 /// The commit rule, told where it can be mended.
-pub(super) fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+fn check_settings(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let Some(domain) = view.new_partners().into_iter().next() else {
         return;
     };

@@ -3,19 +3,25 @@
 //!
 //! Nothing here asks anybody or does anything; [`super::drive`] does.
 
-pub use federation::Edit;
+pub use federation::{Edit, FederationPage};
+pub use last::LastPage;
 pub use lines::{WIDTH, fit, lines_of};
-pub use step::{Step, Task};
+pub use reply::ReplyPage;
+pub use request::RequestPage;
+pub use step::{Reading, Step, Task, Work};
 pub use summary::wanted_of;
 
-mod edge;
+pub(super) mod edge;
 mod federation;
+mod last;
 mod lines;
 mod names;
-mod second;
+mod reply;
+mod request;
 mod step;
 mod summary;
 mod task;
+mod upkeep;
 
 use super::answers::Document;
 use super::facts::{Facts, Pending};
@@ -26,6 +32,8 @@ use crate::explain::{nearest, printable};
 use lines::{pair, paragraph};
 use std::collections::BTreeMap;
 use std::path::Path;
+use task::BeginPage;
+use upkeep::UpkeepPage;
 
 /// What the pages are made from.
 #[derive(Debug, Clone, Copy)]
@@ -66,91 +74,34 @@ impl View<'_> {
 
     /// The steps of the walk, as far as is known.
     pub fn order(&self) -> Vec<Step> {
-        let mut steps = vec![Step::Tasks];
+        let mut steps = vec![Step::FIRST];
         match self.task() {
             Task::NewRequest => self.new_request(&mut steps),
-            Task::Resume => {
-                if self.facts.pending.len() > 1 {
-                    steps.push(Step::Pending);
-                }
-                steps.push(Step::PendingShown);
-                match intent::text(self.answers, "pending-shown", "action") {
-                    Some(second::CANCEL) => steps.push(Step::Cancelled),
-                    Some(second::IMPORT) => self.import(&mut steps),
-                    Some(_) | None => steps.push(Step::Next),
-                }
-            }
+            Task::Resume => self.resumed(&mut steps),
             Task::Import => self.import(&mut steps),
             Task::Assign => {
                 if self.facts.assignable().len() > 1 {
-                    steps.push(Step::Which);
+                    steps.push(Step::Begin(BeginPage::Which));
                 }
-                steps.extend([Step::AssignPlan, Step::Live, Step::Next]);
+                steps.extend([
+                    Step::Upkeep(UpkeepPage::AssignPlan),
+                    Step::Upkeep(UpkeepPage::Live),
+                    Step::Last(LastPage::Next),
+                ]);
             }
-            Task::Check => steps.push(Step::Checked),
+            Task::Check => steps.push(Step::Upkeep(UpkeepPage::Checked)),
             Task::Renew => {
                 if self.facts.certificates().len() > 1 {
-                    steps.push(Step::Which);
+                    steps.push(Step::Begin(BeginPage::Which));
                 }
-                steps.extend([Step::RenewPlan, Step::Renewed]);
+                steps.extend([
+                    Step::Upkeep(UpkeepPage::RenewPlan),
+                    Step::Upkeep(UpkeepPage::Renewed),
+                ]);
             }
             Task::Federation => self.federation(&mut steps),
         }
         steps
-    }
-
-    fn new_request(&self, steps: &mut Vec<Step>) {
-        let intent = self.intent();
-        let all = [
-            (Step::Certificate, true),
-            (Step::Uses, !intent.is_internal() || self.is_external_page()),
-            (Step::Issuer, true),
-            (Step::Roots, intent.has_roots()),
-            (Step::RequestFile, true),
-            (Step::Template, intent.has_template()),
-            (Step::Key, true),
-            (Step::Organization, true),
-            (Step::Location, true),
-            (Step::Fqdn, true),
-            (Step::Names, true),
-            (Step::SipDomains, intent.has_sip()),
-            (Step::XmppDomains, intent.has_xmpp()),
-            (
-                Step::Components,
-                intent.uses.contains(&crate::names::Use::XmppS2s),
-            ),
-            (Step::FurtherNames, true),
-            (Step::Summary, true),
-            (Step::Making, true),
-            (Step::Csr, true),
-            (Step::Sent, intent.submit),
-            (Step::Next, true),
-        ];
-        steps.extend(
-            all.iter()
-                .filter(|(_, shown)| *shown)
-                .map(|(step, _)| *step),
-        );
-    }
-
-    /// Whether the uses are asked for although none is chosen yet.
-    fn is_external_page(&self) -> bool {
-        let intent = self.intent();
-        intent.uses.is_empty() && intent.certificate.as_str() != intent::INTERNAL
-    }
-
-    fn import(&self, steps: &mut Vec<Step>) {
-        steps.push(Step::Import);
-        let file = intent::text(self.answers, "import", "file").unwrap_or_default();
-        if !file.is_empty() && self.facts.look.is_closed(Path::new(file)) {
-            steps.push(Step::Passphrase);
-        }
-        steps.extend([Step::Comparison, Step::Verdict]);
-        let assigns = intent::yes(self.answers, "verdict", "assign").unwrap_or(true);
-        if self.facts.deployment().is_some() && assigns {
-            steps.extend([Step::AssignPlan, Step::Live]);
-        }
-        steps.push(Step::Next);
     }
 
     /// The page of a step.
@@ -162,49 +113,8 @@ impl View<'_> {
             .position(|one| *one == step)
             .map_or(order.len(), |at| at + 1);
         page.of = order.len().max(page.number);
-        match step {
-            Step::Tasks => task::fill(self, &mut page),
-            Step::Which => task::fill_which(self, &mut page),
-            Step::Certificate
-            | Step::Uses
-            | Step::Issuer
-            | Step::Roots
-            | Step::RequestFile
-            | Step::Template
-            | Step::Key
-            | Step::Organization
-            | Step::Location => edge::fill(self, step, &mut page),
-            Step::Fqdn
-            | Step::Names
-            | Step::SipDomains
-            | Step::XmppDomains
-            | Step::Components
-            | Step::FurtherNames => names::fill(self, step, &mut page),
-            Step::Summary => page.body = summary::lines(self),
-            Step::AccessPolicy => federation::policies(self, &mut page),
-            Step::InOrder => federation::certificates(self, &mut page),
-            Step::Partners => federation::partners(self, &mut page),
-            Step::PartnerSettings => federation::settings(self, &mut page),
-            Step::FederationPlan | Step::FederationSaved | Step::Records => {
-                page.body = self.shown.get(&step).cloned().unwrap_or_default();
-            }
-            Step::Making
-            | Step::Csr
-            | Step::Sent
-            | Step::Pending
-            | Step::PendingShown
-            | Step::Cancelled
-            | Step::Import
-            | Step::Passphrase
-            | Step::Comparison
-            | Step::Verdict
-            | Step::AssignPlan
-            | Step::Live
-            | Step::RenewPlan
-            | Step::Renewed
-            | Step::Checked
-            | Step::Next => second::fill(self, step, &mut page),
-        }
+        page.body = self.shown.get(&step).cloned().unwrap_or_default();
+        step.fill(self, &mut page);
         page
     }
 
@@ -220,49 +130,7 @@ impl View<'_> {
         if !mistakes.is_empty() {
             return mistakes;
         }
-        match step {
-            Step::Tasks => task::check(&after, &mut mistakes),
-            Step::Certificate
-            | Step::Uses
-            | Step::Issuer
-            | Step::Roots
-            | Step::RequestFile
-            | Step::Template
-            | Step::Key
-            | Step::Organization
-            | Step::Location => edge::check(&after, step, &mut mistakes),
-            Step::Fqdn
-            | Step::SipDomains
-            | Step::XmppDomains
-            | Step::Components
-            | Step::FurtherNames => names::check(&after, step, &mut mistakes),
-            Step::AccessPolicy => federation::check_users(&after, &mut mistakes),
-            Step::Partners => federation::check_partners(&after, &mut mistakes),
-            Step::PartnerSettings => federation::check_settings(&after, &mut mistakes),
-            Step::Import => second::check_import(&after, &mut mistakes),
-            Step::Passphrase => second::check_passphrase(&after, &mut mistakes),
-            Step::Which
-            | Step::Names
-            | Step::Summary
-            | Step::Making
-            | Step::Csr
-            | Step::Sent
-            | Step::Pending
-            | Step::PendingShown
-            | Step::Cancelled
-            | Step::Comparison
-            | Step::Verdict
-            | Step::AssignPlan
-            | Step::Live
-            | Step::RenewPlan
-            | Step::Renewed
-            | Step::Checked
-            | Step::InOrder
-            | Step::FederationPlan
-            | Step::FederationSaved
-            | Step::Records
-            | Step::Next => {}
-        }
+        step.check(&after, &mut mistakes);
         mistakes
     }
 

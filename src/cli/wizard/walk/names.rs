@@ -1,6 +1,7 @@
 //! The pages of the names: the FQDN, what follows by itself with its reasons, the domains, and what else is wanted.
 
-use super::{Step, View, fit, pair, paragraph};
+use super::step::Part;
+use super::{View, fit, pair, paragraph};
 use crate::cli::request::wanted::shown;
 use crate::cli::wizard::intent::{self, Intent, asked_last, typed};
 use crate::cli::wizard::page::{FieldId, Mistake, Page, Tick};
@@ -17,99 +18,110 @@ const NAME_COLUMNS: usize = 40;
 /// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
 const COMMON_NAME_LIMIT: usize = 64;
 
-pub(super) fn fill(view: &View<'_>, step: Step, page: &mut Page) {
-    let intent = view.intent();
-    let known = view.facts.deployment().map(|one| &one.edge);
-    let (last_sip, last_xmpp) = asked_last(view.facts.last.get(&intent.certificate));
-    match step {
-        Step::Fqdn => {
-            let offered = intent.fqdn.as_ref().map(ToString::to_string);
-            page.fields = vec![view.text_field("fqdn", "fqdn", offered.unwrap_or_default())];
-            if intent.is_internal() {
-                page.title = view.texts.word("fqdn.inside-title");
-                page.intro = view.texts.word("fqdn.inside-intro");
+/// The pages of the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the pages' own names
+pub enum NamePage {
+    Fqdn,
+    Names,
+    SipDomains,
+    XmppDomains,
+    Components,
+    FurtherNames,
+}
+
+impl Part for NamePage {
+    fn id(self) -> &'static str {
+        match self {
+            NamePage::Fqdn => "fqdn",
+            NamePage::Names => "names",
+            NamePage::SipDomains => "sip-domains",
+            NamePage::XmppDomains => "xmpp-domains",
+            NamePage::Components => "components",
+            NamePage::FurtherNames => "further-names",
+        }
+    }
+
+    fn fill(self, view: &View<'_>, page: &mut Page) {
+        let intent = view.intent();
+        let known = view.facts.deployment().map(|one| &one.edge);
+        let (last_sip, last_xmpp) = asked_last(view.facts.last.get(&intent.certificate));
+        match self {
+            NamePage::Fqdn => {
+                let offered = intent.fqdn.as_ref().map(ToString::to_string);
+                page.fields = vec![view.text_field("fqdn", "fqdn", offered.unwrap_or_default())];
+                if intent.is_internal() {
+                    page.title = view.texts.word("fqdn.inside-title");
+                    page.intro = view.texts.word("fqdn.inside-intro");
+                }
+            }
+            NamePage::Names => page.body = planned(view, &intent),
+            NamePage::SipDomains => {
+                let listed = known
+                    .map(|edge| edge.sip_domains.clone())
+                    .unwrap_or_default();
+                let items = domains(view, &intent.sip_domains, &listed, &last_sip, "sip-domains");
+                let add = Some(view.texts.word("add.domain"));
+                page.fields = vec![view.ticks_field("sip-domains", "sip-domains", items, add)];
+            }
+            NamePage::XmppDomains => {
+                let listed = known
+                    .map(|edge| edge.xmpp_domains.clone())
+                    .unwrap_or_default();
+                let items = domains(
+                    view,
+                    &intent.xmpp_domains,
+                    &listed,
+                    &last_xmpp,
+                    "xmpp-domains",
+                );
+                let add = Some(view.texts.word("add.domain"));
+                page.fields = vec![view.ticks_field("xmpp-domains", "xmpp-domains", items, add)];
+            }
+            NamePage::Components => {
+                let listed = known
+                    .map(|edge| edge.components.clone())
+                    .unwrap_or_default();
+                let items = domains(view, &intent.components, &listed, &[], "components");
+                let add = Some(view.texts.word("add.component"));
+                page.fields = vec![view.ticks_field("components", "components", items, add)];
+            }
+            NamePage::FurtherNames => {
+                let items = intent
+                    .san
+                    .iter()
+                    .map(|name| Tick {
+                        value: name.to_typed(),
+                        note: name.form().short().to_owned(),
+                        ticked: true,
+                    })
+                    .collect();
+                let add = Some(view.texts.word("add.name"));
+                page.fields = vec![view.ticks_field("further-names", "san", items, add)];
+                page.body = forms(view, &intent);
             }
         }
-        Step::Names => page.body = planned(view, &intent),
-        Step::SipDomains => {
-            let listed = known
-                .map(|edge| edge.sip_domains.clone())
-                .unwrap_or_default();
-            let items = domains(view, &intent.sip_domains, &listed, &last_sip, "sip-domains");
-            let add = Some(view.texts.word("add.domain"));
-            page.fields = vec![view.ticks_field("sip-domains", "sip-domains", items, add)];
+    }
+
+    fn check(self, view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+        let intent = view.intent();
+        match self {
+            NamePage::Fqdn => {
+                let text = intent::text(view.answers, "fqdn", "fqdn").unwrap_or_default();
+                if let Err(error) = Domain::parse(text) {
+                    let text = wrong_name(view, &error, false);
+                    mistakes.push(Mistake {
+                        field: "fqdn",
+                        text,
+                    });
+                }
+            }
+            NamePage::SipDomains => listed(view, &intent, "sip-domains", true, mistakes),
+            NamePage::XmppDomains => listed(view, &intent, "xmpp-domains", true, mistakes),
+            NamePage::Components => listed(view, &intent, "components", false, mistakes),
+            NamePage::FurtherNames => further(view, &intent, mistakes),
+            NamePage::Names => {}
         }
-        Step::XmppDomains => {
-            let listed = known
-                .map(|edge| edge.xmpp_domains.clone())
-                .unwrap_or_default();
-            let items = domains(
-                view,
-                &intent.xmpp_domains,
-                &listed,
-                &last_xmpp,
-                "xmpp-domains",
-            );
-            let add = Some(view.texts.word("add.domain"));
-            page.fields = vec![view.ticks_field("xmpp-domains", "xmpp-domains", items, add)];
-        }
-        Step::Components => {
-            let listed = known
-                .map(|edge| edge.components.clone())
-                .unwrap_or_default();
-            let items = domains(view, &intent.components, &listed, &[], "components");
-            let add = Some(view.texts.word("add.component"));
-            page.fields = vec![view.ticks_field("components", "components", items, add)];
-        }
-        Step::FurtherNames => {
-            let items = intent
-                .san
-                .iter()
-                .map(|name| Tick {
-                    value: name.to_typed(),
-                    note: name.form().short().to_owned(),
-                    ticked: true,
-                })
-                .collect();
-            let add = Some(view.texts.word("add.name"));
-            page.fields = vec![view.ticks_field("further-names", "san", items, add)];
-            page.body = forms(view, &intent);
-        }
-        Step::Tasks
-        | Step::Which
-        | Step::Certificate
-        | Step::Uses
-        | Step::Issuer
-        | Step::Roots
-        | Step::RequestFile
-        | Step::Template
-        | Step::Key
-        | Step::Organization
-        | Step::Location
-        | Step::Summary
-        | Step::Making
-        | Step::Csr
-        | Step::Sent
-        | Step::Pending
-        | Step::PendingShown
-        | Step::Cancelled
-        | Step::Import
-        | Step::Passphrase
-        | Step::Comparison
-        | Step::Verdict
-        | Step::AssignPlan
-        | Step::Live
-        | Step::RenewPlan
-        | Step::Renewed
-        | Step::Checked
-        | Step::AccessPolicy
-        | Step::InOrder
-        | Step::Partners
-        | Step::PartnerSettings
-        | Step::FederationPlan
-        | Step::FederationSaved
-        | Step::Records
-        | Step::Next => {}
     }
 }
 
@@ -268,62 +280,6 @@ fn forms(view: &View<'_>, intent: &Intent) -> Vec<String> {
             ],
         ),
     )
-}
-
-pub(super) fn check(view: &View<'_>, step: Step, mistakes: &mut Vec<Mistake>) {
-    let intent = view.intent();
-    match step {
-        Step::Fqdn => {
-            let text = intent::text(view.answers, "fqdn", "fqdn").unwrap_or_default();
-            if let Err(error) = Domain::parse(text) {
-                let text = wrong_name(view, &error, false);
-                mistakes.push(Mistake {
-                    field: "fqdn",
-                    text,
-                });
-            }
-        }
-        Step::SipDomains => listed(view, &intent, "sip-domains", true, mistakes),
-        Step::XmppDomains => listed(view, &intent, "xmpp-domains", true, mistakes),
-        Step::Components => listed(view, &intent, "components", false, mistakes),
-        Step::FurtherNames => further(view, &intent, mistakes),
-        Step::Tasks
-        | Step::Which
-        | Step::Certificate
-        | Step::Uses
-        | Step::Issuer
-        | Step::Roots
-        | Step::RequestFile
-        | Step::Template
-        | Step::Key
-        | Step::Organization
-        | Step::Location
-        | Step::Names
-        | Step::Summary
-        | Step::Making
-        | Step::Csr
-        | Step::Sent
-        | Step::Pending
-        | Step::PendingShown
-        | Step::Cancelled
-        | Step::Import
-        | Step::Passphrase
-        | Step::Comparison
-        | Step::Verdict
-        | Step::AssignPlan
-        | Step::Live
-        | Step::RenewPlan
-        | Step::Renewed
-        | Step::Checked
-        | Step::AccessPolicy
-        | Step::InOrder
-        | Step::Partners
-        | Step::PartnerSettings
-        | Step::FederationPlan
-        | Step::FederationSaved
-        | Step::Records
-        | Step::Next => {}
-    }
 }
 
 /// Domains in a list, whose page and field have one name.

@@ -1,5 +1,6 @@
-//! The first page: what can be done, what is due offered first with its reason.
+//! The first pages: what can be done, what is due offered first with its reason; and with which certificate.
 
+use super::step::Part;
 use super::{Task, View};
 use crate::cli::render;
 use crate::cli::renew::due::Standing;
@@ -7,6 +8,37 @@ use crate::cli::wizard::facts::Facts;
 use crate::cli::wizard::page::{Choice, Mistake, Page};
 use crate::names::Slug;
 use time::OffsetDateTime;
+
+/// The pages at the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the pages' own names
+pub enum BeginPage {
+    Tasks,
+    Which,
+}
+
+impl Part for BeginPage {
+    fn id(self) -> &'static str {
+        match self {
+            BeginPage::Tasks => "tasks",
+            BeginPage::Which => "which",
+        }
+    }
+
+    fn fill(self, view: &View<'_>, page: &mut Page) {
+        match self {
+            BeginPage::Tasks => fill_tasks(view, page),
+            BeginPage::Which => fill_which(view, page),
+        }
+    }
+
+    fn check(self, view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+        match self {
+            BeginPage::Tasks => check_tasks(view, mistakes),
+            BeginPage::Which => {}
+        }
+    }
+}
 
 /// What is offered first: a generation that waits for its gateways, a request that waits for its reply, a certificate
 /// that ends soon, and else a new request.
@@ -99,7 +131,7 @@ fn label(view: &View<'_>, task: Task) -> String {
     }
 }
 
-pub(super) fn fill(view: &View<'_>, page: &mut Page) {
+fn fill_tasks(view: &View<'_>, page: &mut Page) {
     let first = offered(view.facts);
     let mut tasks = Task::ALL.to_vec();
     tasks.sort_by_key(|task| *task != first);
@@ -122,7 +154,7 @@ pub(super) fn fill(view: &View<'_>, page: &mut Page) {
 }
 
 /// Which certificate, where there are several.
-pub(super) fn fill_which(view: &View<'_>, page: &mut Page) {
+fn fill_which(view: &View<'_>, page: &mut Page) {
     let names = match view.task() {
         Task::Assign => view.facts.assignable(),
         Task::NewRequest
@@ -163,7 +195,7 @@ pub(super) fn fill_which(view: &View<'_>, page: &mut Page) {
 }
 
 /// A task for which there is nothing to do.
-pub(super) fn check(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
+fn check_tasks(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let facts = view.facts;
     let text = match view.task() {
         Task::Resume if facts.pending.is_empty() => view.texts.word("tasks.wrong-nothing-waits"),

@@ -1,3 +1,5 @@
+use super::edge::EdgePage;
+use super::names::NamePage;
 use super::*;
 use crate::cli::deployment_file::DeploymentFile;
 use crate::cli::wizard::answers::{PAGES, offered};
@@ -180,82 +182,137 @@ fn every_wrong_answer_is_explained_where_it_was_given() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let fqdn = ("fqdn", "fqdn", text("edge.contoso.com"));
     for (step, field, wrong, words) in [
-        (Step::Tasks, "task", choice("assign"), "import"),
-        (Step::Tasks, "task", choice("resume"), "request"),
-        (Step::Tasks, "task", choice("new-reqest"), "new-request"),
-        (Step::Uses, "uses", list(&[]), "use"),
-        (Step::Uses, "uses", list(&["sip"]), "sip-edge"),
-        (Step::Issuer, "profile", choice("public"), "public-dv"),
-        (Step::RequestFile, "file", text("there.csr"), "there.csr"),
-        (Step::RequestFile, "file", text(""), ".csr"),
-        (Step::Key, "key-type", choice("ed25519"), "ed25519"),
+        (Step::FIRST, "task", choice("assign"), "import"),
+        (Step::FIRST, "task", choice("resume"), "request"),
+        (Step::FIRST, "task", choice("new-reqest"), "new-request"),
+        (Step::Edge(EdgePage::Uses), "uses", list(&[]), "use"),
         (
-            Step::Organization,
+            Step::Edge(EdgePage::Uses),
+            "uses",
+            list(&["sip"]),
+            "sip-edge",
+        ),
+        (
+            Step::Edge(EdgePage::Issuer),
+            "profile",
+            choice("public"),
+            "public-dv",
+        ),
+        (
+            Step::Edge(EdgePage::RequestFile),
+            "file",
+            text("there.csr"),
+            "there.csr",
+        ),
+        (Step::Edge(EdgePage::RequestFile), "file", text(""), ".csr"),
+        (
+            Step::Edge(EdgePage::Key),
+            "key-type",
+            choice("ed25519"),
+            "ed25519",
+        ),
+        (
+            Step::Edge(EdgePage::Organization),
             "organization",
             text(&"x".repeat(65)),
             "64",
         ),
         (
-            Step::Organization,
+            Step::Edge(EdgePage::Organization),
             "organizational-unit",
             text("IT"),
             "7.1.2.7.4",
         ),
-        (Step::Location, "country", text("KOR"), "KR"),
-        (Step::Location, "state", text(&"x".repeat(129)), "128"),
-        (Step::Fqdn, "fqdn", text(""), "contoso.com"),
-        (Step::Fqdn, "fqdn", text("edge"), "edge.contoso.com"),
-        (Step::Fqdn, "fqdn", text(&long_label), "63"),
-        (Step::Fqdn, "fqdn", text(&long_name), "253"),
-        (Step::Fqdn, "fqdn", text("192.0.2.1"), "ip:192.0.2.1"),
-        (Step::SipDomains, "sip-domains", list(&[]), "sip-edge"),
+        (Step::Edge(EdgePage::Location), "country", text("KOR"), "KR"),
         (
-            Step::SipDomains,
+            Step::Edge(EdgePage::Location),
+            "state",
+            text(&"x".repeat(129)),
+            "128",
+        ),
+        (Step::Names(NamePage::Fqdn), "fqdn", text(""), "contoso.com"),
+        (
+            Step::Names(NamePage::Fqdn),
+            "fqdn",
+            text("edge"),
+            "edge.contoso.com",
+        ),
+        (Step::Names(NamePage::Fqdn), "fqdn", text(&long_label), "63"),
+        (Step::Names(NamePage::Fqdn), "fqdn", text(&long_name), "253"),
+        (
+            Step::Names(NamePage::Fqdn),
+            "fqdn",
+            text("192.0.2.1"),
+            "ip:192.0.2.1",
+        ),
+        (
+            Step::Names(NamePage::SipDomains),
+            "sip-domains",
+            list(&[]),
+            "sip-edge",
+        ),
+        (
+            Step::Names(NamePage::SipDomains),
             "sip-domains",
             list(&["*.contoso.com"]),
             "5922",
         ),
         (
-            Step::SipDomains,
+            Step::Names(NamePage::SipDomains),
             "sip-domains",
             list(&["\u{301}a.com"]),
             "\u{301}a.com",
         ),
-        (Step::SipDomains, "sip-domains", list(&many), "25"),
         (
-            Step::XmppDomains,
+            Step::Names(NamePage::SipDomains),
+            "sip-domains",
+            list(&many),
+            "25",
+        ),
+        (
+            Step::Names(NamePage::XmppDomains),
             "xmpp-domains",
             list(&["*.contoso.com"]),
             "*.",
         ),
         (
-            Step::Components,
+            Step::Names(NamePage::Components),
             "components",
             list(&["a_b.contoso.com"]),
             "srv:_xmpp-server",
         ),
         (
-            Step::FurtherNames,
+            Step::Names(NamePage::FurtherNames),
             "san",
             list(&["dns:*.contoso.com"]),
             "5922",
         ),
         (
-            Step::FurtherNames,
+            Step::Names(NamePage::FurtherNames),
             "san",
             list(&["xmpp:contoso.com"]),
             "dns:",
         ),
         (
-            Step::FurtherNames,
+            Step::Names(NamePage::FurtherNames),
             "san",
             list(&["dsn:contoso.com"]),
             "dns: srv:",
         ),
-        (Step::Import, "file", text("gone.pem"), "gone.pem"),
-        (Step::Passphrase, "passphrase-file", text(""), "passphrase"),
         (
-            Step::Passphrase,
+            Step::Reply(ReplyPage::Import),
+            "file",
+            text("gone.pem"),
+            "gone.pem",
+        ),
+        (
+            Step::Reply(ReplyPage::Passphrase),
+            "passphrase-file",
+            text(""),
+            "passphrase",
+        ),
+        (
+            Step::Reply(ReplyPage::Passphrase),
             "passphrase-file",
             text("open.txt"),
             "0644",
@@ -292,20 +349,26 @@ fn what_the_issuer_demands_of_the_subject_is_told_where_it_is_asked() {
             let mistakes = view.check(step, &offered(&view.page(step)));
             mistakes.iter().map(|mistake| mistake.field).collect()
         };
-        assert_eq!(fields(Step::Organization), ["organization"]);
-        assert_eq!(fields(Step::Location), ["country", "state"]);
-        let mut given = offered(&view.page(Step::Location));
+        assert_eq!(fields(Step::Edge(EdgePage::Organization)), ["organization"]);
+        assert_eq!(fields(Step::Edge(EdgePage::Location)), ["country", "state"]);
+        let mut given = offered(&view.page(Step::Edge(EdgePage::Location)));
         given.insert("country", text("KR"));
-        let told = view.check(Step::Location, &given);
+        let told = view.check(Step::Edge(EdgePage::Location), &given);
         let label = view.texts.word("location.locality.label");
         assert!(told[0].text.contains(&label), "{told:?}");
         assert!(told[0].text.contains("7.1.2.7.4"), "{told:?}");
         given.insert("locality", text("Seoul"));
-        assert!(view.check(Step::Location, &given).is_empty());
+        assert!(
+            view.check(Step::Edge(EdgePage::Location), &given)
+                .is_empty()
+        );
     });
     views(&facts, &Document::new(), |view| {
-        let given = offered(&view.page(Step::Organization));
-        assert!(view.check(Step::Organization, &given).is_empty());
+        let given = offered(&view.page(Step::Edge(EdgePage::Organization)));
+        assert!(
+            view.check(Step::Edge(EdgePage::Organization), &given)
+                .is_empty()
+        );
     });
 }
 
@@ -316,7 +379,10 @@ fn names_stand_with_their_form() {
         ("fqdn", "fqdn", text("edge.contoso.com")),
     ]);
     views(&empty(), &document, |view| {
-        for step in [Step::Names, Step::Summary] {
+        for step in [
+            Step::Names(NamePage::Names),
+            Step::Request(RequestPage::Summary),
+        ] {
             let body = view.page(step).body;
             for line in [
                 "  DNS       contoso.com ",
@@ -337,7 +403,7 @@ fn the_name_of_an_internal_edge_is_not_said_to_be_for_partners() {
         ("fqdn", "fqdn", text("edge.corp.contoso.com")),
     ]);
     views(&empty(), &document, |view| {
-        let body = view.page(Step::Names).body.join("\n");
+        let body = view.page(Step::Names(NamePage::Names)).body.join("\n");
         assert!(body.contains("edge.corp.contoso.com"), "{body}");
         assert!(!body.contains("SRV"), "{body}");
     });
@@ -349,7 +415,7 @@ fn the_fqdn_of_an_internal_edge_is_asked_in_words_of_its_own() {
         let document = answers(&[("certificate", "certificate", choice(name))]);
         let mut pages = Vec::new();
         views(&empty(), &document, |view| {
-            let page = view.page(Step::Fqdn);
+            let page = view.page(Step::Names(NamePage::Fqdn));
             fits(&page);
             pages.push((page.title, page.intro));
         });
@@ -371,10 +437,17 @@ fn the_passphrase_file_is_asked_for_a_closed_reply_alone() {
             ("import", "file", text(file)),
         ]);
         views(&empty(), &document, |view| {
-            assert_eq!(view.order().contains(&Step::Passphrase), asks, "{file}");
-            fits(&view.page(Step::Passphrase));
+            assert_eq!(
+                view.order().contains(&Step::Reply(ReplyPage::Passphrase)),
+                asks,
+                "{file}"
+            );
+            fits(&view.page(Step::Reply(ReplyPage::Passphrase)));
             let given = Answers::from([("passphrase-file", text("pass.txt"))]);
-            assert!(view.check(Step::Passphrase, &given).is_empty());
+            assert!(
+                view.check(Step::Reply(ReplyPage::Passphrase), &given)
+                    .is_empty()
+            );
         });
     }
     // Where the deployment has one for stored keys, that one may do.
@@ -383,7 +456,10 @@ fn the_passphrase_file_is_asked_for_a_closed_reply_alone() {
     for (deployment, mistakes) in [(EXAMPLE, 0), (&without, 1)] {
         views(&deployed(deployment), &Document::new(), |view| {
             let given = Answers::from([("passphrase-file", text(""))]);
-            assert_eq!(view.check(Step::Passphrase, &given).len(), mistakes);
+            assert_eq!(
+                view.check(Step::Reply(ReplyPage::Passphrase), &given).len(),
+                mistakes
+            );
         });
     }
 }
@@ -391,7 +467,7 @@ fn the_passphrase_file_is_asked_for_a_closed_reply_alone() {
 #[test]
 fn what_to_do_now_offers_a_rollback_only_where_there_is_one() {
     let document = answers(&[("tasks", "task", choice("assign"))]);
-    let shown = BTreeMap::from([(Step::Live, Vec::new())]);
+    let shown = BTreeMap::from([(Step::Upkeep(UpkeepPage::Live), Vec::new())]);
     views(&deployed(EXAMPLE), &document, |view| {
         for has_previous in [false, true] {
             let after = View {
@@ -399,7 +475,7 @@ fn what_to_do_now_offers_a_rollback_only_where_there_is_one() {
                 has_previous,
                 ..*view
             };
-            let body = after.page(Step::Next).body.join("\n");
+            let body = after.page(Step::Last(LastPage::Next)).body.join("\n");
             assert!(body.contains("`edgecert check`"), "{body}");
             assert_eq!(body.contains("rollback"), has_previous, "{body}");
         }
@@ -415,7 +491,7 @@ fn what_to_do_now_names_the_file_for_the_ca() {
             csr_file: Some(file),
             ..*view
         };
-        let body = after.page(Step::Next).body;
+        let body = after.page(Step::Last(LastPage::Next)).body;
         let line = format!("   {}", file.display());
         assert!(body.contains(&line), "{body:#?}");
     });
@@ -428,9 +504,9 @@ fn over_the_limit_only_commands_that_work_now_are_named() {
     let document = answers(&[("fqdn", "fqdn", text("edge.contoso.com"))]);
     for (facts, first) in [(empty(), true), (deployed(EXAMPLE), false)] {
         views(&facts, &document, |view| {
-            let mut given = offered(&view.page(Step::SipDomains));
+            let mut given = offered(&view.page(Step::Names(NamePage::SipDomains)));
             given.insert("sip-domains", list(&many));
-            let told = &view.check(Step::SipDomains, &given)[0].text;
+            let told = &view.check(Step::Names(NamePage::SipDomains), &given)[0].text;
             let init = told.find("`edgecert init`");
             let split = told.find("`edgecert plan --split`");
             assert!(split.is_some(), "{told}");
@@ -444,17 +520,23 @@ fn over_the_limit_only_commands_that_work_now_are_named() {
 fn own_profiles_and_programs_that_cannot_be_used_are_refused() {
     let facts = empty();
     views(&facts, &Document::new(), |view| {
-        let mut given = offered(&view.page(Step::Issuer));
+        let mut given = offered(&view.page(Step::Edge(EdgePage::Issuer)));
         given.insert("profile", choice("own"));
-        assert_eq!(view.check(Step::Issuer, &given)[0].field, "profile-file");
+        assert_eq!(
+            view.check(Step::Edge(EdgePage::Issuer), &given)[0].field,
+            "profile-file"
+        );
         given.insert("profile-file", text("mine.toml"));
-        let told = view.check(Step::Issuer, &given);
+        let told = view.check(Step::Edge(EdgePage::Issuer), &given);
         assert!(told[0].text.contains("2 mistakes"), "{told:?}");
         let all = "`edgecert request profiles mine.toml`";
         assert!(told[0].text.contains(all), "{told:?}");
         given.insert("profile", choice("public-dv"));
         given.insert("send", choice("submit"));
-        assert_eq!(view.check(Step::Issuer, &given)[0].field, "send");
+        assert_eq!(
+            view.check(Step::Edge(EdgePage::Issuer), &given)[0].field,
+            "send"
+        );
     });
 }
 
@@ -471,11 +553,14 @@ fn what_was_filled_in_stands_there_again_even_when_it_is_wrong() {
         ("location", "country", text("KOREA")),
     ]);
     views(&facts, &document, |view| {
-        assert_eq!(offered(&view.page(Step::Fqdn))["fqdn"], text("not a name"));
-        let ticked = &offered(&view.page(Step::SipDomains))["sip-domains"];
+        assert_eq!(
+            offered(&view.page(Step::Names(NamePage::Fqdn)))["fqdn"],
+            text("not a name")
+        );
+        let ticked = &offered(&view.page(Step::Names(NamePage::SipDomains)))["sip-domains"];
         assert_eq!(*ticked, list(&["new.example", "*.wrong"]));
         assert_eq!(
-            offered(&view.page(Step::Location))["country"],
+            offered(&view.page(Step::Edge(EdgePage::Location)))["country"],
             text("KOREA")
         );
     });
@@ -642,7 +727,7 @@ fn a_partner_that_was_added_after_the_answer_stays() {
     assert!(gone(3).contains("partner remove old.example"));
     assert!(!gone(3).contains("late.example"));
     views(&deployed(&text), &answers(&given), |view| {
-        let page = view.page(Step::Partners);
+        let page = view.page(Step::Federation(FederationPage::Partners));
         let FieldKind::Ticks { items, .. } = &page.fields[0].kind else {
             panic!("no list");
         };
@@ -667,7 +752,10 @@ fn an_answer_for_sip_that_no_policy_takes_up_is_a_mistake() {
         ]);
         let bare = EXAMPLE.split("[policy").next().unwrap();
         views(&deployed(bare), &document, |view| {
-            let mistakes = view.check(Step::AccessPolicy, &document["access-policy"]);
+            let mistakes = view.check(
+                Step::Federation(FederationPage::AccessPolicy),
+                &document["access-policy"],
+            );
             assert_eq!(!mistakes.is_empty(), wrong, "{policy} {sip}: {mistakes:?}");
         });
     }
