@@ -431,6 +431,8 @@ fn the_fqdn_of_an_internal_edge_is_asked_in_words_of_its_own() {
 
 #[test]
 fn the_passphrase_file_is_asked_for_a_closed_reply_alone() {
+    // It is a question: nothing is done before it.
+    assert_eq!(Step::Reply(ReplyPage::Passphrase).work(), None);
     for (file, asks) in [("closed.pfx", true), ("there.csr", false), ("", false)] {
         let document = answers(&[
             ("tasks", "task", choice("import")),
