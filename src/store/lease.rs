@@ -4,25 +4,26 @@
 //! journal line; where that line cannot be written the rename is taken back. Removals go the same way: renamed out of
 //! sight, journalled, removed. What a kill leaves in between is brought to its end by [`super::tidy`].
 
+mod folders;
+
 use super::atomic::{self, Links, Overwrite, Placement};
 use super::barred;
-use super::disk::Disk;
 use super::journal::Writer;
 use super::layout::{
-    ARCHIVE, ASSIGNMENTS, CERT, CHAIN, CSR, FULLCHAIN, GONE, KEY, LIVE, MAX_PEM_BYTES,
-    MAX_RECORD_BYTES, META, REQUEST, REQUESTS, RequestId,
+    ARCHIVE, ASSIGNMENTS, CERT, CHAIN, CSR, FULLCHAIN, KEY, LIVE, MAX_PEM_BYTES, MAX_RECORD_BYTES,
+    META, REQUEST, REQUESTS, RequestId,
 };
 use super::lock::{self, Lock};
 use super::numbers;
+use super::record_files::{record_bytes, within, write_record};
 use super::records::{
     AssignmentRecord, GenerationRecord, IntentRecord, JournalEntry, RequestRecord, RequestState,
 };
 use super::tidy::{self, Tidied};
 use super::transaction::live_target;
-use super::{Store, StoreError, Transaction, record_bytes, within, write_record};
+use super::{Store, StoreError, Transaction};
 use crate::names::Slug;
 use serde_json::{Map, Value};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -109,11 +110,6 @@ impl Lease {
     /// Seconds by which the clock is behind the journal's last line, where that is more than a minute.
     pub fn clock_behind(&self) -> Option<i64> {
         self.clock_behind
-    }
-
-    /// Another name for the journal than the operating system's.
-    pub fn set_actor(&mut self, actor: &str) {
-        actor.clone_into(&mut self.actor);
     }
 
     /// Appends a line to the journal, at the time the lease was asked for and what has passed since.
@@ -439,70 +435,6 @@ impl Lease {
         tidy::finish_removal(&self.store, certificate)
     }
 
-    /// Builds a folder out of sight, makes it appear by one rename, journals it; takes it back where that fails.
-    pub(super) fn put_folder(
-        &mut self,
-        folder: &Path,
-        files: &[(&str, &[u8])],
-        journal: impl FnOnce(&mut Self) -> Result<JournalEntry, StoreError>,
-    ) -> Result<(), StoreError> {
-        let disk = self.store.disk.clone();
-        let around = atomic::folder_of(folder).to_path_buf();
-        self.store.paths.insist_on_folders(&around)?;
-        let above = atomic::folder_of(&around);
-        let new = around.symlink_metadata().is_err();
-        if new {
-            disk.make_folder(&around)?;
-        }
-        let temporary = atomic::temporary_in(&around);
-        let mut placed = false;
-        let outcome = build(&disk, &temporary, files)
-            .and_then(|()| disk.rename_new(&temporary, folder))
-            .and_then(|()| {
-                placed = true;
-                disk.sync_folder(&around)
-            })
-            .and_then(|()| if new { disk.sync_folder(above) } else { Ok(()) })
-            .and_then(|()| journal(self).map(drop));
-        if outcome.is_err() {
-            if placed {
-                // Out of sight by one rename.
-                let _ = disk.rename(folder, &temporary);
-            }
-            let _ = atomic::remove_any(&disk, &temporary);
-            if new {
-                let _ = disk.remove_folder(&around);
-            }
-        }
-        outcome
-    }
-
-    /// Renames a folder out of sight, journals it, removes it; puts it back where it cannot be journalled.
-    pub(super) fn remove_folder(
-        &mut self,
-        folder: &Path,
-        journal: impl FnOnce(&mut Self) -> Result<JournalEntry, StoreError>,
-    ) -> Result<(), StoreError> {
-        let disk = self.store.disk.clone();
-        let around = atomic::folder_of(folder).to_path_buf();
-        self.store.paths.insist_on_folders(folder)?;
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        // With the number of its journal line, so that the next lease sees whether that was written.
-        let gone = around.join(format!("{GONE}{}.{name}", self.journal.next_seq()));
-        disk.rename(folder, &gone)?;
-        let noted = disk
-            .sync_folder(&around)
-            .and_then(|()| journal(self).map(drop));
-        if let Err(error) = noted {
-            disk.rename(&gone, folder)?;
-            return Err(error);
-        }
-        // Removed already for everyone; what is left is swept by the next lease.
-        let _ = disk.remove_tree(&gone);
-        tidy::drop_empty(&disk, &around);
-        Ok(())
-    }
-
     /// Whether a generation has that key and it is not to be handed out: that does not end with the next one.
     fn is_kept_back(&self, certificate: &Slug, spki_sha256: &str) -> bool {
         let numbers = self.store.generation_numbers(certificate);
@@ -536,14 +468,6 @@ impl Lease {
             }
         }
     }
-}
-
-fn build(disk: &Disk, folder: &Path, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
-    disk.make_folder(folder)?;
-    for (name, bytes) in files {
-        atomic::create_filled(disk, &folder.join(name), bytes)?;
-    }
-    disk.sync_folder(folder)
 }
 
 pub(super) fn detail<const N: usize>(facts: [(&str, Value); N]) -> Map<String, Value> {

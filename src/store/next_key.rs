@@ -6,8 +6,9 @@
 use super::atomic;
 use super::layout::{KEY, MAX_PEM_BYTES, MAX_RECORD_BYTES};
 use super::lease::{Lease, detail, slug};
+use super::record_files::{read_record, record_bytes, within};
 use super::records::NextKeyRecord;
-use super::{Store, StoreError, read_record, record_bytes, within};
+use super::{Store, StoreError};
 use crate::names::Slug;
 use serde_json::{Map, Value};
 use std::path::PathBuf;

@@ -2,8 +2,9 @@
 
 use super::atomic;
 use super::layout::{FOLDERS, GONE, KEY, REMOVAL, TRANSACTIONS};
+use super::record_files::list;
 use super::records::RequestState;
-use super::{JournalState, Store, StoreError, list};
+use super::{JournalState, Store, StoreError};
 use crate::explain::{Explain, printable};
 use crate::names::Slug;
 use std::fs;

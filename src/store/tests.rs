@@ -1,7 +1,11 @@
+use super::atomic::{Overwrite, Placement};
+use super::record_files::list;
 use super::*;
+use crate::names::Slug;
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
 use time::macros::datetime;
 
 const NOW: OffsetDateTime = datetime!(2026-11-20 10:00 UTC);

@@ -10,8 +10,9 @@ use super::layout::{ARCHIVE, GONE, HIGHEST, KEY, REMOVAL, REQUEST, REQUESTS, TRA
 use super::lease::{Lease, WRITTEN, detail};
 use super::lock::Holder;
 use super::next_key::next_key_detail;
+use super::record_files::{list, write_record};
 use super::records::{GenerationRecord, RequestRecord, RequestState};
-use super::{Store, StoreError, journal, list, write_record};
+use super::{Store, StoreError, journal};
 use crate::explain::printable;
 use crate::names::Slug;
 use serde_json::{Map, Value};
