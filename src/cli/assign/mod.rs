@@ -1,5 +1,6 @@
 //! `assign` and `rollback`: one transaction over the gateways, told as it goes.
 
+mod ended;
 mod generation;
 pub mod held;
 pub mod pins;
@@ -146,21 +147,8 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         // A timer may run before the first request.
         return Ok(Outcome::show("nothing is due\n", json!({ "assigned": [] })));
     }
-    let store = open(context, &deployment)?;
-    let mut lease = lease(
-        context,
-        &deployment,
-        &store,
-        "edgecert assign",
-        args.how.dry_run,
-    )?;
-    let mut outcome = Outcome::default();
-    if args.how.dry_run {
-        tell_unfinished(context, &store);
-    }
-    if let Some(lease) = lease.as_mut() {
-        unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
-    }
+    let (store, mut lease, mut outcome) =
+        begin(context, &deployment, "edgecert assign", &args.how)?;
     if args.due {
         return assign_due(context, &deployment, &store, lease.as_mut(), &args, outcome);
     }
@@ -265,21 +253,7 @@ fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
 pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Failure> {
     let deployment = context.deployment()?;
     let certificate = context.certificate(&deployment, args.certificate.as_ref())?;
-    let store = open(context, &deployment)?;
-    let mut lease = lease(
-        context,
-        &deployment,
-        &store,
-        "edgecert rollback",
-        args.how.dry_run,
-    )?;
-    let mut outcome = Outcome::default();
-    if args.how.dry_run {
-        tell_unfinished(context, &store);
-    }
-    if let Some(lease) = lease.as_mut() {
-        unfinished::finish_unfinished(context, &deployment, lease, &args.how, &mut outcome)?;
-    }
+    let (store, mut lease, outcome) = begin(context, &deployment, "edgecert rollback", &args.how)?;
     let record = store
         .assignment(&certificate.name)
         .map_err(|error| failed(&error))?;
@@ -318,21 +292,24 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
 }
 
 /// The state of a deployment; none there is an error.
-fn open(context: &Context, deployment: &Deployment) -> Result<Store, Failure> {
-    Store::open(&context.state_directory(Some(deployment))).map_err(|error| failed(&error))
-}
-
-fn lease(
-    context: &Context,
+/// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished first, or
+/// told where nothing is to be done.
+fn begin(
+    context: &mut Context,
     deployment: &Deployment,
-    store: &Store,
     command: &str,
-    dry_run: bool,
-) -> Result<Option<Lease>, Failure> {
-    if dry_run {
-        return Ok(None);
+    how: &How,
+) -> Result<(Store, Option<Lease>, Outcome), Failure> {
+    let store =
+        Store::open(&context.state_directory(Some(deployment))).map_err(|error| failed(&error))?;
+    let mut outcome = Outcome::default();
+    if how.dry_run {
+        tell_unfinished(context, &store);
+        return Ok((store, None, outcome));
     }
-    context.lease(store, Some(deployment), command).map(Some)
+    let mut lease = context.lease(&store, Some(deployment), command)?;
+    unfinished::finish_unfinished(context, deployment, &mut lease, how, &mut outcome)?;
+    Ok((store, Some(lease), outcome))
 }
 
 /// Whether the last thing done to a certificate was a rollback that left this generation.

@@ -1,10 +1,8 @@
 //! One generation on its way to the gateways: judged, applied, told.
 
+use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
-use super::told::{
-    before_words, dark_finding, dark_words, describe, next_words, on_gateways, plan_json,
-    replaced_finding, session_findings, standing_words, standings_json, tell,
-};
+use super::told::{describe, plan_json, tell};
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
@@ -23,7 +21,6 @@ use crate::names::Slug;
 use crate::store::{Accepted, AssignmentRecord, GenerationRecord, IntentKind, Lease, Store};
 use crate::verify::{Expectation, Override, PartnerGate, VerifiedBundle};
 use crate::x509::{Bundle, Chain};
-use console::style;
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -399,105 +396,6 @@ impl Task<'_> {
         // The assignment stands; `edgecert prune` will say what was wrong.
         .unwrap_or_default()
     }
-
-    pub fn told(
-        &self,
-        context: &Context,
-        plan: &AssignPlan,
-        ended: Applied,
-        pruned: Vec<u32>,
-        outcome: Outcome,
-    ) -> Result<Outcome, Failure> {
-        match ended {
-            Applied::Done {
-                standings,
-                dark,
-                replaced,
-            } => {
-                let seen: Vec<Finding> = dark
-                    .iter()
-                    .map(dark_finding)
-                    .chain(session_findings(plan, &standings))
-                    .chain(replaced.as_deref().map(replaced_finding))
-                    .collect();
-                output::findings(context, &seen);
-                let findings = outcome.findings.into_iter().chain(seen).collect();
-                let verb = match self.kind {
-                    IntentKind::Assign => "assigned",
-                    IntentKind::Rollback => "rolled back",
-                };
-                let text = format!(
-                    "{}  {verb}: {}/{} is live{}{}\n",
-                    style("ok").green().bold(),
-                    plan.certificate,
-                    plan.to,
-                    on_gateways(plan.gateways.len()),
-                    if pruned.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" · {} old removed", pruned.len())
-                    },
-                );
-                Ok(Outcome {
-                    changed: true,
-                    findings,
-                    findings_shown: true,
-                    text,
-                    next: Some(next_words(self.store, plan)),
-                    result: json!({
-                        "plan": plan_json(plan),
-                        "standings": standings_json(&standings),
-                        "pruned": pruned,
-                    }),
-                    ..outcome
-                })
-            }
-            Applied::RolledBack { cause, standings } => {
-                let mut failure = Failure::from_error(unfinished(&cause), &cause);
-                failure.explanation.what = format!(
-                    "not assigned; {}: {}",
-                    before_words(plan),
-                    failure.explanation.what
-                );
-                failure.explanation.why.push_str(&dark_words(&standings));
-                failure.result =
-                    json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
-                Err(failure)
-            }
-            Applied::Dirty {
-                cause,
-                standings,
-                saved,
-            } => {
-                let mut failure = Failure::from_error(FailureKind::Dirty, &cause);
-                failure.changed = true;
-                failure.explanation.what =
-                    format!("not everything is as it was: {}", failure.explanation.what);
-                let stand: Vec<String> = standings.iter().map(standing_words).collect();
-                failure.explanation.why =
-                    format!("{}\n{}", failure.explanation.why, stand.join("\n"));
-                if let Some(saved) = saved {
-                    failure.explanation.mend = format!(
-                        "{}; the files of before lie in {} (`kept-*.json` says of which path)",
-                        failure.explanation.mend,
-                        saved.display()
-                    );
-                }
-                failure.result =
-                    json!({"plan": plan_json(plan), "standings": standings_json(&standings)});
-                Err(failure)
-            }
-        }
-    }
-}
-
-/// What a failure is called when everything is as it was.
-fn unfinished(cause: &AssignError) -> FailureKind {
-    if cause.is_interrupted() {
-        FailureKind::Interrupted
-    } else {
-        FailureKind::Failed
-    }
 }
 
 fn overrides(record: &GenerationRecord, how: &How) -> Vec<Override> {
@@ -540,33 +438,4 @@ fn serves_it(plan: &AssignPlan) -> bool {
         .iter()
         .flat_map(|gateway| &gateway.proofs)
         .all(|proof| matches!(look(proof), Seen::Leaf(leaf, _) if leaf == plan.leaf))
-}
-
-/// Nothing is new; what is worth knowing was told when it went live.
-fn nothing_to_do(context: &Context, plan: &AssignPlan, outcome: Outcome) -> Outcome {
-    let urgent: Vec<Finding> = outcome
-        .findings
-        .iter()
-        .filter(|finding| finding.severity > Severity::Note || context.verbose())
-        .cloned()
-        .collect();
-    output::findings(context, &urgent);
-    let unproved = plan
-        .gateways
-        .iter()
-        .any(|gateway| gateway.proofs.is_empty());
-    let proved = match (plan.gateways.is_empty(), unproved) {
-        (true, _) => "",
-        (false, false) => ", proved on every listener",
-        (false, true) => ", proved where a listener is known",
-    };
-    Outcome {
-        text: format!(
-            "{}/{} is live already{proved}: nothing to do\n",
-            plan.certificate, plan.to
-        ),
-        findings_shown: true,
-        result: json!({"plan": plan_json(plan), "standings": []}),
-        ..outcome
-    }
 }

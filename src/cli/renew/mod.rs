@@ -9,31 +9,31 @@ pub mod due;
 mod submit;
 mod sum;
 mod through;
+mod told;
 
+use super::Context;
 use super::assign::{self, HeldSessions};
 use super::context::MAX_TOLD;
-use super::exit::{Exit, FailureKind};
+use super::exit::Exit;
 use super::output::{Failure, Outcome};
 use super::request::flags::{self, NamesGiven};
-use super::request::make::{self, Made};
 use super::request::wanted::{Choices, KeyChoice, Wanted};
-use super::request::{names_line, open_if_there, store_failure};
-use super::{Context, render};
+use super::request::{key, make};
+use super::request::{open_if_there, store_failure};
 use crate::deployment::{Deployment, Issuer};
-use crate::explain::{Explanation, listed};
+use crate::explain::listed;
 use crate::names::Slug;
 use crate::request::RequestSummary;
 use crate::store::{RequestRecord, RequestState, Store};
 use changes::Changes;
 use clap::Args;
-use console::style;
 use due::{Standing, standings};
 use serde_json::json;
 use std::collections::BTreeSet;
 pub use sum::Done;
 use sum::Sum;
 use through::{Interrupts, interrupted_before};
-use time::OffsetDateTime;
+use told::{by_hand, nothing_asked, tell_changes, waits_for_its_time, would_do};
 
 /// `renew`.
 #[derive(Debug, Args)]
@@ -374,7 +374,7 @@ impl Run<'_> {
                     .any(|gone| gone.leaf.spki_sha256 == one.spki_sha256)
         });
         for one in waiting {
-            if !make::is_barred(store, one)? {
+            if !key::is_barred(store, one)? {
                 return Ok(Some(one));
             }
         }
@@ -387,137 +387,7 @@ fn same_names(before: &[String], now: &[String]) -> bool {
     set(before) == set(now)
 }
 
-/// Says what a new request asks that the last one did not, and which ones are left behind.
-fn tell_changes(context: &Context, name: &Slug, requests: &[RequestRecord], changes: &Changes) {
-    if changes.is_any() {
-        context.say(&format!("{name}: the next request"));
-        context.say(changes.text().trim_end());
-    }
-    for stale in requests
-        .iter()
-        .rev()
-        .filter(|one| one.state == RequestState::Pending)
-    {
-        context.note(&format!(
-            "note: request {id} waits as well, and asks for other names; `edgecert request cancel {id}` gives it up\n",
-            id = stale.id
-        ));
-    }
-}
-
-/// A generation is staged: `assign --due` makes it current at its time.
-fn waits_for_its_time(
-    context: &Context,
-    name: &Slug,
-    number: u32,
-    effective: OffsetDateTime,
-) -> Done {
-    Done {
-        action: "staged",
-        changed: false,
-        text: format!(
-            "{name}/{number} is staged for {}: `edgecert assign --due` makes it current then\n",
-            render::age(effective, context.now)
-        ),
-        result: json!({ "generation": number, "effective": render::rfc3339(effective) }),
-        findings: Vec::new(),
-    }
-}
-
-/// Without a program the CSR is sent by hand.
-fn by_hand(made: Made) -> Done {
-    let csr = made.folder.join("csr.pem");
-    let text = if made.new {
-        format!(
-            "{}  request {} of {} was made: send {} to your CA; then edgecert import REPLY\n",
-            style("ok").green().bold(),
-            made.record.id,
-            made.record.certificate,
-            csr.display()
-        )
-    } else {
-        format!(
-            "request {} of {} waits for its reply already: send {} to your CA if that was not done; then edgecert import REPLY\n",
-            made.record.id,
-            made.record.certificate,
-            csr.display()
-        )
-    };
-    Done {
-        action: if made.new { "requested" } else { "waits" },
-        changed: made.new,
-        text,
-        result: make::record_json(&made.record, &made.folder),
-        findings: made.notes,
-    }
-}
-
-fn would_do(
-    wanted: &Wanted,
-    asked: &RequestSummary,
-    pending: Option<&RequestRecord>,
-    changes: &Changes,
-    program: Option<&[String]>,
-) -> Done {
-    let name = &wanted.spec.certificate;
-    let (action, mut text) = match (pending, program) {
-        (Some(record), Some(_)) => (
-            "would-send-again",
-            format!("{name}: would send request {} again\n", record.id),
-        ),
-        (Some(record), None) => (
-            "waits",
-            format!("{name}: request {} waits for its reply\n", record.id),
-        ),
-        (None, _) => (
-            "would-request",
-            render::hanging(
-                &format!("{name}: "),
-                &format!(
-                    "would ask {} for {}",
-                    asked.profile,
-                    names_line(&asked.names)
-                ),
-            ),
-        ),
-    };
-    // One that waits was compared when it was made.
-    if pending.is_none() {
-        text.push_str(&changes.text());
-    }
-    if let Some((first, _)) = program.and_then(<[String]>::split_first) {
-        text.push_str(&format!(
-            "  then: {} gets the CSR; import, verify, assign\n",
-            crate::explain::printable(first)
-        ));
-    }
-    let mut result = json!({ "names": asked.names, "key_type": asked.key_type, "dry_run": true });
-    if pending.is_none() {
-        changes.add_to(&mut result);
-    }
-    Done {
-        action,
-        changed: false,
-        text,
-        result,
-        findings: Vec::new(),
-    }
-}
-
 fn certificate_of(text: Option<&str>) -> Result<Option<Slug>, Failure> {
     text.map(|text| flags::certificate("CERT", text))
         .transpose()
-}
-
-fn nothing_asked(name: &Slug) -> Failure {
-    Failure::new(
-        FailureKind::Refused,
-        Explanation {
-            code: "renew.nothing-asked",
-            what: format!("what the next request of {name} should ask is not known"),
-            place: name.to_string(),
-            why: "no deployment speaks of it, and no request of it was made here".into(),
-            mend: "write it into a deployment (`edgecert init`), or name all with the flags of `edgecert request`".into(),
-        },
-    )
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 pub mod flags;
+pub(crate) mod key;
 pub mod ledger;
 pub mod make;
 pub mod prepare;

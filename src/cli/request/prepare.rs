@@ -1,7 +1,7 @@
 //! `request --prepare-next`: the key of the next request, made before it, so that TLSA and POSH records can name it
 //! before any server shows it. The next `request` or `renew` takes it; `request cancel CERT/next` gives it up.
 
-use super::make;
+use super::key;
 use super::store_failure;
 use super::wanted::{KeyChoice, Wanted};
 use crate::cli::Context;
@@ -32,7 +32,7 @@ pub(super) fn run(
     {
         return Ok(told(&record, false));
     }
-    let key = make::generate(context, wanted.spec.key_type)?;
+    let key = key::generate(context, wanted.spec.key_type)?;
     let pem = key
         .to_pem(wanted.passphrase()?.as_ref())
         .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
@@ -109,7 +109,7 @@ pub(super) fn prepared(store: &Store, wanted: &Wanted) -> Result<Option<PrivateK
     else {
         return Ok(None);
     };
-    make::refuse_barred(store, wanted, &record.spki_sha256)?;
+    key::refuse_barred(store, wanted, &record.spki_sha256)?;
     let pem = store
         .next_key_pem(certificate)
         .map_err(|error| store_failure(&error))?;
