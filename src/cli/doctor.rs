@@ -229,7 +229,9 @@ fn look_at_roots(context: &Context, deployment: &Deployment, looks: &mut Looks) 
         .values()
         .map(|issuer| (format!("issuer {}", issuer.name), issuer.roots.clone()));
     let embedded = deployment.gateways.iter().filter_map(|gateway| {
-        gateways::embedded(gateway)
+        gateway
+            .kind
+            .embedded()
             .map(|table| (format!("gateway {}", gateway.name), table.roots.clone()))
     });
     let partners = deployment

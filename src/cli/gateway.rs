@@ -10,7 +10,7 @@ use super::output::{Failure, Outcome};
 use super::render::{self, Table};
 use super::{Context, Exit};
 use crate::assign::targets::embedded::EmbeddedTarget;
-use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind, RootsSource};
+use crate::deployment::{Deployment, Embedded, Gateway, RootsSource};
 use crate::explain::nearest;
 use crate::gateway::{self as edge, Event, Level, Observer, Settings, Tuning};
 use crate::names::Slug;
@@ -80,16 +80,7 @@ fn embedded<'a>(
     let all: Vec<(&Gateway, &Embedded)> = deployment
         .gateways
         .iter()
-        .filter_map(|gateway| match &gateway.kind {
-            GatewayKind::Embedded(embedded) => Some((gateway, embedded)),
-            GatewayKind::Prosody(_)
-            | GatewayKind::Ejabberd(_)
-            | GatewayKind::Kamailio(_)
-            | GatewayKind::Haproxy(_)
-            | GatewayKind::Nginx(_)
-            | GatewayKind::Coturn(_)
-            | GatewayKind::Files(_) => None,
-        })
+        .filter_map(|gateway| Some((gateway, gateway.kind.embedded()?)))
         .collect();
     let known: Vec<String> = all
         .iter()

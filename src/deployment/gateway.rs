@@ -242,6 +242,20 @@ impl GatewayKind {
         }
     }
 
+    /// The table of an embedded gateway.
+    pub fn embedded(&self) -> Option<&Embedded> {
+        match self {
+            GatewayKind::Embedded(embedded) => Some(embedded),
+            GatewayKind::Prosody(_)
+            | GatewayKind::Ejabberd(_)
+            | GatewayKind::Kamailio(_)
+            | GatewayKind::Haproxy(_)
+            | GatewayKind::Nginx(_)
+            | GatewayKind::Coturn(_)
+            | GatewayKind::Files(_) => None,
+        }
+    }
+
     /// The word in the header.
     pub fn word(&self) -> &'static str {
         match self {

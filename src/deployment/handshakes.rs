@@ -93,16 +93,7 @@ impl Deployment {
         if fitting.is_empty() {
             fitting = presented
                 .iter()
-                .filter_map(|name| match name {
-                    Presented::Dns(text) => Domain::parse(text).ok(),
-                    Presented::Srv(_)
-                    | Presented::Xmpp(_)
-                    | Presented::Uri(_)
-                    | Presented::Ip(_)
-                    | Presented::Email(_)
-                    | Presented::Other(_)
-                    | Presented::Malformed(_) => None,
-                })
+                .filter_map(Presented::dns_domain)
                 .filter(covered)
                 .collect();
         }

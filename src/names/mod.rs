@@ -92,6 +92,22 @@ pub const TYPE_WORDS: [&str; 6] = ["dns", "srv", "xmpp", "sip", "ip", "email"];
 /// Longest typed name read, in bytes.
 const MAX_TYPED_BYTES: usize = 2048;
 
+impl Presented {
+    /// The domain of a dNSName that is one; wildcards stand for none.
+    pub fn dns_domain(&self) -> Option<Domain> {
+        match self {
+            Presented::Dns(text) => Domain::parse(text).ok(),
+            Presented::Srv(_)
+            | Presented::Xmpp(_)
+            | Presented::Uri(_)
+            | Presented::Ip(_)
+            | Presented::Email(_)
+            | Presented::Other(_)
+            | Presented::Malformed(_) => None,
+        }
+    }
+}
+
 impl Identifier {
     /// Parses `dns:`, `srv:`, `xmpp:`, `sip:`, `ip:` or `email:` and a value, as `--san`, `--name` and `san = []` take it.
     ///

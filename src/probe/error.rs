@@ -79,6 +79,7 @@ impl ProbeError {
 }
 
 /// What the system says, without its numbers.
+// The kinds are the system's and grow with it.
 #[allow(clippy::wildcard_enum_match_arm)]
 pub(super) fn words_for_io(error: &io::Error) -> String {
     let text = match error.kind() {

@@ -110,6 +110,7 @@ pub(super) fn hint(error: &Error, around: &Circumstances) -> Option<String> {
 }
 
 /// The alert's name as RFC 8446 §6 spells it, with hyphens: `handshake-failure`.
+// The kinds are the library's and grow with it.
 #[allow(clippy::wildcard_enum_match_arm)]
 fn alert_name(alert: AlertDescription) -> String {
     match alert {
@@ -119,6 +120,7 @@ fn alert_name(alert: AlertDescription) -> String {
     }
 }
 
+// The kinds are the library's and grow with it.
 #[allow(clippy::wildcard_enum_match_arm)]
 fn alert_meaning(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
@@ -151,6 +153,7 @@ fn alert_meaning(alert: AlertDescription) -> Option<&'static str> {
     })
 }
 
+// The kinds are the library's and grow with it.
 #[allow(clippy::wildcard_enum_match_arm)]
 fn certificate_words(reason: &CertificateError) -> String {
     match reason {

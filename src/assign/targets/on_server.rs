@@ -272,17 +272,5 @@ pub fn is_covered(domain: &Domain, presented: &[Presented]) -> bool {
 
 /// The domains that a certificate's DNS names stand for.
 pub(super) fn dns_names(names: &[Presented]) -> Vec<Domain> {
-    names
-        .iter()
-        .filter_map(|name| match name {
-            Presented::Dns(text) => Domain::parse(text).ok(),
-            Presented::Srv(_)
-            | Presented::Xmpp(_)
-            | Presented::Uri(_)
-            | Presented::Ip(_)
-            | Presented::Email(_)
-            | Presented::Other(_)
-            | Presented::Malformed(_) => None,
-        })
-        .collect()
+    names.iter().filter_map(Presented::dns_domain).collect()
 }

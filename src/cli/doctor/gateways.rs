@@ -6,7 +6,7 @@ use crate::assign::discover::fitness::fitness;
 use crate::assign::error::AssignError;
 use crate::assign::sockets::{Socket, sockets};
 use crate::assign::targets::embedded::EmbeddedTarget;
-use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind};
+use crate::deployment::{Deployment, Embedded, Gateway};
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Slug};
@@ -28,20 +28,6 @@ const MAX_LIMITS_BYTES: u64 = 64 * 1024;
 /// Bits of a mode that let others than the owner in.
 const OTHERS: u32 = 0o077;
 
-/// The table of an embedded gateway.
-pub(super) fn embedded(gateway: &Gateway) -> Option<&Embedded> {
-    match &gateway.kind {
-        GatewayKind::Embedded(embedded) => Some(embedded),
-        GatewayKind::Prosody(_)
-        | GatewayKind::Ejabberd(_)
-        | GatewayKind::Kamailio(_)
-        | GatewayKind::Haproxy(_)
-        | GatewayKind::Nginx(_)
-        | GatewayKind::Coturn(_)
-        | GatewayKind::Files(_) => None,
-    }
-}
-
 /// Looks at every gateway.
 pub(super) fn look(deployment: &Deployment, store: Option<&Store>, looks: &mut Looks) {
     if deployment.gateways.is_empty() {
@@ -53,7 +39,7 @@ pub(super) fn look(deployment: &Deployment, store: Option<&Store>, looks: &mut L
     }
     let sockets = sockets();
     for gateway in &deployment.gateways {
-        match embedded(gateway) {
+        match gateway.kind.embedded() {
             Some(table) => look_at_embedded(gateway, table, store, looks),
             None => look_at_server(deployment, gateway, &sockets, looks),
         }
