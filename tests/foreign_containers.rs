@@ -6,11 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "world/foreign.rs"]
+mod foreign;
+
 use edgecert::explain::Explain;
 use edgecert::x509::container::{self, Contents, MAX_BYTES, Note, Packing};
 use edgecert::x509::{Certificate, Passphrase, PrivateKey, X509Error};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 const PASSPHRASE: &str = "pässwörd 1";
@@ -41,27 +43,7 @@ impl Shop {
     }
 
     fn run(&self, package: &str, command: &[&str]) -> Vec<u8> {
-        let output = Command::new(command[0])
-            .args(&command[1..])
-            .current_dir(self.folder.path())
-            .env_remove("OPENSSL_CONF")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "{} does not run ({error}); install it: apt-get install -y {package}",
-                    command[0]
-                )
-            });
-        assert!(
-            output.status.success(),
-            "{}\n{}{}",
-            command.join(" "),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
+        foreign::output(self.folder.path(), package, command).stdout
     }
 
     /// `openssl` with words divided by spaces.

@@ -4,39 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "world/foreign.rs"]
+mod foreign;
+
 use edgecert::names::{Identifier, Presented};
 use edgecert::x509::issue::{IssueSpec, Issuer, issue};
 use edgecert::x509::{
     Certificate, Csr, CsrSpec, KeyPurpose, KeyType, KeyUsage, Passphrase, PrivateKey,
     PublicKeyKind, Subject, X509Error, container,
 };
-use std::path::Path;
-use std::process::{Command, Stdio};
+use foreign::run;
 use tempfile::TempDir;
 use time::macros::datetime;
-
-/// Runs a tool in a folder and returns everything it said; it must succeed.
-fn run(folder: &Path, package: &str, command: &[&str]) -> String {
-    let output = Command::new(command[0])
-        .args(&command[1..])
-        .current_dir(folder)
-        .env_remove("OPENSSL_CONF")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| {
-            panic!(
-                "{} does not run ({error}); install it: apt-get install -y {package}",
-                command[0]
-            )
-        });
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{}\n{said}", command.join(" "));
-    said
-}
 
 /// `openssl` with words divided by spaces.
 fn openssl(folder: &TempDir, words: &str) -> String {

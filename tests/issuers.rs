@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "world/foreign.rs"]
+mod foreign;
 mod world;
 
 use edgecert::explain::Explain;
@@ -12,9 +14,9 @@ use edgecert::names::plan::{PlanInput, plan_names};
 use edgecert::names::{Domain, Slug, Use};
 use edgecert::request::{IssuerProfile, KeyPolicy, RequestSpec, foresee};
 use edgecert::x509::{KeyType, PrivateKey, Subject};
+use foreign::run;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use world::World;
 
 const NAMES: [&str; 10] = [
@@ -38,29 +40,6 @@ const SUBJECT: [&str; 6] = [
     "--locality",
     "Redmond",
 ];
-
-/// Runs a tool, which must succeed; its standard output and error.
-fn run(folder: &Path, package: &str, command: &[&str]) -> String {
-    let output = Command::new(command[0])
-        .args(&command[1..])
-        .current_dir(folder)
-        .env_remove("OPENSSL_CONF")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| {
-            panic!(
-                "{} does not run ({error}); install it: apt-get install -y {package}",
-                command[0]
-            )
-        });
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{}\n{said}", command.join(" "));
-    said
-}
 
 fn openssl_text(folder: &Path, csr: &str) -> String {
     let said = run(

@@ -5,7 +5,6 @@
 mod world;
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use world::World;
 
 const ASK: [&str; 7] = [
@@ -17,16 +16,6 @@ const ASK: [&str; 7] = [
     "--out",
     "out",
 ];
-
-fn openssl(world: &World, words: &str) -> String {
-    let output = Command::new("openssl")
-        .args(words.split(' '))
-        .current_dir(world.folder())
-        .output()
-        .expect("openssl is installed by scripts/test");
-    assert!(output.status.success(), "{words}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn chmod(world: &World, name: &str, mode: u32) {
     std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
@@ -41,7 +30,7 @@ fn a_key_of_any_form_is_used_and_kept_as_pkcs8() {
         "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out key.pem",
     ] {
         let world = World::new();
-        openssl(&world, words);
+        world.openssl(words);
         let made = world
             .run(&[&ASK[..], &["--key", "key.pem", "--json"]].concat())
             .ended(0)
@@ -49,9 +38,9 @@ fn a_key_of_any_form_is_used_and_kept_as_pkcs8() {
         assert_eq!(made["result"]["key_reused"], true);
         let kept = world.read("out/privkey.pem");
         assert!(kept.starts_with("-----BEGIN PRIVATE KEY-----"), "{words}");
-        let asked = openssl(&world, "req -in out/csr.pem -verify -noout -pubkey");
-        assert_eq!(asked, openssl(&world, "pkey -in out/privkey.pem -pubout"));
-        assert_eq!(asked, openssl(&world, "pkey -in key.pem -pubout"));
+        let asked = world.openssl("req -in out/csr.pem -verify -noout -pubkey");
+        assert_eq!(asked, world.openssl("pkey -in out/privkey.pem -pubout"));
+        assert_eq!(asked, world.openssl("pkey -in key.pem -pubout"));
     }
 }
 
@@ -59,14 +48,8 @@ fn a_key_of_any_form_is_used_and_kept_as_pkcs8() {
 fn an_encrypted_key_needs_its_passphrase_and_stays_encrypted() {
     let world = World::new();
     world.write("pass", "secret\n");
-    openssl(
-        &world,
-        "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem",
-    );
-    openssl(
-        &world,
-        "pkcs8 -topk8 -in plain.pem -out key.pem -passout file:pass",
-    );
+    world.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out plain.pem");
+    world.openssl("pkcs8 -topk8 -in plain.pem -out key.pem -passout file:pass");
     let with =
         |more: &[&'static str]| -> Vec<&str> { [&ASK[..], &["--key", "key.pem"], more].concat() };
     world
@@ -91,14 +74,11 @@ fn an_encrypted_key_needs_its_passphrase_and_stays_encrypted() {
     let kept = world.read("out/privkey.pem");
     assert!(kept.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
     assert_eq!(
-        openssl(&world, "pkey -in out/privkey.pem -passin file:pass -pubout"),
-        openssl(&world, "pkey -in plain.pem -pubout")
+        world.openssl("pkey -in out/privkey.pem -passin file:pass -pubout"),
+        world.openssl("pkey -in plain.pem -pubout")
     );
     // The older schemes come with the command that converts them.
-    openssl(
-        &world,
-        "ec -aes256 -in plain.pem -out old.pem -passout file:pass",
-    );
+    world.openssl("ec -aes256 -in plain.pem -out old.pem -passout file:pass");
     world
         .run(
             &[
@@ -124,7 +104,7 @@ fn a_key_in_the_ledger_is_not_asked_twice_and_no_certificate_is_a_key() {
     world
         .run(&["init", "--fqdn", "edge.a.org", "--xmpp-domain", "a.org"])
         .ended(0);
-    openssl(&world, "ecparam -name prime256v1 -genkey -out key.pem");
+    world.openssl("ecparam -name prime256v1 -genkey -out key.pem");
     let first = world
         .run(&["request", "--key", "key.pem", "--json"])
         .ended(0)
@@ -197,15 +177,9 @@ fn a_key_made_ahead_is_that_of_the_next_request_and_of_no_other() {
     let hex = spki.strip_prefix("sha256:").unwrap();
     assert_eq!(made["result"]["tlsa"], format!("3 1 1 {hex}"));
     // Independently of us.
-    openssl(
-        &world,
-        "pkey -in edgecert.state/requests/external-edge/next/privkey.pem -pubout -outform DER -out pub.der",
+    world.openssl("pkey -in edgecert.state/requests/external-edge/next/privkey.pem -pubout -outform DER -out pub.der",
     );
-    assert!(
-        openssl(&world, "dgst -sha256 pub.der")
-            .trim()
-            .ends_with(hex)
-    );
+    assert!(world.openssl("dgst -sha256 pub.der").trim().ends_with(hex));
     let again = world
         .run(&["request", "--prepare-next", "--json"])
         .ended(0)
@@ -239,13 +213,10 @@ fn a_key_made_ahead_is_that_of_the_next_request_and_of_no_other() {
     assert_eq!(taken["result"]["spki_sha256"], spki);
     let id = taken["result"]["id"].as_str().unwrap();
     let folder = format!("edgecert.state/requests/external-edge/{id}");
-    let asked = openssl(
-        &world,
-        &format!("req -in {folder}/csr.pem -verify -noout -pubkey"),
-    );
+    let asked = world.openssl(&format!("req -in {folder}/csr.pem -verify -noout -pubkey"));
     assert_eq!(
         asked,
-        openssl(&world, &format!("pkey -in {folder}/privkey.pem -pubout"))
+        world.openssl(&format!("pkey -in {folder}/privkey.pem -pubout"))
     );
     assert!(
         !world

@@ -6,13 +6,16 @@
 mod dns_server;
 #[path = "world/schema.rs"]
 mod schema;
+#[path = "servers/mod.rs"]
+mod servers;
 mod world;
 
 use dns_server::{DnsServer, Zone};
 use serde_json::Value;
+use servers::process::{Account, Started};
 use std::io::Write;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use world::World;
 use world::ports::free_addresses;
@@ -555,18 +558,8 @@ fn a_policy_decides_by_user_then_site_then_everybody() {
     assert_eq!(world.read("edgecert.toml"), before);
 }
 
-/// A partner's own server, ended with the test.
-struct Prosody(Child);
-
-impl Drop for Prosody {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Prosody for litware.com with a certificate of the lab CA, listening for servers.
-fn prosody(world: &World) -> (Prosody, u16) {
+fn prosody(world: &World) -> (Started, u16) {
     let at = world.path("partner");
     std::fs::create_dir_all(&at).unwrap();
     let folder = at.display().to_string();
@@ -587,16 +580,9 @@ fn prosody(world: &World) -> (Prosody, u16) {
          modules_enabled = {{ \"saslauth\"; \"tls\"; \"dialback\" }}\ns2s_require_encryption = true\n\
          VirtualHost \"litware.com\"\n"
     );
-    world.write("partner/prosody.cfg.lua", config);
-    let child = Command::new("prosody")
-        .args(["-F", "--config"])
-        .arg(at.join("prosody.cfg.lua"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("prosody runs (package prosody)");
-    let server = Prosody(child);
+    // The folder of a world is for its user alone.
+    let user = Account::of("root");
+    let server = servers::prosody::run(&user, &at, &config, &at.join("console.log"));
     let until = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < until, "prosody does not listen");

@@ -13,41 +13,28 @@ use edge::Edge;
 use serde_json::Value;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use world::{OpensslCa, World};
 
 const ARCHIVE: &str = "edgecert.state/archive/external-edge";
 
-fn openssl(world: &World, words: &str) -> String {
-    let output = Command::new("openssl")
-        .args(words.split(' '))
-        .current_dir(world.folder())
-        .output()
-        .expect("openssl is installed by scripts/test");
-    assert!(output.status.success(), "{words}: {output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// The digest of a generation's key in hex, as `openssl` has it.
 fn spki(world: &World, number: u32) -> String {
-    let pem = openssl(
-        world,
-        &format!("x509 -in {ARCHIVE}/{number}/cert.pem -noout -pubkey"),
-    );
+    let pem = world.openssl(&format!(
+        "x509 -in {ARCHIVE}/{number}/cert.pem -noout -pubkey"
+    ));
     world.write("pub.pem", pem);
-    openssl(world, "pkey -pubin -in pub.pem -outform DER -out pub.der");
-    let said = openssl(world, "dgst -sha256 pub.der");
+    world.openssl("pkey -pubin -in pub.pem -outform DER -out pub.der");
+    let said = world.openssl("dgst -sha256 pub.der");
     said.trim().rsplit(' ').next().unwrap().to_owned()
 }
 
 /// The digest of a generation's certificate in base64, as `openssl` has it.
 fn posh(world: &World, number: u32) -> String {
-    openssl(
-        world,
-        &format!("x509 -in {ARCHIVE}/{number}/cert.pem -outform DER -out cert.der"),
-    );
-    openssl(world, "dgst -sha256 -binary -out cert.sha256 cert.der");
-    openssl(world, "base64 -in cert.sha256").trim().to_owned()
+    world.openssl(&format!(
+        "x509 -in {ARCHIVE}/{number}/cert.pem -outform DER -out cert.der"
+    ));
+    world.openssl("dgst -sha256 -binary -out cert.sha256 cert.der");
+    world.openssl("base64 -in cert.sha256").trim().to_owned()
 }
 
 fn rekey(world: &World, more: &[&str]) -> Value {
@@ -182,10 +169,7 @@ fn a_compromised_key_is_neither_served_nor_asked_for_again() {
     // What the CA is told is what stands in the certificates.
     let revoke = made["result"]["revoke"].as_array().unwrap();
     assert_eq!(revoke.len(), 2);
-    let serial = openssl(
-        world,
-        &format!("x509 -in {ARCHIVE}/1/cert.pem -noout -serial"),
-    );
+    let serial = world.openssl(&format!("x509 -in {ARCHIVE}/1/cert.pem -noout -serial"));
     let told = revoke[0]["serial"].as_str().unwrap().replace(':', "");
     assert!(
         serial
@@ -194,8 +178,8 @@ fn a_compromised_key_is_neither_served_nor_asked_for_again() {
         "{serial} {told}"
     );
     assert_eq!(revoke[0]["reason_code"], 1);
-    let proved = openssl(world, "req -in proof.csr -verify -noout -pubkey");
-    let key = openssl(world, "pkey -in stolen.pem -pubout");
+    let proved = world.openssl("req -in proof.csr -verify -noout -pubkey");
+    let key = world.openssl("pkey -in stolen.pem -pubout");
     assert_eq!(proved, key, "the proof is signed by that key");
 
     // Never served again.

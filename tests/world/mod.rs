@@ -107,6 +107,13 @@ impl World {
             .unwrap())
     }
 
+    /// `openssl` run here, with words divided by spaces; what it printed.
+    #[track_caller]
+    pub fn openssl(&self, words: &str) -> String {
+        let words: Vec<&str> = words.split(' ').collect();
+        openssl_in(self.folder(), &words)
+    }
+
     /// Every file below, with its content, by its path; temporary things and locks are left out.
     pub fn files(&self, below: &str) -> Vec<(String, Vec<u8>)> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -292,18 +299,23 @@ impl OpensslCa {
 
     /// Runs openssl in the CA's folder.
     pub fn openssl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("openssl")
-            .args(arguments)
-            .current_dir(&self.folder)
-            .output()
-            .expect("openssl is installed by scripts/test");
-        assert!(
-            output.status.success(),
-            "openssl {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        openssl_in(&self.folder, arguments)
     }
+}
+
+#[track_caller]
+fn openssl_in(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("openssl is installed by scripts/test");
+    assert!(
+        output.status.success(),
+        "openssl {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 const CONFIG: &str = "
