@@ -2,7 +2,7 @@
 //!
 //! The order is what keeps the promise: all gateways validate first and nothing is served differently; then the
 //! intent is on disk; then `live/` is switched; then gateway after gateway commits and is proved. Whatever fails
-//! after the intent sends every touched gateway back, in reverse order, and that is proved as well ([`back`]).
+//! after the intent sends every touched gateway back, in reverse order, and that is proved as well.
 
 mod back;
 

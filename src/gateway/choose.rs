@@ -18,7 +18,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// The ALPN protocol of direct TLS between XMPP servers (XEP-0368 §3).
-pub const ALPN_XMPP_SERVER: &[u8] = b"xmpp-server";
+const ALPN_XMPP_SERVER: &[u8] = b"xmpp-server";
 
 /// A pair ready to be shown in handshakes: leaf, chain and key were proven to belong together.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ pub fn notify(state: &str) {
 }
 
 /// Sends a state (`READY=1`) to a socket: a path, or an abstract name written with `@` in front.
-pub fn notify_at(socket: &OsStr, state: &str) -> io::Result<()> {
+fn notify_at(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
         path => SocketAddr::from_pathname(OsStr::from_bytes(path))?,

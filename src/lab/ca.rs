@@ -101,7 +101,7 @@ impl LabCa {
     /// File of the root.
     pub const ROOT: &'static str = "root.pem";
     /// File of the root's key.
-    pub const ROOT_KEY: &'static str = "root-key.pem";
+    const ROOT_KEY: &'static str = "root-key.pem";
     /// File of the intermediate.
     pub const INTERMEDIATE: &'static str = "intermediate.pem";
     /// File of the intermediate's key.

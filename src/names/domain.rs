@@ -11,7 +11,7 @@ use std::fmt;
 pub const MAX_DOMAIN_BYTES: usize = 253;
 
 /// Most bytes of one label (RFC 1035 §2.3.4).
-pub const MAX_LABEL_BYTES: usize = 63;
+const MAX_LABEL_BYTES: usize = 63;
 
 /// Longest text looked at, in bytes: U-labels are longer than their A-labels by less than this factor of four.
 const MAX_TEXT_BYTES: usize = 4 * MAX_DOMAIN_BYTES;

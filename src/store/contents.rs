@@ -269,7 +269,7 @@ impl Store {
         journal::read_each(&self.paths.journal(), take)
     }
 
-    /// Assignments that were begun and not ended; [`Lease::resume`] takes them up.
+    /// Assignments that were begun and not ended; [`super::Lease::resume`] takes them up.
     pub fn intents(&self) -> Result<Vec<IntentRecord>, StoreError> {
         let mut intents = Vec::new();
         for name in list(&self.paths.root.join(TRANSACTIONS))? {

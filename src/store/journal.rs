@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 /// Longest line, in bytes with its line end.
-pub const MAX_LINE_BYTES: u64 = 64 * 1024;
+const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Most entries kept in memory by `read`; `read_each` has no such limit.
 pub const MAX_ENTRIES: usize = 1_000_000;
 /// A command reads its clock once, and may then make a key and wait for the lock while others write: only more than

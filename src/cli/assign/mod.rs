@@ -292,8 +292,8 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
 }
 
 /// The state of a deployment; none there is an error.
-/// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished first, or
-/// told where nothing is to be done.
+/// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished
+/// first, or told where nothing is to be done.
 fn begin(
     context: &mut Context,
     deployment: &Deployment,

@@ -1,5 +1,5 @@
-//! The key of a request: one that is brought along, that of the generation before, or a new one; never one that is marked as
-//! compromised.
+//! The key of a request: one that is brought along, that of the generation before, or a new one; never one that is
+//! marked as compromised.
 
 use super::wanted::{KeyChoice, Wanted};
 use crate::cli::Context;

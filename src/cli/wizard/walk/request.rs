@@ -1,4 +1,5 @@
-//! The walk of a new request, and the pages from the summary on: the request as it is made and sent, and one that waits.
+//! The walk of a new request, and the pages from the summary on: the request as it is made and sent, and one that
+//! waits.
 
 use super::edge::EdgePage;
 use super::names::NamePage;

@@ -1,5 +1,5 @@
-//! The pages of what serves, or will: the assignment and the renewal with their plans, and a look at everything. They show
-//! what the work has brought.
+//! The pages of what serves, or will: the assignment and the renewal with their plans, and a look at everything. They
+//! show what the work has brought.
 
 use super::View;
 use super::step::{Part, Work};

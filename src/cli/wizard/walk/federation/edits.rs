@@ -1,4 +1,5 @@
-//! What the answers of the federation's pages come to: changes of the deployment, each with the command that does the same.
+//! What the answers of the federation's pages come to: changes of the deployment, each with the command that does the
+//! same.
 
 use super::{EVERYBODY, KEEP, NOBODY, USERS};
 use crate::cli::partner::safe_defaults;
