@@ -13,17 +13,7 @@ use world::{Ran, World};
 /// A world with a deployment of contoso.com, a request whose key is the next one, and the planned zone.
 fn planned() -> (World, String) {
     let world = World::new();
-    world
-        .run(&[
-            "init",
-            "--fqdn",
-            "edge.contoso.com",
-            "--sip-domain",
-            "contoso.com",
-            "--xmpp-domain",
-            "contoso.com",
-        ])
-        .ended(0);
+    world.init();
     let text = world.read("edgecert.toml");
     let text = text.replacen(
         "profile = \"public-dv\"",

@@ -12,30 +12,11 @@ use world::World;
 fn certificates(world: &World, all: &[(&str, &str, &str)]) {
     std::fs::create_dir_all(world.path("certs")).unwrap();
     for (file, name, days) in all {
-        let made = Command::new("openssl")
-            .current_dir(world.path("certs"))
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-            ])
-            .args(["-keyout", "unused.key", "-out", &format!("{file}.pem")])
-            .args(["-subj", &format!("/CN={name}"), "-days", days])
-            .args(["-addext", "subjectAltName=DNS:edge.contoso.com"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        let file = format!("certs/{file}");
+        world.self_signed(&file, name, "edge.contoso.com", days);
+        // A key is something to be looked at as well.
+        std::fs::remove_file(world.path(&format!("{file}.key"))).unwrap();
     }
-    std::fs::remove_file(world.path("certs/unused.key")).unwrap();
 }
 
 fn three() -> World {

@@ -23,8 +23,7 @@ use world::ports::free_addresses;
 /// A deployment with comments around it, and a lab CA whose root judges the partner.
 fn world() -> World {
     let world = World::new();
-    let words = "init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com";
-    world.run(&words.split(' ').collect::<Vec<_>>()).ended(0);
+    world.init();
     let text = world.read("edgecert.toml");
     world.write("edgecert.toml", format!("{text}\n# the end, mine\n"));
     world

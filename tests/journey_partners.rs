@@ -13,8 +13,7 @@ use world::World;
 fn world_with(partner: &str) -> World {
     let world = World::new();
     world.run(&["lab", "ca", "--out", "ca"]).ended(0);
-    let words = "init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com";
-    world.run(&words.split(' ').collect::<Vec<_>>()).ended(0);
+    world.init();
     let text = world
         .read("edgecert.toml")
         .replacen("[\"system\"]", "[\"ca/root.pem\"]", 1);

@@ -59,35 +59,7 @@ impl Drop for Running {
 }
 
 fn certificate(world: &World, days: &str) {
-    let made = Command::new("openssl")
-        .current_dir(world.folder())
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-keyout",
-            "new.key",
-            "-out",
-            "new.pem",
-            "-subj",
-            "/CN=edge.contoso.com",
-        ])
-        .args([
-            "-addext",
-            "subjectAltName=DNS:edge.contoso.com",
-            "-days",
-            days,
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .output()
-        .unwrap();
-    assert!(made.status.success());
+    world.self_signed("new", "edge.contoso.com", "edge.contoso.com", days);
     std::fs::rename(world.path("new.pem"), world.path("edge.pem")).unwrap();
 }
 

@@ -59,17 +59,8 @@ impl Place {
     fn new() -> Self {
         let world = World::new();
         for name in ["edge", "other"] {
-            let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
-            let made = Command::new("openssl")
-                .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"])
-                .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
-                .args(["-subj", &format!("/CN={name}")])
-                .args(["-keyout", &key, "-out", &certificate])
-                .current_dir(world.path(""))
-                .output()
-                .expect("openssl is installed by scripts/test");
-            assert!(made.status.success());
-            let both = world.read(&certificate) + &world.read(&key);
+            world.self_signed(name, name, name, "30");
+            let both = world.read(&format!("{name}.pem")) + &world.read(&format!("{name}.key"));
             world.write(&format!("{name}.both"), both);
         }
         Self {

@@ -43,17 +43,7 @@ impl Edge {
     pub fn new() -> Self {
         let world = World::new();
         world.run(&["lab", "ca", "--out", "ca"]).ended(0);
-        world
-            .run(&[
-                "init",
-                "--fqdn",
-                "edge.contoso.com",
-                "--sip-domain",
-                "contoso.com",
-                "--xmpp-domain",
-                "contoso.com",
-            ])
-            .ended(0);
+        world.init();
         let backend = echo_backend().unwrap();
         let listeners = free_addresses(LISTENERS.len());
         let mut text = world

@@ -114,6 +114,38 @@ impl World {
         openssl_in(self.folder(), &words)
     }
 
+    /// A certificate that nobody signed but itself: `FILE.pem`, with its key in `FILE.key`.
+    #[track_caller]
+    pub fn self_signed(&self, file: &str, common_name: &str, dns: &str, days: &str) {
+        let (certificate, key) = (format!("{file}.pem"), format!("{file}.key"));
+        let (subject, names) = (
+            format!("/CN={common_name}"),
+            format!("subjectAltName=DNS:{dns}"),
+        );
+        let words = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+            "-subj",
+            &subject,
+            "-days",
+            days,
+            "-addext",
+            &names,
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ];
+        openssl_in(self.folder(), &words);
+    }
+
     /// Every file below, with its content, by its path; temporary things and locks are left out.
     pub fn files(&self, below: &str) -> Vec<(String, Vec<u8>)> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -143,18 +175,17 @@ impl World {
             .collect()
     }
 
-    /// A deployment for contoso.com whose issuer's roots are those of a CA made here.
+    /// A deployment for contoso.com, as `init` writes it.
+    #[track_caller]
+    pub fn init(&self) {
+        let words =
+            "init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com";
+        self.run(&words.split(' ').collect::<Vec<_>>()).ended(0);
+    }
+
+    /// The same, whose issuer's roots are those of a CA made here.
     pub fn deployment(&self, ca: &OpensslCa) {
-        self.run(&[
-            "init",
-            "--fqdn",
-            "edge.contoso.com",
-            "--sip-domain",
-            "contoso.com",
-            "--xmpp-domain",
-            "contoso.com",
-        ])
-        .ended(0);
+        self.init();
         let roots = format!("roots = [\"{}\"]", ca.root().display());
         let text = self.read("edgecert.toml");
         let text = text.replacen("roots = [\"system\"]", &roots, 1);
