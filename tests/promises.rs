@@ -12,7 +12,7 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             texts(&path, found);
-        } else if ["rs", "md", "toml", "service", "timer"]
+        } else if ["rs", "md", "toml", "service", "timer", "yml", "cfg", "sh"]
             .iter()
             .any(|kind| path.extension().is_some_and(|found| found == *kind))
         {
@@ -25,7 +25,7 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_command_that_is_named_in_backticks_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("README.md")];
-    for folder in ["src", "docs", "templates"] {
+    for folder in ["src", "docs", "templates", "examples"] {
         texts(&root.join(folder), &mut files);
     }
     let help = World::new().run(&["--help"]).ended(0).stdout;
