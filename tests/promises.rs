@@ -24,7 +24,9 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn every_command_that_is_named_in_backticks_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("README.md")];
+    let mut files = ["README.md", "CONTRIBUTING.md"]
+        .map(|name| root.join(name))
+        .to_vec();
     for folder in ["src", "docs", "templates", "examples"] {
         texts(&root.join(folder), &mut files);
     }
@@ -121,4 +123,60 @@ fn security_md_names_limits_that_exist_and_every_fuzz_target() {
     for target in targets {
         assert!(told.contains(&format!("`{target}`")), "{target}");
     }
+}
+
+#[test]
+fn the_page_of_the_wizard_in_the_readme_is_one_that_it_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    // The rows below the last word are left out.
+    let is_frame = |line: &&str| !line.trim_matches(['│', ' ']).is_empty();
+    let page = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with(['┌', '│', '└']));
+        lines.filter(is_frame).map(str::to_owned).collect()
+    };
+    let readme = page(&read("README.md"));
+    assert!(readme.len() > 10, "{readme:?}");
+    let pages = root.join("docs/wizard/en");
+    let shown = std::fs::read_dir(pages).unwrap().any(|entry| {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        page(&text) == readme
+    });
+    assert!(shown, "{readme:#?}");
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root.join(name))
+        .to_vec();
+    texts(&root.join("docs"), &mut files);
+    texts(&root.join("examples"), &mut files);
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "md"));
+    let mut count = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let folder = file.parent().unwrap();
+        let linked = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#']).next());
+        let shown = ["src=\"", "srcset=\""].map(|key| text.split(key).skip(1));
+        let shown = shown
+            .into_iter()
+            .flatten()
+            .filter_map(|rest| rest.split('"').next());
+        for link in linked.chain(shown) {
+            if link.is_empty() || link.contains("://") {
+                continue;
+            }
+            count += 1;
+            assert!(folder.join(link).exists(), "{}: {link}", file.display());
+        }
+    }
+    assert!(count > 25, "{count}");
 }
