@@ -4,6 +4,8 @@
 
 mod world;
 
+use edgecert::deployment::GatewayKind;
+use edgecert::request::IssuerProfile;
 use std::path::{Path, PathBuf};
 use world::World;
 
@@ -179,4 +181,20 @@ fn every_link_leads_to_a_file() {
         }
     }
     assert!(count > 25, "{count}");
+}
+
+#[test]
+fn every_profile_and_every_kind_of_gateway_is_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let profiles = read("docs/profiles.md");
+    for name in IssuerProfile::names() {
+        assert!(profiles.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
+    let (deployment, gateways) = (read("templates/edgecert.toml"), read("docs/gateways.md"));
+    for kind in GatewayKind::WORDS {
+        let table = format!("# [gateway.{kind}.");
+        assert!(deployment.contains(&table), "{kind}");
+        assert!(gateways.to_lowercase().contains(kind), "{kind}");
+    }
 }
