@@ -1,5 +1,6 @@
 //! The files of a server's configuration, read from disk; below a root where the server is in a chroot or a container.
 
+use crate::explain::Explain;
 use crate::servers::{ConfigError, MAX_CONFIG_BYTES, PathKind, Source};
 use crate::store::StoreError;
 use crate::store::atomic::read_limited;
@@ -52,7 +53,7 @@ impl Source for ConfigFiles {
             }),
             Err(error) => Err(ConfigError::Unreadable {
                 path: path.to_owned(),
-                why: error.to_string(),
+                why: error.explain().why,
             }),
         }
     }

@@ -113,6 +113,7 @@ catalogue! {
     GrantedNameAdded, "granted.name-added", Note, "RFC 2986", "The certificate holds a name that was not asked for.";
     GrantedUsageLost, "granted.usage-lost", Warning, "RFC 5280 §4.2.1.12", "A key purpose that was asked for was not granted.";
     GrantedUsageAdded, "granted.usage-added", Note, "RFC 5280 §4.2.1.12", "The certificate holds a key purpose that was not asked for.";
+    GrantedOldKey, "granted.old-key", Warning, "docs/import.md", "The reply holds the key of an earlier request, while a later one waits.";
     GrantedLifeShorter, "granted.life-shorter", Note, "BR 6.3.2", "The certificate lives shorter than the generation before.";
     // live
     LiveUnreachable, "live.unreachable", Error, "RFC 6120 §3", "Nothing answers at the address.";

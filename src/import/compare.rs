@@ -3,7 +3,7 @@
 //! CAs change what they are asked: a name is dropped in silence, a purpose taken out, `www.` added. What a peer would
 //! miss is an error here; what only some look at (SRVName, XmppAddr) a warning. Whether it lives too long is not judged here.
 
-use super::Asked;
+use super::{Asked, AskedState};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::{Domain, Identifier, NameForm, Presented, matching};
@@ -22,6 +22,33 @@ pub fn compare(leaf: &Certificate, asked: &Asked) -> Report {
     let mut findings = compare_names(granted, asked);
     findings.extend(compare_purposes(facts.key_purposes.as_deref(), asked));
     Report::new(findings)
+}
+
+/// A reply to an earlier request while a later one waits: its key is not the one that was asked for last. `asked` is
+/// oldest first.
+pub fn compare_with_waiting(answers: &Asked, asked: &[Asked]) -> Option<Finding> {
+    let waits = asked
+        .iter()
+        .rfind(|one| one.certificate == answers.certificate && one.state == AskedState::Pending)?;
+    let answered = answers.state == AskedState::Answered;
+    (answered && waits.spki_sha256 != answers.spki_sha256).then(|| {
+        Finding::new(
+            Code::GrantedOldKey,
+            "leaf, public key",
+            format!(
+                "the reply is for the old key, and does not answer request {}",
+                printable(&waits.request)
+            ),
+            format!(
+                "its key {} is that of request {}, which has its certificate; {} holds {}",
+                answers.spki_sha256.short(),
+                printable(&answers.request),
+                printable(&waits.request),
+                waits.spki_sha256.short()
+            ),
+            again(waits, "for the new key"),
+        )
+    })
 }
 
 fn compare_names(granted: &[Presented], asked: &Asked) -> Vec<Finding> {
@@ -135,7 +162,8 @@ fn lost_name(name: &str, granted: &[Presented], asked: &Asked) -> Finding {
     }
 }
 
-fn again(asked: &Asked, how: &str) -> String {
+/// What to ask of the CA: to issue again, and from which CSR.
+pub fn again(asked: &Asked, how: &str) -> String {
     match &asked.csr {
         Some(csr) => format!("ask the CA to issue again {how}, from {}", printable(csr)),
         None => format!(

@@ -12,7 +12,7 @@ pub mod order;
 pub mod pair;
 pub mod sort;
 
-pub use compare::{PartnerRoots, compare, compare_with_previous};
+pub use compare::{PartnerRoots, again, compare, compare_with_previous, compare_with_waiting};
 pub use error::{FoundLeaf, ImportError, KeyTrouble, Mismatch, Stranger, WaitingRequest};
 pub use pair::{find_request, pair_with_key};
 pub use sort::sort_reply;
@@ -201,7 +201,10 @@ pub fn import_reply(passage: &Passage<'_>, source: KeySource<'_>) -> Result<Impo
     let bundle = pair_with_key(reply.chain, key, &reply.leaf_place, &key_from)?;
     let report = answers
         .as_ref()
-        .map(|asked| compare(&bundle.chain().leaf, asked))
+        .map(|asked| {
+            let old = compare_with_waiting(asked, passage.asked);
+            compare(&bundle.chain().leaf, asked).merged(Report::new(old.into_iter().collect()))
+        })
         .unwrap_or_default();
 
     Ok(Imported {

@@ -588,6 +588,29 @@ fn what_was_granted_is_compared_with_what_was_asked() {
 }
 
 #[test]
+fn a_reply_for_the_old_key_is_warned_of_while_another_request_waits() {
+    let w = world();
+    let newer = PrivateKey::generate(KeyType::Ec256).unwrap();
+    let (answered, waits) = (
+        asked("1", &w.key, AskedState::Answered),
+        asked("2", &newer, AskedState::Pending),
+    );
+    let all = [answered.clone(), waits.clone()];
+    let found = compare_with_waiting(&answered, &all).unwrap();
+    assert_eq!(found.code, Code::GrantedOldKey);
+    assert!(found.what.contains("request 2"), "{found:?}");
+    assert!(found.mend.contains("request show 2"), "{found:?}");
+    let same_key = asked("2", &w.key, AskedState::Pending);
+    for (answers, all) in [
+        (&waits, &all[..]),
+        (&answered, &all[..1]),
+        (&answered, &[answered.clone(), same_key]),
+    ] {
+        assert_eq!(compare_with_waiting(answers, all), None);
+    }
+}
+
+#[test]
 fn a_shorter_life_than_before_is_noted() {
     let w = world();
     let chain = |from| Chain {

@@ -12,17 +12,15 @@ impl Lab {
     /// Writes `edgecert.toml` with the gateways' texts (see `Server::gateway`).
     #[track_caller]
     pub fn deployment(&self, gateways: &[String]) {
-        let begun = [
-            "init",
-            "--fqdn",
-            SIP_HOST,
-            "--sip-domain",
-            DOMAIN,
-            "--xmpp-domain",
-            DOMAIN,
-            "--xmpp-domain",
-            COMPONENT,
-        ];
+        self.deployment_of(&[DOMAIN], &[DOMAIN, COMPONENT], gateways);
+    }
+
+    /// The same for these SIP and XMPP domains.
+    #[track_caller]
+    pub fn deployment_of(&self, sip: &[&str], xmpp: &[&str], gateways: &[String]) {
+        let mut begun = vec!["init", "--fqdn", SIP_HOST];
+        begun.extend(sip.iter().flat_map(|domain| ["--sip-domain", domain]));
+        begun.extend(xmpp.iter().flat_map(|domain| ["--xmpp-domain", domain]));
         self.world.run(&begun).ended(0);
         let roots = format!("roots = [{:?}]", self.pki.ca.root());
         let text = self.world.read("edgecert.toml");

@@ -51,25 +51,42 @@ fn spec(name: &str, from: i64, to: i64) -> IssueSpec {
     }
 }
 
+fn ca_spec(name: &str, from: i64, to: i64) -> IssueSpec {
+    IssueSpec {
+        ca: Some(None),
+        key_usage: Some(KeyUsage {
+            key_cert_sign: true,
+            crl_sign: true,
+            ..KeyUsage::default()
+        }),
+        key_purposes: Vec::new(),
+        ..spec(name, from, to)
+    }
+}
+
 impl Ca {
     pub fn new(world: &World) -> Self {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let spec = IssueSpec {
-            ca: Some(None),
-            key_usage: Some(KeyUsage {
-                key_cert_sign: true,
-                crl_sign: true,
-                ..KeyUsage::default()
-            }),
-            key_purposes: Vec::new(),
-            ..spec("Example Root X1", -100, 3650)
-        };
         let own = Issuer {
             certificate: None,
             key: &key,
         };
+        let spec = ca_spec("Example Root X1", -100, 3650);
         let root = issue(&spec, key.spki_der(), &own).unwrap();
         world.write("root.pem", root.to_pem());
+        Self { key, root }
+    }
+
+    /// An intermediate with such a life in days, which signs as this one does; writes `NAME.pem`.
+    pub fn intermediate(&self, world: &World, name: &str, from: i64, to: i64) -> Self {
+        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
+        let issuer = Issuer {
+            certificate: Some(&self.root),
+            key: &self.key,
+        };
+        let spec = ca_spec("Example CA E5", from, to);
+        let root = issue(&spec, key.spki_der(), &issuer).unwrap();
+        world.write(&format!("{name}.pem"), root.to_pem());
         Self { key, root }
     }
 

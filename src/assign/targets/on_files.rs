@@ -207,6 +207,25 @@ impl FilesTarget {
         })
     }
 
+    /// A word before the change of a configuration that names none of the destinations: a path may be a slip.
+    fn mistyped(&self) -> Option<String> {
+        let uses = &self.server.configured()?.certificates;
+        let named = |path: &Path| self.destinations.iter().any(|one| one.named == path);
+        let first = uses.first()?;
+        if uses
+            .iter()
+            .any(|one| named(&one.certificate) && named(&one.key))
+        {
+            return None;
+        }
+        Some(format!(
+            "the server reads {} and {} now ({}): if a path in the gateway's table is a slip, put that right; else ",
+            first.certificate.display(),
+            first.key.display(),
+            first.place
+        ))
+    }
+
     fn holds_leaf_on_offer(&self, destination: &Destination) -> bool {
         destination.content.holds_key()
             && destination
@@ -279,7 +298,10 @@ impl Target for FilesTarget {
                     format!("gateway \"{}\", {}", self.gateway, change.file.display()),
                     format!("the server's configuration needs {}", change.why),
                     "without it the new names are served with another certificate, or none",
-                    "`edgecert assign --write-config` makes the change that is shown above; or make it yourself",
+                    format!(
+                        "{}`edgecert assign --write-config` makes the change that is shown above; or make it yourself",
+                        self.mistyped().unwrap_or_default()
+                    ),
                 )
             });
             findings.extend(missing);

@@ -20,7 +20,7 @@ use crate::deployment::{Certificate, Deployment};
 use crate::explain::{Explain, Explanation};
 use crate::findings::Code;
 use crate::names::Slug;
-use crate::store::{IntentKind, Lease, Store, StoreError};
+use crate::store::{IntentKind, Lease, RequestState, Store, StoreError};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -64,10 +64,24 @@ pub enum HeldSessions {
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The certificate [default: the only one]
-    #[arg(value_name = "CERT", value_parser = slug)]
+    #[arg(value_name = "CERT", value_parser = whole_lineage)]
     certificate: Option<Slug>,
     #[command(flatten)]
     how: How,
+}
+
+/// A certificate without a generation: a rollback leads to the one before and to no other.
+fn whole_lineage(text: &str) -> Result<Slug, String> {
+    match lineage(text) {
+        Ok(Lineage {
+            generation: Some(_),
+            ..
+        }) => Err(format!(
+            "a rollback leads to the generation before; `edgecert assign {text}` leads to this one"
+        )),
+        Ok(whole) => Ok(whole.certificate),
+        Err(_) => slug(text),
+    }
 }
 
 /// What both take.
@@ -202,7 +216,12 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         );
     }
     outcome = task.carry_out(context, lease.as_mut(), &args.gateway, &args.how, outcome)?;
-    Ok(outcome)
+    Ok(match waiting(&store, certificate) {
+        Some(id) if !outcome.changed && outcome.next.is_none() => outcome.with_next(format!(
+            "edgecert import REPLY, as request {id} waits for its reply"
+        )),
+        Some(_) | None => outcome,
+    })
 }
 
 /// Assigns the newest generation of a certificate to all its gateways, as `assign CERT` does: for `renew`.
@@ -335,13 +354,27 @@ fn known(store: &Store, certificate: &Certificate, number: u32) -> Result<(), Fa
         .generation(&certificate.name, number)
         .map(|_| ())
         .map_err(|error| {
-            let kind = if matches!(error, StoreError::NoSuchGeneration { .. }) {
-                FailureKind::Usage
-            } else {
-                FailureKind::Failed
+            if !matches!(error, StoreError::NoSuchGeneration { .. }) {
+                return failed(&error);
+            }
+            let told = error.explain();
+            let mend = match waiting(store, certificate) {
+                Some(id) => format!(
+                    "request {id} waits for its reply: `edgecert import REPLY` makes a generation of it"
+                ),
+                None => told.mend,
             };
-            Failure::from_error(kind, &error)
+            Failure::new(FailureKind::Usage, Explanation { mend, ..told })
         })
+}
+
+/// The newest request of a certificate that waits for its reply.
+fn waiting(store: &Store, certificate: &Certificate) -> Option<String> {
+    let requests = store.requests(Some(&certificate.name)).ok()?;
+    requests
+        .into_iter()
+        .rfind(|one| one.state == RequestState::Pending)
+        .map(|one| one.id)
 }
 
 fn newest(store: &Store, certificate: &Certificate) -> Result<u32, Failure> {

@@ -174,7 +174,14 @@ impl Task<'_> {
             run: self.run,
             now: context.now,
         })
-        .map_err(|error| refused(&error))
+        .map_err(|error| {
+            // As a certificate or a generation that does not exist.
+            if matches!(error, AssignError::NoSuchGateway { .. }) {
+                Failure::from_error(FailureKind::Usage, &error)
+            } else {
+                refused(&error)
+            }
+        })
     }
 
     /// What the servers say before anything is touched; a finding of level error that is not accepted bars the way.

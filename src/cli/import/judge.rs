@@ -7,7 +7,7 @@ use crate::cli::expectation::ForCertificate;
 use crate::cli::output::Failure;
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Report, Severity};
-use crate::import::{Asked, Imported, PartnerRoots, compare_with_previous};
+use crate::import::{Asked, Imported, PartnerRoots, again, compare_with_previous};
 use crate::store::Accepted;
 use crate::verify::rules::validity::outside;
 use crate::verify::{
@@ -85,13 +85,16 @@ pub(super) fn judge(
         let early = early.with_severity(Severity::Warning);
         compared = compared.merged(Report::new(vec![early]));
     }
-    if let Some(previous) = previous {
+    // Where the chain ends early, what is missing above is told, and no root is known to compare.
+    let ends_early = trust.is_some() && imported.missing_issuer.is_some();
+    if let Some(previous) = previous.filter(|_| !ends_early) {
         compared = compared.merged(compare_with_previous(
             imported.bundle.chain(),
             previous.chain,
             &previous.partners,
         ));
     }
+    let answers = imported.answers.clone();
     let overrides = intake.accept.to_vec();
     let is_accepted = |code: Code| intake.accept.iter().any(|one| one.code == code);
     let stands =
@@ -103,6 +106,7 @@ pub(super) fn judge(
             let verdict = bundle.report().clone().into_iter();
             let verdict = verdict.filter(|one| !(is_early && one.code == Code::ValidityFresh));
             let report = without_doubles(Report::new(verdict.collect()), compared);
+            let report = of_the_ca(report, answers.as_ref());
             if let Some(first) = report.findings().iter().find(|finding| stands(finding)) {
                 return Err(refusal(&place, first).with_findings(report));
             }
@@ -125,6 +129,7 @@ pub(super) fn judge(
         }
         Err(refused) => {
             let report = without_doubles(refused.report, compared);
+            let report = of_the_ca(report, answers.as_ref());
             match report.findings().iter().find(|finding| stands(finding)) {
                 Some(first) => Err(refusal(&place, first).with_findings(report.clone())),
                 None => Err(Failure::new(
@@ -141,6 +146,20 @@ pub(super) fn judge(
             }
         }
     }
+}
+
+/// A reply that has ended is no certificate to renew: the CA sent an old one.
+fn of_the_ca(report: Report, answers: Option<&Asked>) -> Report {
+    let Some(asked) = answers else {
+        return report;
+    };
+    let findings = report.into_iter().map(|mut one| {
+        if one.code == Code::ValidityExpired && one.place.starts_with("leaf") {
+            one.mend = again(asked, "for a time that is not over");
+        }
+        one
+    });
+    Report::new(findings.collect())
 }
 
 /// Those of `--accept` for which there was an error.

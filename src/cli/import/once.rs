@@ -1,6 +1,7 @@
 //! One fault, one finding: the verdict and the comparison with the request find the same gap, each in its words.
 
 use crate::findings::{Code, Finding, Report, Severity};
+use std::collections::BTreeSet;
 
 /// Most names that one finding lists.
 const MOST_NAMES: usize = 8;
@@ -15,6 +16,8 @@ pub(super) fn without_doubles(verdict: Report, compared: Report) -> Report {
         .filter(|one| !(nameless && one.code == Code::GrantedNameLost))
         .collect();
     let mut kept = Vec::new();
+    // By place among the compared; one name may be missed for several uses.
+    let mut told = BTreeSet::new();
     for mut finding in verdict {
         let twin = missed(&finding).and_then(|missed| {
             let same = |one: &Finding| not_granted(one) == Some(missed.as_str());
@@ -22,13 +25,16 @@ pub(super) fn without_doubles(verdict: Report, compared: Report) -> Report {
         });
         match twin {
             Some(at) if finding.severity == Severity::Error => {
-                finding.mend = compared.remove(at).mend;
+                finding.mend.clone_from(&compared[at].mend);
+                told.insert(at);
                 kept.push(finding);
             }
             Some(_) => {}
             None => kept.push(finding),
         }
     }
+    let mut at = 0..;
+    compared.retain(|_| !at.next().is_some_and(|at| told.contains(&at)));
     Report::new(kept).merged(Report::new(together(compared)))
 }
 
@@ -140,6 +146,21 @@ mod tests {
             (missing, "ask the CA")
         );
         assert!(found[1].1.starts_with("dns:b.example"));
+    }
+
+    #[test]
+    fn a_name_that_two_uses_miss_is_mended_by_the_ca_for_both() {
+        let missing = |what: &str| finding(Code::NamesMissing, what, "request it");
+        let lost = "dns:a.example was asked for and not granted";
+        let found = after(
+            vec![
+                missing("a.example is not covered for SIP"),
+                missing("a.example is not covered for XMPP between servers"),
+            ],
+            vec![finding(Code::GrantedNameLost, lost, "ask the CA")],
+        );
+        let mends: Vec<&str> = found.iter().map(|one| one.2.as_str()).collect();
+        assert_eq!(mends, ["ask the CA", "ask the CA"], "{found:?}");
     }
 
     #[test]

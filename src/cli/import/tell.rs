@@ -12,7 +12,7 @@ use crate::import::Imported;
 use crate::names::Presented;
 use crate::store::Source;
 use crate::verify::TrustSet;
-use crate::x509::{Certificate, Chain, KeyPurpose};
+use crate::x509::{Certificate, Chain, KeyPurpose, Standing};
 use console::style;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -183,11 +183,17 @@ fn leaf_words(leaf: &Certificate, now: OffsetDateTime) -> String {
         ""
     };
     format!(
-        "{}  serial {shown}{more}  {} → {} ({} days left)",
+        "{}  serial {shown}{more}  {} → {}",
         leaf.display_name(),
         render::date(facts.not_before),
-        render::date(facts.not_after),
-        leaf.window().whole_days_left(now),
+        match leaf.window().standing(now) {
+            Standing::Over => render::age(facts.not_after, now),
+            Standing::Ahead | Standing::Within => format!(
+                "{} ({} days left)",
+                render::date(facts.not_after),
+                leaf.window().whole_days_left(now)
+            ),
+        },
     )
 }
 

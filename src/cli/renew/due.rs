@@ -21,7 +21,8 @@ const RENEW_AT: f64 = 0.33;
 pub struct Standing {
     /// The lineage.
     pub certificate: Slug,
-    /// The generation that is judged: the current one, else the newest; none: there is none at all.
+    /// The generation that is judged: the current one, else the newest where no gateway is to serve it; none: there is
+    /// none of these.
     pub generation: Option<u32>,
     /// A newer one than that, which waits to be assigned.
     pub newer: Option<u32>,
@@ -49,7 +50,8 @@ pub enum KeyStanding {
 }
 
 impl Standing {
-    /// Whether it is due: no generation, little life left, or a key that is compromised.
+    /// Whether it is due: nothing that could be served or nothing assigned, little life left, or a key that is
+    /// compromised.
     pub fn is_due(&self) -> bool {
         self.generation.is_none()
             || self.left < self.renew_at
@@ -59,7 +61,10 @@ impl Standing {
     /// `external-edge/3: 20% of its life is left, due at 33%`.
     pub fn words(&self) -> String {
         match self.generation {
-            None => format!("{}: no generation yet", self.certificate),
+            None => match self.newer {
+                Some(number) => format!("{}/{number}: not assigned yet", self.certificate),
+                None => format!("{}: no generation yet", self.certificate),
+            },
             Some(number) if self.key == KeyStanding::Compromised => {
                 format!("{}/{number}: its key is compromised", self.certificate)
             }
@@ -144,16 +149,17 @@ pub fn standing(
             .map_err(|error| store_failure(&error))?;
     }
     let newest = generations.last();
+    // A first assignment that failed is made up for as any other.
+    let never_served = assigned.current.is_none()
+        && deployment.is_some_and(|all| !all.gateways_of(&certificate).is_empty());
     let judged = assigned
         .current
         .and_then(|current| generations.iter().find(|one| one.number == current))
-        .or(newest);
-    let newer = match (judged, newest) {
-        (Some(judged), Some(newest)) if newest.number > judged.number && !newest.compromised => {
-            Some(newest.number)
-        }
-        (Some(_) | None, _) => None,
-    };
+        .or(newest.filter(|_| !never_served));
+    let newer = newest
+        .filter(|newest| judged.is_none_or(|judged| newest.number > judged.number))
+        .filter(|newest| !newest.compromised)
+        .map(|newest| newest.number);
     let renew_at = renew_at(deployment, &certificate, newest)?;
     Ok(Standing {
         generation: judged.map(|one| one.number),
