@@ -142,8 +142,9 @@ impl Day {
     fn slip(&self, from: &str, to: &str, code: i32, said: &[&str]) {
         let world = &self.lab.world;
         let sound = world.read("edgecert.toml");
-        assert!(sound.contains(from), "{from}: {sound}");
-        world.write("edgecert.toml", sound.replacen(from, to, 1));
+        // The tables stand at the end, behind the comments that name their keys.
+        let (before, behind) = sound.rsplit_once(from).unwrap();
+        world.write("edgecert.toml", format!("{before}{to}{behind}"));
         self.mistake(&["assign"], code, said);
         world.write("edgecert.toml", sound);
     }
@@ -370,8 +371,8 @@ fn slips(day: &Day) {
             vec!["there is no folder", "install -d -m 750"],
         ),
         (
-            config,
-            at(&day.chat, "prosody.lua"),
+            format!("config = {config:?}"),
+            format!("config = {:?}", at(&day.chat, "prosody.lua")),
             1,
             vec![
                 "No such file or directory",

@@ -296,6 +296,15 @@ impl TargetReport {
             .collect()
     }
 
+    /// The nearest cause of how it stands: the first of the most severe findings. What is seen only beside other targets is
+    /// found last, so that notes stand before it.
+    pub fn worst(&self) -> Option<&Finding> {
+        self.findings
+            .iter()
+            .rev()
+            .max_by_key(|finding| finding.severity)
+    }
+
     /// How it stands.
     pub fn status(&self) -> Status {
         Status::of(&self.findings, self.problem.as_deref())
@@ -446,5 +455,29 @@ mod tests {
             assert_eq!(report.worst().map(TargetReport::status), Some(status));
         }
         assert_eq!(report.counts.total(), 4);
+    }
+
+    #[test]
+    fn the_worst_finding_is_the_first_of_the_most_severe_wherever_it_stands() {
+        let finding = |place: &str, severity| {
+            Finding::new(Code::LiveInside, place, "what", "why", "mend").with_severity(severity)
+        };
+        let (note, warning) = (Severity::Note, Severity::Warning);
+        for (all, worst) in [
+            (vec![], None),
+            (vec![("a", note), ("b", note)], Some("a")),
+            (vec![("a", note), ("b", warning)], Some("b")),
+            (vec![("a", note), ("b", warning), ("c", warning)], Some("b")),
+            (
+                vec![("a", warning), ("b", Severity::Error), ("c", note)],
+                Some("b"),
+            ),
+        ] {
+            let row = all.into_iter().fold(
+                TargetReport::new("x", TargetKind::Endpoint),
+                |row, (place, severity)| row.with_finding(finding(place, severity)),
+            );
+            assert_eq!(row.worst().map(|one| one.place.as_str()), worst);
+        }
     }
 }

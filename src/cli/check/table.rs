@@ -124,7 +124,7 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
     let bad = row.status() != Status::Ok;
     let mut parts: Vec<String> = Vec::new();
     // A row without a certificate has nothing else to say.
-    if let (true, Some(first)) = (bad || row.certificate.is_none(), row.findings.first()) {
+    if let (true, Some(first)) = (bad || row.certificate.is_none(), row.worst()) {
         parts.push(first.what.clone());
         let more = row
             .findings
@@ -324,8 +324,7 @@ fn sum(report: &CheckReport) -> String {
     let mend = report.worst().and_then(|row| match &row.problem {
         Some(problem) => Some(problem.mend.clone()),
         None => row
-            .findings
-            .first()
+            .worst()
             .filter(|_| row.status() != Status::Ok)
             .map(|finding| finding.mend.clone()),
     });

@@ -62,8 +62,11 @@ fn case(text: &mut String, row: &TargetReport, taken: &Taken) {
     }
     text.push_str(">\n");
     let told = told(row);
-    let first = row.told_findings().into_iter().next();
-    let message = first.map(|finding| finding.what).unwrap_or_default();
+    let message = match (&row.problem, row.worst()) {
+        (Some(problem), _) => problem.what.clone(),
+        (None, Some(finding)) => finding.what.clone(),
+        (None, None) => String::new(),
+    };
     let element = match row.status() {
         Status::Critical => Some("failure"),
         Status::Unknown => Some("error"),

@@ -113,7 +113,7 @@ pub fn unknown(what: &str, why: &str, mend: &str) -> String {
 }
 
 fn cause(row: &TargetReport) -> String {
-    match (&row.problem, row.findings.first()) {
+    match (&row.problem, row.worst()) {
         (Some(problem), _) => {
             // The target stands before it.
             let what = problem.what.strip_prefix(row.target.as_str());
