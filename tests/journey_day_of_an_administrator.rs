@@ -343,6 +343,11 @@ fn wrong_replies(day: &Day) {
         !told.contains("request it again"),
         "it was asked for: {told}"
     );
+    let told = world.run(&["import", "past.pem"]).ended(1).stdout;
+    assert!(
+        told.contains("→ 2024-04-01 (") && !told.contains("(-"),
+        "{told}"
+    );
     // It could be served, so it is a warning; what waits is named.
     day.harmless(
         &["import", "old.pem", "--dry-run"],
