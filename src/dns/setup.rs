@@ -7,7 +7,7 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::rr::Name;
-use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::system_conf::parse_resolv_conf;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,15 +31,32 @@ pub(super) fn at_address(address: SocketAddr) -> ResolverConfig {
     ResolverConfig::from_parts(None, Vec::new(), vec![server])
 }
 
+/// Where the system says whom to ask.
+const SYSTEM: &str = "/etc/resolv.conf";
+
+/// Largest of these files, in bytes.
+const MAX_SYSTEM: u64 = 64 * 1024;
+
 pub(super) fn system() -> Result<ResolverConfig, DnsError> {
+    system_at(Path::new(SYSTEM))
+}
+
+fn system_at(path: &Path) -> Result<ResolverConfig, DnsError> {
     let none = |why: String| DnsError::NoResolver {
         resolver: String::new(),
-        why,
+        why: format!("{}: {why}", path.display()),
     };
-    let (config, _) =
-        read_system_conf().map_err(|error| none(format!("/etc/resolv.conf: {error}")))?;
+    // Its comments may be in any encoding.
+    let mut text = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_SYSTEM + 1).read_to_end(&mut text))
+        .map_err(|error| none(error.to_string()))?;
+    if text.len() as u64 > MAX_SYSTEM {
+        return Err(none(format!("it has more than {MAX_SYSTEM} bytes")));
+    }
+    let (config, _) = parse_resolv_conf(&text).map_err(|error| none(error.to_string()))?;
     match config.name_servers().is_empty() {
-        true => Err(none("/etc/resolv.conf names no server".to_owned())),
+        true => Err(none("it names no server".to_owned())),
         // Neither its domain nor its search list: names are asked as they stand.
         false => Ok(ResolverConfig::from_parts(
             None,
@@ -109,6 +126,48 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::explain::Explain;
+
+    #[test]
+    fn the_systems_servers_are_read_in_their_order_and_nothing_else_of_the_file_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolv.conf");
+        for (text, servers) in [
+            ("nameserver 192.0.2.53\n", Some(vec!["192.0.2.53"])),
+            (
+                "# ours\nsearch contoso.com\noptions timeout:1 edns0 trust-ad\nnameserver 2001:db8::53\n\
+                 nameserver 192.0.2.53 # second\n; end\n",
+                Some(vec!["2001:db8::53", "192.0.2.53"]),
+            ),
+            ("nameserver 127.0.0.53", Some(vec!["127.0.0.53"])),
+            ("search contoso.com\n", None),
+            ("", None),
+            ("nameserver here\n", None),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let read = system_at(&path);
+            let found = read.as_ref().ok().map(|config| {
+                let servers = config.name_servers().iter();
+                servers.map(|one| one.ip.to_string()).collect::<Vec<_>>()
+            });
+            let servers = servers.map(|all| all.into_iter().map(str::to_owned).collect());
+            assert_eq!(found, servers, "{text}");
+            if let Ok(config) = read {
+                assert!(config.search().is_empty() && config.domain().is_none());
+                assert!(
+                    config
+                        .name_servers()
+                        .iter()
+                        .all(|one| { one.connections.iter().all(|way| way.port == 53) })
+                );
+            }
+        }
+        std::fs::write(&path, "#".repeat(MAX_SYSTEM as usize + 1)).unwrap();
+        for wrong in [path.clone(), folder.path().join("none")] {
+            let told = system_at(&wrong).unwrap_err().explain();
+            assert_eq!(told.code, "dns.no-resolver");
+            assert!(told.why.contains(&wrong.display().to_string()), "{told:?}");
+        }
+    }
 
     #[test]
     fn anchors_are_read_with_and_without_class_and_time() {
