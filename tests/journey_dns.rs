@@ -123,6 +123,42 @@ fn each_fault_is_found() {
 }
 
 #[test]
+fn an_issuer_says_itself_under_which_domain_caa_knows_it() {
+    let (world, _) = planned();
+    let text = world.read("edgecert.toml");
+    let ours = text.replacen(
+        "profile = \"letsencrypt-classic\"",
+        "profile = \"public-dv\"\ncaa = [\"ca.example\", \"ca.example.net\"]",
+        1,
+    );
+    world.write("edgecert.toml", &ours);
+    let zone = world
+        .run(&["dns", "plan", "--address", "192.0.2.10", "-q"])
+        .ended(0)
+        .stdout;
+    assert!(zone.contains("CAA 0 issue \"ca.example\""), "{zone}");
+    assert!(!zone.contains("letsencrypt.org"), "{zone}");
+    let line = "contoso.com. 3600 IN CAA 0 issue \"ca.example\"";
+    assert!(zone.contains(line), "{zone}");
+    for (issuer, found) in [
+        ("ca.example", false),
+        ("ca.example.net", false),
+        ("letsencrypt.org", true),
+    ] {
+        let instead = format!("contoso.com. CAA 0 issue \"{issuer}\"");
+        let published: String = zone
+            .lines()
+            .filter(|line| !line.contains(" CAA "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let server = DnsServer::start(Zone::Plain, &format!("{published}{instead}\n"));
+        let ran = check(&world, &server, &[]);
+        let told = codes(&ran).contains(&"dns.caa-forbids".to_owned());
+        assert_eq!(told, found, "{issuer}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn broken_signatures_are_critical_and_a_silent_resolver_is_unknown() {
     let (world, zone) = planned();
     let (server, other) = (
