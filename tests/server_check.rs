@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod dns_server;
 #[path = "servers/mod.rs"]
 mod servers;
 mod world;
+
+use dns_server::{DnsServer, Zone};
 
 use edgecert::names::Protocol;
 use edgecert::x509::KeyType;
@@ -185,6 +188,80 @@ fn agree_on_the_end(lab: &Lab, server: &Server, take: impl Fn(&Generation)) {
 fn told(server: &Server, words: &[&str]) {
     let said = server.control(words);
     assert!(said.status.success(), "{said:?}\n{}", server.log());
+}
+
+/// The records lead to Prosody: STARTTLS and direct TLS, between servers and for clients, each with the domain as `to`.
+#[test]
+fn a_real_server_is_found_through_its_srv_records_and_asked_for_its_domain() {
+    let lab = Lab::new();
+    let server = prosody::start(&lab, KeyType::Ec256, prosody::Shell::Missing);
+    let service = |protocol: Protocol| match protocol {
+        Protocol::XmppServer => "_xmpp-server",
+        Protocol::XmppsServer => "_xmpps-server",
+        Protocol::Xmpp => "_xmpp-client",
+        Protocol::XmppsClient => "_xmpps-client",
+        Protocol::Sips | Protocol::Tls => panic!("{protocol:?}"),
+    };
+    let listeners = server.listeners().iter().filter(|one| one.name == DOMAIN);
+    let ports: Vec<(Protocol, u16)> = listeners
+        .map(|one| (one.protocol, one.address.port()))
+        .collect();
+    assert!(
+        ports
+            .iter()
+            .any(|(protocol, _)| *protocol == Protocol::XmppServer)
+    );
+    let zone = |domain: &str| -> String {
+        ports
+            .iter()
+            .map(|(protocol, port)| {
+                format!(
+                    "{}._tcp.{domain}. SRV 0 0 {port} edge.example.test.\n",
+                    service(*protocol)
+                )
+            })
+            .collect()
+    };
+    // Of the last one nobody here knows anything.
+    let dns = DnsServer::start(
+        Zone::Plain,
+        &format!(
+            "{}{}edge.example.test. A 127.0.0.1\n",
+            zone(DOMAIN),
+            zone("stranger.test")
+        ),
+    );
+    let root = lab.pki.ca.root().display().to_string();
+    let resolver = dns.address.to_string();
+    let check = |target: &str| {
+        let words = [
+            "check",
+            target,
+            "--resolver",
+            &resolver,
+            "--roots",
+            &root,
+            "--json",
+        ];
+        lab.world.run(&words).json()
+    };
+    let document = check(&format!("xmpp:{DOMAIN}"));
+    let rows = document["result"]["targets"].as_array().unwrap();
+    assert_eq!(rows.len(), 1 + ports.len(), "{document:#}");
+    for row in &rows[1..] {
+        assert_eq!(row["status"], "ok", "{row:#}");
+        assert_eq!(row["name"], DOMAIN);
+        assert_eq!(
+            row["certificate"]["sha256"],
+            server.first.leaf.to_string(),
+            "{row:#}"
+        );
+    }
+    let between = rows.iter().find(|row| row["protocol"] == "xmpp-server");
+    let seen = between.unwrap()["seen"].to_string();
+    assert!(seen.contains("dialback"), "{seen}");
+    let document = check("xmpp:stranger.test");
+    assert_eq!(document["exit_code"], 2, "{document:#}");
 }
 
 #[test]

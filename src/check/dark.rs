@@ -1,6 +1,8 @@
 //! Why a listener showed no certificate, or stopped after it, and what to do about it.
 
 use super::Endpoint;
+use super::discover::for_servers;
+use super::endpoint::Presence;
 use crate::explain::Explain;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Protocol;
@@ -102,6 +104,9 @@ pub(super) fn dark(endpoint: &Endpoint, address: SocketAddr, observation: &Obser
         ),
     };
     match observation.reached {
+        Some(Stage::Connect) | None if endpoint.presence == Presence::Guessed => {
+            nobody_said(endpoint, place, &why)
+        }
         Some(Stage::Connect) | None => {
             Finding::new(Code::LiveUnreachable, place, "cannot be reached", why, mend)
         }
@@ -122,6 +127,35 @@ pub(super) fn dark(endpoint: &Endpoint, address: SocketAddr, observation: &Obser
             mend,
         ),
     }
+}
+
+/// Nothing listens where no record sends anybody: it may be meant so, and nobody has said it.
+fn nobody_said(endpoint: &Endpoint, place: String, why: &str) -> Finding {
+    let domain = endpoint.domain.as_ref();
+    let (whom, mend) = match (endpoint.protocol, domain) {
+        (Protocol::XmppServer | Protocol::XmppsServer, Some(domain)) => {
+            ("servers", for_servers(domain))
+        }
+        (_, Some(domain)) => (
+            "clients",
+            format!(
+                "publish `_xmpp-client._tcp.{domain}. IN SRV 10 0 5222 HOST.`; where it has no clients, \
+                 `_xmpp-client._tcp.{domain}. IN SRV 0 0 0 .` says so"
+            ),
+        ),
+        (_, None) => (
+            "peers",
+            "publish SRV records that say where it is".to_owned(),
+        ),
+    };
+    Finding::new(
+        Code::LiveUnreachable,
+        place,
+        format!("cannot be reached, and no record says where {whom} should go"),
+        why,
+        mend,
+    )
+    .with_severity(Severity::Warning)
 }
 
 /// Certificates were seen, and something went wrong around them.

@@ -4,10 +4,14 @@
 //! them is a finding of the domain's own row; a resolver that gives no answer makes it UNKNOWN. Which records a
 //! deployment should have is not asked here. RFC 2782, RFC 6120 §3.2, XEP-0368, RFC 3263 §4.
 
+mod plan;
+
+use self::plan::{Place, Plan, plan};
+use super::endpoint::Presence;
 use super::{CheckError, Endpoint, TargetKind, TargetReport};
 use crate::dns::{Answer, DnsError, Outcome, Proof, Resolver, Srv};
 use crate::explain::{Explain, printable};
-use crate::findings::{Code, Finding};
+use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol};
 use crate::probe::{Depth, KeyKind};
 use std::collections::BTreeMap;
@@ -198,79 +202,6 @@ pub async fn discover(
     search.told()
 }
 
-/// A target of one service, before its host is looked up.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    host: String,
-    port: u16,
-    protocol: Protocol,
-}
-
-/// Where to go, and whether SRV records or the domain itself said so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Plan {
-    places: Vec<Place>,
-    fallback: Vec<Place>,
-    /// Services whose only target is `.`.
-    refused: Vec<String>,
-    /// Targets beyond the limits.
-    left_out: usize,
-}
-
-/// Turns SRV answers into places: no SRV record at all sends to the domain itself (RFC 6120 §3.2.2, RFC 3263 §4.2), a
-/// target `.` never does (RFC 2782, XEP-0368 §2).
-fn plan(scheme: Scheme, domain: &Domain, answers: &[(Protocol, Answer<Srv>)]) -> Plan {
-    let mut plan = Plan {
-        places: Vec::new(),
-        fallback: Vec::new(),
-        refused: Vec::new(),
-        left_out: 0,
-    };
-    for (protocol, answer) in answers {
-        plan.left_out += answer.left_out;
-        if !answer.records.is_empty() && answer.records.iter().all(Srv::is_refusal) {
-            plan.refused.push(answer.asked.clone());
-        }
-        for srv in answer.records.iter().filter(|srv| !srv.is_refusal()) {
-            let place = Place {
-                host: srv.target.clone(),
-                port: srv.port,
-                protocol: *protocol,
-            };
-            if plan.places.contains(&place) {
-                continue;
-            }
-            match plan.places.len() < MAX_TARGETS {
-                true => plan.places.push(place),
-                false => plan.left_out += 1,
-            }
-        }
-    }
-    let none_of = |protocols: &[Protocol]| {
-        answers
-            .iter()
-            .filter(|(protocol, _)| protocols.contains(protocol))
-            .all(|(_, answer)| answer.outcome != Outcome::Found)
-    };
-    let servers = [Protocol::XmppServer, Protocol::XmppsServer];
-    let itself = |port, protocol| Place {
-        host: domain.to_string(),
-        port,
-        protocol,
-    };
-    match scheme {
-        Scheme::Xmpp if none_of(&servers) => {
-            plan.fallback.push(itself(5269, Protocol::XmppServer));
-            if none_of(&Protocol::ALL) {
-                plan.fallback.push(itself(5222, Protocol::Xmpp));
-            }
-        }
-        Scheme::Sip if none_of(&Protocol::ALL) => plan.fallback.push(itself(5061, Protocol::Sips)),
-        Scheme::Xmpp | Scheme::Sip => {}
-    }
-    plan
-}
-
 struct Search<'a> {
     domain: &'a Domain,
     resolver: &'a Resolver,
@@ -340,6 +271,16 @@ impl Search<'_> {
                 "publish fewer records, or check the others as HOST:PORT",
             ));
         }
+        for (host, asked) in &plan.portless {
+            let shown = printable(host);
+            self.row.findings.push(Finding::new(
+                Code::DnsTargetNoPort,
+                asked.as_str(),
+                "an SRV record names port 0",
+                format!("nobody can connect to {shown}:0"),
+                "publish the port of the listener; to say that the service is not offered, publish the target \".\"",
+            ));
+        }
         let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
         for place in &plan.places {
             if !hosts.contains_key(&place.host) {
@@ -347,24 +288,30 @@ impl Search<'_> {
                 hosts.insert(place.host.clone(), found);
             }
             let addresses = hosts.get(&place.host).cloned().unwrap_or_default();
-            self.endpoint(place, addresses);
+            self.endpoint(place, Presence::Said, addresses);
         }
         // Without an answer to the first question nobody can say that there is no record.
         if self.row.problem.is_none() && !plan.fallback.is_empty() {
             let addresses = match self.resolver.addresses(self.domain.as_str()).await {
                 Ok(answer) => self.taken(&answer),
+                // Aliases that lead nowhere are no address.
+                Err(DnsError::TooMany { .. }) => Vec::new(),
                 Err(error) => {
                     self.failed(&error);
                     Vec::new()
                 }
             };
             if !addresses.is_empty() {
-                self.row
-                    .seen
-                    .push("no SRV record, so the domain itself is asked".to_owned());
+                let seen = match plan.is_for_clients() {
+                    true => "no SRV record for servers, so the domain itself is asked",
+                    false => "no SRV record, so the domain itself is asked",
+                };
+                self.row.seen.push(seen.to_owned());
+            } else if plan.is_for_clients() && self.row.problem.is_none() {
+                self.for_clients();
             }
-            for place in &plan.fallback {
-                self.endpoint(place, addresses.clone());
+            for (place, presence) in &plan.fallback {
+                self.endpoint(place, *presence, addresses.clone());
             }
         }
         self.nothing(scheme, &plan);
@@ -437,7 +384,24 @@ impl Search<'_> {
         ));
     }
 
-    fn endpoint(&mut self, place: &Place, addresses: Vec<IpAddr>) {
+    /// Clients have records, and servers neither records nor an address of the domain.
+    fn for_clients(&mut self) {
+        let domain = self.domain;
+        let finding = Finding::new(
+            Code::DnsNoService,
+            domain.as_str(),
+            "clients find it, and other servers do not",
+            format!(
+                "{domain} has records for clients alone, and no address of its own that counts"
+            ),
+            for_servers(domain),
+        );
+        self.row
+            .findings
+            .push(finding.with_severity(Severity::Warning));
+    }
+
+    fn endpoint(&mut self, place: &Place, presence: Presence, addresses: Vec<IpAddr>) {
         if addresses.is_empty() {
             return;
         }
@@ -453,6 +417,7 @@ impl Search<'_> {
             assigned: None,
             addresses,
             within: Some(self.within.clone()),
+            presence,
         });
     }
 
@@ -511,6 +476,14 @@ impl Search<'_> {
             endpoints: self.endpoints,
         }
     }
+}
+
+/// What an administrator publishes, whether the domain is meant to federate or not.
+pub(super) fn for_servers(domain: &Domain) -> String {
+    format!(
+        "publish `_xmpp-server._tcp.{domain}. IN SRV 10 0 5269 HOST.`; where it is for clients alone, \
+         `_xmpp-server._tcp.{domain}. IN SRV 0 0 0 .` says so"
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Pure text and values; names are resolved in [`super::live`], domains in [`super::discover`]. Ports decide the protocol where nobody says (RFC 6120
 //! §3, XEP-0368, RFC 3261 §18).
 
-use super::CheckError;
+use super::{CheckError, WrongTarget};
 use crate::deployment::{Deployment, Gateway, GatewayKind, Listener};
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::{Depth, KeyKind};
@@ -41,6 +41,19 @@ pub struct Endpoint {
     pub addresses: Vec<IpAddr>,
     /// The domain that led to it: `xmpp:contoso.com`.
     pub within: Option<String>,
+    /// Whether somebody says that it is there.
+    pub presence: Presence,
+}
+
+/// Whether somebody says that a service is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// Whoever asked, the deployment, or a record.
+    #[default]
+    Said,
+    /// Nobody: peers without a record try the domain itself (RFC 6120 §3.2.2), and that nothing listens there may be
+    /// meant.
+    Guessed,
 }
 
 /// What an endpoint of the deployment should serve.
@@ -116,14 +129,55 @@ pub fn without_port(text: &str) -> Option<CheckError> {
     }
 }
 
+/// What a URL is told: its scheme is known, and with it what was meant; none for what is no URL.
+pub fn url(text: &str) -> Option<CheckError> {
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    if !is_scheme {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let place = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
+    // The host alone; a port stands behind the last colon, outside of an address's brackets.
+    let host = match place.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => place,
+    };
+    let port = match scheme.as_str() {
+        "https" | "wss" | "http" | "ws" => Some(443),
+        "ldaps" => Some(636),
+        "imaps" => Some(993),
+        "smtps" => Some(465),
+        "ftps" => Some(990),
+        _ => None,
+    };
+    let asked = match (scheme.as_str(), host_and_port(place), port) {
+        ("file", _, _) => rest.to_owned(),
+        ("xmpp" | "sip", _, _) => format!("{scheme}:{host}"),
+        ("sips", _, _) => format!("sip:{host}"),
+        // A port of clear text has no certificate.
+        ("http" | "ws", Some((_, 80)), Some(port)) => format!("{host}:{port}"),
+        (_, Some(_), _) => place.to_owned(),
+        (_, None, Some(port)) => format!("{host}:{port}"),
+        (_, None, None) => format!("{host}:PORT"),
+    };
+    Some(CheckError::Url {
+        target: text.to_owned(),
+        instead: format!("`edgecert check {asked}`"),
+    })
+}
+
 /// The protocol that a word names.
-pub fn protocol(word: &str, line: Option<usize>) -> Result<Protocol, CheckError> {
+pub fn protocol(word: &str) -> Result<Protocol, CheckError> {
     Protocol::ALL
         .into_iter()
         .find(|protocol| protocol.word() == word)
         .ok_or_else(|| CheckError::UnknownProtocol {
             word: word.to_owned(),
-            line,
         })
 }
 
@@ -140,32 +194,48 @@ pub struct TargetLine {
     pub line: Option<usize>,
 }
 
-/// Most lines of a list whose errors are told.
-const MAX_TOLD: usize = 20;
+impl TargetLine {
+    /// The first option that stands behind it: it says something of a listener, and of nothing else.
+    pub fn option(&self) -> Option<&'static str> {
+        match (&self.protocol, &self.name) {
+            (Some(_), _) => Some("protocol="),
+            (None, Some(_)) => Some("name="),
+            (None, None) => None,
+        }
+    }
+}
+
+/// What a list came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetList {
+    /// The lines that can be read.
+    pub targets: Vec<TargetLine>,
+    /// Those that cannot; of very many the first.
+    pub wrong: Vec<WrongTarget>,
+    /// How many more there are.
+    pub more: usize,
+}
 
 /// Reads a list: `TARGET [protocol=…] [name=…]` a line; `#` begins a comment, alone or behind a space.
 ///
-/// Errors: the line that makes no sense, all of them where they are several, or more than [`MAX_TARGETS`].
-pub fn read_list(text: &str) -> Result<Vec<TargetLine>, CheckError> {
-    let mut targets = Vec::new();
-    let mut errors = Vec::new();
-    let mut more = 0;
+/// Errors: more than [`MAX_TARGETS`].
+pub fn read_list(text: &str) -> Result<TargetList, CheckError> {
+    let mut list = TargetList::default();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         match read_line(line, index + 1) {
             Ok(None) => {}
-            Ok(Some(read)) => targets.push(read),
-            Err(error) if errors.len() < MAX_TOLD => errors.push(error),
-            Err(_) => more += 1,
+            Ok(Some(read)) => list.targets.push(read),
+            Err(error) if list.wrong.len() < CheckError::MAX_TOLD => list.wrong.push(WrongTarget {
+                line: Some(index + 1),
+                error,
+            }),
+            Err(_) => list.more += 1,
         }
-        if targets.len() > MAX_TARGETS {
+        if list.targets.len() > MAX_TARGETS {
             return Err(CheckError::TooMany { limit: MAX_TARGETS });
         }
     }
-    match errors.len() {
-        0 => Ok(targets),
-        1 => Err(errors.remove(0)),
-        _ => Err(CheckError::Lines { errors, more }),
-    }
+    Ok(list)
 }
 
 fn read_line(line: &str, number: usize) -> Result<Option<TargetLine>, CheckError> {
@@ -182,19 +252,18 @@ fn read_line(line: &str, number: usize) -> Result<Option<TargetLine>, CheckError
         line: Some(number),
     };
     for word in words {
+        let twice = |option| CheckError::Twice { option };
         match word.split_once('=') {
-            Some(("protocol", value)) => read.protocol = Some(protocol(value, Some(number))?),
+            Some(("protocol", _)) if read.protocol.is_some() => return Err(twice("protocol=")),
+            Some(("name", _)) if read.name.is_some() => return Err(twice("name=")),
+            Some(("protocol", value)) => read.protocol = Some(protocol(value)?),
             Some(("name", value)) => {
-                let name = Domain::parse(value).map_err(|source| CheckError::BadName {
-                    line: number,
-                    source,
-                })?;
+                let name = Domain::parse(value).map_err(|source| CheckError::BadName { source })?;
                 read.name = Some(name);
             }
             Some(_) | None => {
                 return Err(CheckError::UnknownOption {
                     word: word.to_owned(),
-                    line: number,
                 });
             }
         }
@@ -249,6 +318,7 @@ pub fn deployed(
                 assigned: Some(assigned.clone()),
                 addresses: Vec::new(),
                 within: None,
+                presence: Presence::Said,
             });
         }
     }
@@ -308,39 +378,67 @@ mod tests {
     fn lists_hold_targets_options_and_comments() {
         let text = "\u{feff}# ours\r\nedge.contoso.com:5269 name=contoso.com # the main one\n\n  /etc/ssl/edge.pem\n\
                     192.0.2.1:443 protocol=tls\n";
-        let read = read_list(text).unwrap();
+        let read = read_list(text).unwrap().targets;
         assert_eq!(read.len(), 3);
         assert_eq!(read[0].name, Domain::parse("contoso.com").ok());
         assert_eq!(read[1].target, "/etc/ssl/edge.pem");
         assert_eq!(read[2].protocol, Some(Protocol::Tls));
-        for (text, code, place) in [
-            ("\na:1 protocol=xmmp", "check.unknown-protocol", "line 2"),
-            ("a:1 port=3", "check.unknown-option", "line 1"),
-            ("a:1 name=..", "names.", "line 1"),
+        for (text, code, line) in [
+            ("\na:1 protocol=xmmp", "check.unknown-protocol", 2),
+            ("a:1 port=3", "check.unknown-option", 1),
+            ("a:1 name=..", "names.", 1),
+            ("a:1 protocol=tls protocol=tls", "check.twice", 1),
+            ("\n\na:1 name=b.c name=b.c", "check.twice", 3),
         ] {
-            let error = read_list(text).unwrap_err().explain();
-            assert!(error.code.starts_with(code), "{error:?}");
-            assert!(error.place.contains(place), "{error:?}");
+            let wrong = read_list(text).unwrap().wrong;
+            assert_eq!(wrong.len(), 1, "{text}");
+            let told = wrong[0].error.explain();
+            assert!(told.code.starts_with(code), "{told:?}");
+            assert_eq!(wrong[0].line, Some(line), "{text}");
         }
     }
+
     #[test]
-    fn every_line_that_makes_no_sense_is_named_and_twenty_are_told() {
-        let told = read_list("a:1 port=3\nb:1\nc:1 protocol=xmmp")
-            .unwrap_err()
-            .explain();
-        assert_eq!(told.code, "check.lines");
-        for words in ["line 1 of", "line 3 of", "port=3", "xmmp is no protocol"] {
-            assert!(told.why.contains(words), "{told:?}");
+    fn every_line_that_makes_no_sense_is_kept_and_of_very_many_the_first() {
+        let list = read_list("a:1 port=3\nb:1\nc:1 protocol=xmmp").unwrap();
+        let lines: Vec<_> = list.wrong.iter().filter_map(|one| one.line).collect();
+        assert_eq!((lines, list.targets.len()), (vec![1, 3], 1));
+        let list = read_list(&"a:1 port=3\n".repeat(1_000)).unwrap();
+        assert_eq!((list.wrong.len(), list.more), (20, 980));
+    }
+
+    #[test]
+    fn a_url_is_told_what_to_write_instead() {
+        for (text, instead) in [
+            ("https://edge.contoso.com/", "edge.contoso.com:443"),
+            (
+                "HTTPS://edge.contoso.com:8443/a?b#c",
+                "edge.contoso.com:8443",
+            ),
+            ("http://edge.contoso.com:443/", "edge.contoso.com:443"),
+            ("http://edge.contoso.com:80", "edge.contoso.com:443"),
+            ("https://[2001:db8::1]:5443", "[2001:db8::1]:5443"),
+            ("https://[2001:db8::1]/", "[2001:db8::1]:443"),
+            ("xmpp://contoso.com", "xmpp:contoso.com"),
+            ("xmpp://alice@contoso.com:5222/x", "xmpp:contoso.com"),
+            ("sips://contoso.com:5061", "sip:contoso.com"),
+            ("ldaps://dc.contoso.com", "dc.contoso.com:636"),
+            ("turns://turn.contoso.com:5349", "turn.contoso.com:5349"),
+            ("turns://turn.contoso.com", "turn.contoso.com:PORT"),
+            ("file:///etc/ssl/edge.pem", "/etc/ssl/edge.pem"),
+        ] {
+            let told = url(text).map(|error| error.explain().mend);
+            let wanted = format!("write `edgecert check {instead}`");
+            assert_eq!(told, Some(wanted), "{text}");
         }
-        assert!(!told.why.contains("line 2"), "{told:?}");
-        let told = read_list(&"a:1 port=3\n".repeat(1_000))
-            .unwrap_err()
-            .explain();
-        assert!(told.what.starts_with("1000 lines"), "{told:?}");
-        assert!(
-            told.why.contains("line 20 ") && !told.why.contains("line 21 "),
-            "{told:?}"
-        );
-        assert!(told.why.ends_with("and 980 more"), "{told:?}");
+        for text in [
+            "edge.pem",
+            "a/b://c",
+            "xmpp:contoso.com",
+            "://x",
+            "[::1]:5269",
+        ] {
+            assert_eq!(url(text), None, "{text}");
+        }
     }
 }

@@ -38,30 +38,62 @@ pub enum CheckError {
     UnknownProtocol {
         /// As written.
         word: String,
-        /// Line of the list, from 1; none on the command line.
-        line: Option<usize>,
     },
     /// Something behind a target that is neither `protocol=` nor `name=`.
     #[error("{word} is no option of a target")]
     UnknownOption {
         /// As written.
         word: String,
-        /// Line of the list, from 1.
-        line: usize,
     },
     /// `name=` with something that is no domain.
     #[error("{source}")]
     BadName {
-        /// Line of the list, from 1.
-        line: usize,
         /// Why.
         source: NameError,
     },
-    /// Several lines of a list that make no sense; the first of them, and how many more there are.
-    #[error("{} lines of the list make no sense", errors.len() + more)]
-    Lines {
-        /// In the order of their lines.
-        errors: Vec<CheckError>,
+    /// An option that stands twice behind one target.
+    #[error("{option} stands there twice")]
+    Twice {
+        /// `protocol=` or `name=`.
+        option: &'static str,
+    },
+    /// An option of a listener behind something else.
+    #[error("{option} says nothing of {target}")]
+    OptionElsewhere {
+        /// `protocol=` or `name=`.
+        option: &'static str,
+        /// As written.
+        target: String,
+        /// What it is: `a file`, `a domain`.
+        kind: &'static str,
+    },
+    /// An option where a target should stand.
+    #[error("{word} is no target")]
+    LooseOption {
+        /// As written.
+        word: String,
+    },
+    /// A URL.
+    #[error("{target} is a URL")]
+    Url {
+        /// As written.
+        target: String,
+        /// The command that asks what was meant.
+        instead: String,
+    },
+    /// An address of the family that `-4` or `-6` leaves out.
+    #[error("{flag} leaves {target} out")]
+    OtherFamily {
+        /// As written.
+        target: String,
+        /// `-4` or `-6`.
+        flag: &'static str,
+    },
+    /// Several targets that make no sense; the first of them, and how many more there are.
+    #[error("{} targets make no sense", wrong.len() + more)]
+    Several {
+        /// Those of the command line, then in the order of their lines.
+        wrong: Vec<WrongTarget>,
         /// How many more there are.
         more: usize,
     },
@@ -81,9 +113,39 @@ pub enum CheckError {
     },
 }
 
+/// A target that makes no sense, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongTarget {
+    /// Line of a list, from 1; none: on the command line.
+    pub line: Option<usize>,
+    /// Why.
+    pub error: CheckError,
+}
+
+impl CheckError {
+    /// Most targets that are told when they make no sense.
+    pub const MAX_TOLD: usize = 20;
+
+    /// All of them as one error, in their order; `more` were not kept. None where there is none.
+    pub fn of_all(mut wrong: Vec<WrongTarget>, more: usize) -> Option<WrongTarget> {
+        wrong.sort_by_key(|one| one.line);
+        match (wrong.len(), more) {
+            (0, _) => None,
+            (1, 0) => wrong.pop(),
+            (count, _) => {
+                wrong.truncate(Self::MAX_TOLD);
+                let more = more + count - wrong.len();
+                Some(WrongTarget {
+                    line: None,
+                    error: CheckError::Several { wrong, more },
+                })
+            }
+        }
+    }
+}
+
 impl Explain for CheckError {
     fn explain(&self) -> Explanation {
-        let at = |line: usize| format!("line {line} of the targets");
         let (code, place, why, mend) = match self {
             CheckError::BadDomain { target, source } => {
                 return Explanation {
@@ -115,11 +177,11 @@ impl Explain for CheckError {
                     printable(host)
                 ),
             ),
-            CheckError::UnknownProtocol { word, line } => {
+            CheckError::UnknownProtocol { word } => {
                 let words = Protocol::ALL.map(Protocol::word);
                 (
                     "check.unknown-protocol",
-                    line.map(at).unwrap_or_default(),
+                    String::new(),
                     format!("the protocols are {}", words.join(", ")),
                     match nearest(word, words) {
                         Some(near) => format!("did you mean {near}?"),
@@ -127,27 +189,54 @@ impl Explain for CheckError {
                     },
                 )
             }
-            CheckError::UnknownOption { word, line } => (
+            CheckError::UnknownOption { word } => (
                 "check.unknown-option",
-                at(*line),
+                String::new(),
                 format!("behind a target stand protocol=… and name=…, not {}", printable(word)),
                 "write it as `HOST:PORT protocol=xmpp-server name=contoso.com`".to_owned(),
             ),
-            CheckError::BadName { line, source } => {
-                let told = source.explain();
-                return Explanation {
-                    place: at(*line),
-                    ..told
-                };
-            }
-            CheckError::Lines { errors, more } => {
-                let told: Vec<String> = errors
+            CheckError::BadName { source } => return source.explain(),
+            CheckError::Twice { option } => (
+                "check.twice",
+                String::new(),
+                format!("a listener is asked in one way; for another one write a second line with its own {option}"),
+                "leave one of them out".to_owned(),
+            ),
+            CheckError::OptionElsewhere { option, target, kind } => (
+                "check.option-elsewhere",
+                printable(target),
+                format!("it is {kind}, and {option} says how a listener is asked"),
+                format!("leave {option} out, or name the listener as HOST:PORT"),
+            ),
+            CheckError::LooseOption { word } => (
+                "check.loose-option",
+                printable(word),
+                "it is an option, and stands behind a target in a list".to_owned(),
+                "in a list write it on the target's line; on the command line say --protocol, --servername or \
+                 --xmpphost"
+                    .to_owned(),
+            ),
+            CheckError::Url { target, instead } => (
+                "check.url",
+                printable(target),
+                "a target is a file, a folder, HOST:PORT, xmpp:DOMAIN or sip:DOMAIN".to_owned(),
+                format!("write {}", printable(instead)),
+            ),
+            CheckError::OtherFamily { target, flag } => (
+                "check.other-family",
+                printable(target),
+                format!("{flag} chooses among the addresses of a name, and this is an address of the other kind"),
+                format!("leave {flag} out, or name the host"),
+            ),
+            CheckError::Several { wrong, more } => {
+                let told: Vec<String> = wrong
                     .iter()
-                    .map(|error| {
+                    .map(|WrongTarget { line, error }| {
                         let told = error.explain();
-                        match told.place.is_empty() {
-                            true => format!("{} ({})", told.what, told.why),
-                            false => format!("{}: {} ({})", told.place, told.what, told.why),
+                        let said = format!("{} ({}: {})", told.what, told.why, told.mend);
+                        match line {
+                            Some(line) => format!("line {line}: {said}"),
+                            None => said,
                         }
                     })
                     .collect();
@@ -156,10 +245,10 @@ impl Explain for CheckError {
                     why.push_str(&format!("; and {more} more"));
                 }
                 (
-                    "check.lines",
+                    "check.targets",
                     String::new(),
                     why,
-                    "mend these lines: TARGET [protocol=…] [name=…], # begins a comment".to_owned(),
+                    "mend these; in a list a line is TARGET [protocol=…] [name=…], and # begins a comment".to_owned(),
                 )
             }
             CheckError::TooMany { limit } => (
@@ -182,5 +271,33 @@ impl Explain for CheckError {
             why,
             mend,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_told_once_in_the_order_of_its_lines() {
+        let wrong = |line: Option<usize>| WrongTarget {
+            line,
+            error: CheckError::UnknownOption {
+                word: format!("port={}", line.unwrap_or(0)),
+            },
+        };
+        assert_eq!(CheckError::of_all(Vec::new(), 0), None);
+        let one = CheckError::of_all(vec![wrong(Some(7))], 0);
+        assert_eq!(one, Some(wrong(Some(7))));
+        let three = vec![wrong(Some(9)), wrong(None), wrong(Some(2))];
+        let told = CheckError::of_all(three, 0).unwrap().error.explain();
+        assert_eq!(told.what, "3 targets make no sense");
+        let at = |words: &str| told.why.find(words).unwrap();
+        assert!(at("port=0") < at("line 2: port=2") && at("port=2") < at("line 9: port=9"));
+        let many = (1..=30).map(|line| wrong(Some(line))).collect();
+        let told = CheckError::of_all(many, 5).unwrap().error.explain();
+        assert_eq!(told.what, "35 targets make no sense");
+        assert!(told.why.ends_with("; and 15 more"), "{}", told.why);
+        assert!(!told.why.contains("line 21"), "{}", told.why);
     }
 }

@@ -13,11 +13,16 @@ pub struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// The target, with the number of its names where there are several.
+    /// The target, with the address that was asked where it does not say it, and the number of its names where there
+    /// are several: `edge.contoso.com:5269 at 192.0.2.10 (2 names)`.
     pub fn title(&self) -> String {
+        let mut title = self.first.target.clone();
+        if let Some(place) = self.first.place() {
+            title.push_str(&format!(" at {place}"));
+        }
         match self.names.len() {
-            0 | 1 => self.first.target.clone(),
-            more => format!("{} ({more} names)", self.first.target),
+            0 | 1 => title,
+            more => format!("{title} ({more} names)"),
         }
     }
 }
@@ -81,6 +86,14 @@ mod tests {
             ..TargetReport::new(target, TargetKind::Endpoint)
         }
         .with_finding(Finding::new(Code::LiveUnreachable, "", "is dark", why, ""))
+    }
+
+    #[test]
+    fn the_address_that_failed_stands_in_the_title() {
+        let mut one = row("edge.contoso.com:5269", "contoso.com", "refused");
+        one.address = "192.0.2.10:5269".parse().ok();
+        let title = groups([&one]).remove(0).title();
+        assert_eq!(title, "edge.contoso.com:5269 at 192.0.2.10");
     }
 
     #[test]

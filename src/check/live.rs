@@ -2,18 +2,19 @@
 //!
 //! Names are resolved as the system does it (getaddrinfo), so that what is asked is what a peer on this machine would
 //! reach, unless a resolver is named; an endpoint that brings its addresses is not looked up. An endpoint whose name
-//! cannot be resolved could not be looked at; one that does not answer is at fault.
+//! nobody could look up could not be looked at; one that has no address, or does not answer, is at fault.
 
 use super::differs::leaf_differs;
-use super::discover::{Family, MAX_ADDRESSES};
+use super::discover::Family;
+use super::lookup::{Lookup, Nowhere};
 use super::observed::judge_observation;
 use super::second::{self, Aside};
 use super::{Endpoint, TargetKind, TargetReport, Yardstick};
 use crate::dns::Resolver;
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation};
 use crate::names::Domain;
 use crate::probe::{KeyKind, Limits, Manner, Observation, ProbeError, Stage, Target, probe_as};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -49,7 +50,7 @@ struct Seen {
     asides: Vec<Aside>,
 }
 
-type Answer = Result<Vec<Seen>, Explanation>;
+type Answer = Result<Vec<Seen>, Nowhere>;
 
 /// Asks all endpoints; a list of rows for each, one for every address, in the order of the endpoints; `asked` is called after each.
 ///
@@ -82,7 +83,7 @@ pub fn check_endpoints(
         }
         Err(error) => endpoints
             .iter()
-            .map(|endpoint| vec![unknown(endpoint, no_runtime(&error))])
+            .map(|endpoint| vec![nowhere(endpoint, Nowhere::Unknown(no_runtime(&error)))])
             .collect(),
     }
 }
@@ -96,6 +97,10 @@ async fn ask_all(
 ) -> Vec<Vec<TargetReport>> {
     let mut rows: Vec<Vec<TargetReport>> = vec![Vec::new(); endpoints.len()];
     let permits = Arc::new(Semaphore::new(limits.jobs.max(1)));
+    let lookup = Lookup {
+        named: means.resolver.clone(),
+        ..Lookup::default()
+    };
     let mut answers = JoinSet::new();
     let mut waiting = endpoints.iter().enumerate();
     loop {
@@ -103,9 +108,12 @@ async fn ask_all(
         while answers.len() < limits.jobs.max(1)
             && let Some((index, endpoint)) = waiting.next()
         {
-            let (endpoint, means) = (endpoint.clone(), means.clone());
-            let permits = Arc::clone(&permits);
-            answers.spawn(async move { (index, ask(endpoint, limits, means, permits).await) });
+            let (endpoint, manner) = (endpoint.clone(), means.manner.clone());
+            let (lookup, permits) = (lookup.clone(), Arc::clone(&permits));
+            answers.spawn(async move {
+                let answer = ask(endpoint, limits, &lookup, manner, permits).await;
+                (index, answer)
+            });
         }
         let Some(joined) = answers.join_next().await else {
             break;
@@ -126,7 +134,7 @@ async fn ask_all(
                     leaf_differs(&what, &mut together);
                 }
             }
-            Err(problem) => rows.push(unknown(endpoint, problem)),
+            Err(why) => rows.push(nowhere(endpoint, why)),
         }
     }
     rows
@@ -146,14 +154,14 @@ fn judge_seen(endpoint: &Endpoint, seen: &Seen, yardstick: &Yardstick) -> Target
 async fn ask(
     endpoint: Endpoint,
     limits: LiveLimits,
-    means: Means,
+    lookup: &Lookup,
+    manner: Manner,
     permits: Arc<Semaphore>,
 ) -> Answer {
-    let addresses = addresses(&endpoint, limits, &permits, means.resolver.as_ref()).await?;
-    let manner = means.manner;
+    let addresses = lookup.addresses(&endpoint, limits, &permits).await?;
     let mut asked = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
-        let target = target(&endpoint, address)?;
+        let target = target(&endpoint, address).map_err(|why| Nowhere::Unknown(Box::new(why)))?;
         let permits = Arc::clone(&permits);
         let (endpoint, manner) = (endpoint.clone(), manner.clone());
         asked.spawn(async move {
@@ -234,110 +242,28 @@ fn target(endpoint: &Endpoint, address: SocketAddr) -> Result<Target, Explanatio
     })
 }
 
-/// What is known, else what the named resolver says, else what the system says.
-async fn addresses(
-    endpoint: &Endpoint,
-    limits: LiveLimits,
-    permits: &Arc<Semaphore>,
-    resolver: Option<&Resolver>,
-) -> Result<Vec<SocketAddr>, Explanation> {
-    let with_port = |found: &[IpAddr]| -> Vec<SocketAddr> {
-        found
-            .iter()
-            .filter(|address| limits.family.takes(**address))
-            .take(MAX_ADDRESSES)
-            .map(|address| SocketAddr::new(*address, endpoint.port))
-            .collect()
-    };
-    if !endpoint.addresses.is_empty() {
-        return Ok(with_port(&endpoint.addresses));
-    }
-    // An address needs no resolver, and one with a zone is the system's to read.
-    let is_address = endpoint.host.contains(':') || endpoint.host.parse::<IpAddr>().is_ok();
-    match resolver.filter(|_| !is_address) {
-        None => resolve(endpoint, limits, permits).await,
-        Some(resolver) => {
-            let answer = resolver.addresses(&endpoint.host).await;
-            let found = with_port(&answer.map_err(|error| error.explain())?.records);
-            match found.is_empty() {
-                true => {
-                    let asked = resolver.asked();
-                    let why = format!("it has no address that counts, {asked} says");
-                    Err(unresolved(endpoint, why))
-                }
-                false => Ok(found),
-            }
-        }
-    }
-}
-
-async fn resolve(
-    endpoint: &Endpoint,
-    limits: LiveLimits,
-    permits: &Arc<Semaphore>,
-) -> Result<Vec<SocketAddr>, Explanation> {
-    let port = endpoint.port;
-    // An address is known; the system's resolver and its threads are for names.
-    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let host = endpoint.host.clone();
-    let _permit = permits.acquire().await;
-    let looked_up = tokio::task::spawn_blocking(move || {
-        (host.as_str(), port)
-            .to_socket_addrs()
-            .map(|found| found.collect::<Vec<SocketAddr>>())
-    });
-    let why = match tokio::time::timeout(limits.timeout, looked_up).await {
-        Err(_) => format!("the resolver gave no answer within {:?}", limits.timeout),
-        Ok(Err(error)) => error.to_string(),
-        Ok(Ok(Err(error))) => printable(&error.to_string()),
-        Ok(Ok(Ok(found))) => {
-            let mut addresses: Vec<SocketAddr> = Vec::new();
-            for address in found {
-                let counts = limits.family.takes(address.ip());
-                if counts && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
-                    addresses.push(address);
-                }
-            }
-            if !addresses.is_empty() {
-                return Ok(addresses);
-            }
-            "it has no address that counts".to_owned()
-        }
-    };
-    Err(unresolved(endpoint, why))
-}
-
-fn unresolved(endpoint: &Endpoint, why: String) -> Explanation {
-    Explanation {
-        code: "check.unresolved",
-        what: format!("{} cannot be resolved", printable(&endpoint.host)),
-        place: printable(&endpoint.target),
-        why,
-        mend: format!(
-            "check the spelling and the resolver (`getent ahosts {}`), or say where it is with --connect ADDRESS:{}",
-            printable(&endpoint.host),
-            endpoint.port
-        ),
-    }
-}
-
-fn no_runtime(error: &std::io::Error) -> Explanation {
-    Explanation {
+fn no_runtime(error: &std::io::Error) -> Box<Explanation> {
+    Box::new(Explanation {
         code: "check.no-runtime",
         what: "no connection can be opened".to_owned(),
         place: String::new(),
         why: error.to_string(),
         mend: "look at the limits of threads and open files (`ulimit -a`)".to_owned(),
-    }
+    })
 }
 
-fn unknown(endpoint: &Endpoint, problem: Explanation) -> TargetReport {
-    TargetReport {
+fn nowhere(endpoint: &Endpoint, why: Nowhere) -> TargetReport {
+    let row = TargetReport {
         protocol: Some(endpoint.protocol),
         asked: endpoint.domain.clone(),
         within: endpoint.within.clone(),
-        ..TargetReport::unknown(endpoint.target.clone(), TargetKind::Endpoint, problem)
+        ..TargetReport::new(endpoint.target.clone(), TargetKind::Endpoint)
+    };
+    match why {
+        Nowhere::Absent(finding) => row.with_finding(*finding),
+        Nowhere::Unknown(problem) => TargetReport {
+            problem: Some(problem),
+            ..row
+        },
     }
 }

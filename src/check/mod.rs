@@ -15,6 +15,7 @@ pub mod file;
 pub mod group;
 mod keep;
 pub mod live;
+mod lookup;
 mod observed;
 pub mod records;
 mod second;
@@ -22,7 +23,7 @@ mod second;
 pub use compare::{Hold, Whose, Yardstick};
 pub use differs::tell_leaves_apart;
 pub use endpoint::{Endpoint, TargetLine};
-pub use error::CheckError;
+pub use error::{CheckError, WrongTarget};
 pub use keep::{Kept, Place};
 
 use crate::explain::Explanation;
@@ -305,6 +306,20 @@ impl TargetReport {
             .max_by_key(|finding| finding.severity)
     }
 
+    /// Where it was asked, as far as the target does not say it: the address of a host, with a port that is not the
+    /// target's (`--connect`).
+    pub fn place(&self) -> Option<String> {
+        let address = self.address?;
+        let said = |part: &str| self.target.contains(part);
+        if said(&address.to_string()) {
+            return None;
+        }
+        match self.target.ends_with(&format!(":{}", address.port())) {
+            true => Some(address.ip().to_string()),
+            false => Some(address.to_string()),
+        }
+    }
+
     /// How it stands.
     pub fn status(&self) -> Status {
         Status::of(&self.findings, self.problem.as_deref())
@@ -421,6 +436,27 @@ impl CheckReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_tells_its_place_as_far_as_the_target_does_not() {
+        for (target, address, place) in [
+            ("edge.contoso.com:5269", "192.0.2.1:5269", Some("192.0.2.1")),
+            ("edge.contoso.com:5269", "[::1]:5269", Some("::1")),
+            (
+                "edge.contoso.com:5269",
+                "192.0.2.1:15269",
+                Some("192.0.2.1:15269"),
+            ),
+            ("192.0.2.1:5269", "192.0.2.1:5269", None),
+            ("front 192.0.2.1:5269", "192.0.2.1:5269", None),
+        ] {
+            let row = TargetReport {
+                address: address.parse().ok(),
+                ..TargetReport::new(target, TargetKind::Endpoint)
+            };
+            assert_eq!(row.place().as_deref(), place, "{target} {address}");
+        }
+    }
 
     #[test]
     fn the_worst_target_counts_and_warning_stands_above_unknown() {

@@ -3,6 +3,8 @@
 mod carry;
 mod deployed;
 pub(super) mod domains;
+mod files;
+mod fits;
 mod formats;
 mod given;
 mod late;
@@ -82,10 +84,10 @@ pub struct CheckArgs {
     /// Connect there instead of the target's own host and port
     #[arg(long, value_name = "HOST:PORT", value_parser = connect)]
     connect: Option<(String, u16)>,
-    /// IPv4 addresses alone
+    /// Of a name's addresses those of IPv4 alone
     #[arg(short = '4', conflicts_with = "ipv6")]
     ipv4: bool,
-    /// IPv6 addresses alone
+    /// Of a name's addresses those of IPv6 alone
     #[arg(short = '6')]
     ipv6: bool,
     /// Who is asked for SRV records and addresses [default: the deployment's, else the system's]
@@ -116,29 +118,29 @@ pub struct CheckArgs {
     #[arg(long = "for", value_name = "CERT", value_parser = slug)]
     certificate: Option<Slug>,
     /// Warn when less than this is left of a leaf's life: 30d or 25%
-    #[arg(short, long, value_name = "LIFE", value_parser = life)]
+    #[arg(short, long, value_name = "LIFE", value_parser = life, allow_hyphen_values = true)]
     warning: Option<LifeLeft>,
     /// Critical when less than this is left of a leaf's life: 10d or 10%
-    #[arg(short, long, value_name = "LIFE", value_parser = life)]
+    #[arg(short, long, value_name = "LIFE", value_parser = life, allow_hyphen_values = true)]
     critical: Option<LifeLeft>,
-    /// How to report
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    /// How to report [default: table]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// One JSON document a target, a line each, and the summary as the last one
     #[arg(long, conflicts_with_all = ["format", "serve", "watch"])]
     jsonl: bool,
-    /// Metrics under the names of blackbox_exporter as well (probe_success, …)
+    /// With prometheus, openmetrics or --serve: metrics under the names of blackbox_exporter as well (probe_success, …)
     #[arg(long)]
     blackbox_names: bool,
-    /// Write the report to a file, whole or not at all; the exit code stays the same
+    /// Write the report to a file, whole or not at all (-: standard output); the exit code stays the same
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "watch"])]
     output: Option<PathBuf>,
     /// Answer GET /metrics, / (the page) and /healthz there, until a signal comes; without an address on loopback
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = serve::address, conflicts_with_all = ["format", "watch"])]
     serve: Option<SocketAddr>,
-    /// With --serve: how long after one check the next one begins
-    #[arg(long, value_name = "TIME", value_parser = watch::interval, default_value = "5m")]
-    interval: Duration,
+    /// With --serve: how long after one check the next one begins [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = watch::interval)]
+    interval: Option<Duration>,
     /// Check again and again, so long after each other (30s, 5m), and show what changes, until a signal comes
     #[arg(long, value_name = "TIME", value_parser = watch::interval, conflicts_with = "format")]
     watch: Option<Duration>,
@@ -167,14 +169,25 @@ impl CheckArgs {
             certificate: None,
             warning: None,
             critical: None,
-            format: Format::Table,
+            format: None,
             jsonl: false,
             blackbox_names: false,
             output: None,
             serve: None,
-            interval: watch::USUAL_INTERVAL,
+            interval: None,
             watch: None,
         }
+    }
+
+    fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Table)
+    }
+
+    /// The file that gets the report; none: standard output.
+    fn destination(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
     }
 
     fn metric_names(&self) -> MetricNames {
@@ -186,7 +199,7 @@ impl CheckArgs {
 }
 
 fn protocol(word: &str) -> Result<Protocol, String> {
-    crate::check::endpoint::protocol(word, None).map_err(|error| told(&error))
+    crate::check::endpoint::protocol(word).map_err(|error| told(&error))
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
@@ -199,42 +212,15 @@ fn connect(text: &str) -> Result<(String, u16), String> {
 }
 
 fn life(text: &str) -> Result<LifeLeft, String> {
-    LifeLeft::parse(text)
-        .ok_or_else(|| "write it as 30d (days) or 25% (of the whole life)".to_owned())
+    LifeLeft::parse(text).ok_or_else(|| {
+        "write what must be left at least, as 30d (days) or 25% (of the whole life)".to_owned()
+    })
 }
 
 /// Runs `check`.
 pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    if args.format == Format::Json && !args.jsonl {
-        context.set_json();
-    }
-    if args.jsonl && context.json() {
-        return Err(Failure::usage(
-            "--jsonl and --json cannot be used together",
-            "one is a document a target, the other one document for all",
-            "choose one of them",
-        ));
-    }
-    if let Some(address) = args.serve {
-        return serve::serve(&args, address, context);
-    }
-    if let Some(interval) = args.watch {
-        return watch::watch(&args, interval, context);
-    }
-    let into = args.output.clone();
-    let lines = rows::Lines::of(&args, context.now);
-    let ended = match check(&args, context, lines.as_ref()) {
-        Ok((report, taken)) => Ok(match lines {
-            Some(lines) => lines.end(&report, &taken),
-            None => told_report(&args, context, &report, &taken),
-        }),
-        Err(failure) if args.jsonl => Ok(rows::failed(failure)),
-        Err(failure) if args.format == Format::Nagios && !context.json() => {
-            Ok(formats::unknown(failure))
-        }
-        Err(failure) => Err(failure),
-    };
-    let on_lost: Option<fn(Failure) -> Outcome> = match args.format {
+    let format = args.format();
+    let on_lost: Option<fn(Failure) -> Outcome> = match format {
         _ if args.jsonl => Some(rows::failed),
         Format::Nagios => Some(formats::unknown),
         Format::Table
@@ -244,8 +230,32 @@ pub fn run(args: CheckArgs, context: &mut Context) -> Result<Outcome, Failure> {
         | Format::Html
         | Format::Junit => None,
     };
-    ended.map(|outcome| Outcome {
-        into,
+    let told = |failure: Failure, context: &Context| match on_lost {
+        Some(told) if !context.json() => Ok(told(failure)),
+        Some(_) | None => Err(failure),
+    };
+    if let Err(failure) = fits::together(&args, context) {
+        return told(failure, context);
+    }
+    if format == Format::Json {
+        context.set_json();
+    }
+    if let Some(address) = args.serve {
+        return serve::serve(&args, address, context);
+    }
+    if let Some(interval) = args.watch {
+        return watch::watch(&args, interval, context);
+    }
+    let lines = rows::Lines::of(&args, context.now);
+    let outcome = match check(&args, context, lines.as_ref()) {
+        Ok((report, taken)) => match lines {
+            Some(lines) => lines.end(&report, &taken),
+            None => told_report(&args, context, &report, &taken),
+        },
+        Err(failure) => told(failure, context)?,
+    };
+    Ok(Outcome {
+        into: args.destination().map(Path::to_path_buf),
         on_lost,
         ..outcome
     })
@@ -272,6 +282,7 @@ fn check(
     let limits = limits(args, context, &around);
     yardstick.crls = given::crls(args)?;
     let items = targets::gather(args, context, &around, &yardstick)?;
+    fits::with_targets(args, &items)?;
     let items = domains::expand(items, args, &around, limits)?;
     if items.iter().any(|item| matches!(item, Item::Endpoint(_))) {
         stranger(context, &around, &mut yardstick);
@@ -500,7 +511,7 @@ fn told_report(
     if context.json() {
         return formats::document(report, taken).with_exit(exit);
     }
-    let text = match args.format {
+    let text = match args.format() {
         Format::Table | Format::Json => table::render(report, context.now, context.verbose()),
         format @ (Format::Nagios
         | Format::Prometheus

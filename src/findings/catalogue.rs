@@ -131,6 +131,7 @@ catalogue! {
     DnsNoService, "dns.no-service", Error, "RFC 6120 §3.2", "A domain's service cannot be found through DNS.";
     DnsTargetAlias, "dns.target-alias", Warning, "RFC 2782", "The target of an SRV record is a CNAME.";
     DnsTargetNoAddress, "dns.target-no-address", Error, "RFC 2782", "The target of an SRV record has no address.";
+    DnsTargetNoPort, "dns.target-no-port", Error, "RFC 2782", "An SRV record names port 0.";
     DnsTargetsLeftOut, "dns.targets-left-out", Warning, "RFC 2782", "A domain has more SRV targets than are asked.";
     DnsBogus, "dns.bogus", Error, "RFC 4033 §5", "An answer ought to be signed, and its signatures do not hold.";
     CheckUnreadable, "check.unreadable", Warning, "docs/findings.md", "A target could not be looked at, so nothing is known of it.";

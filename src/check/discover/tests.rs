@@ -29,7 +29,7 @@ fn planned(scheme: Scheme, answers: &[(Protocol, Answer<Srv>)]) -> (Vec<String>,
         places
             .map(|one| format!("{}:{}", one.host, one.port))
             .collect(),
-        plan.fallback.iter().map(|one| one.port).collect(),
+        plan.fallback.iter().map(|(one, _)| one.port).collect(),
     )
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::check::endpoint::Assigned;
+use crate::check::endpoint::Presence;
 use crate::check::{Status, Whose};
 use crate::names::Protocol;
 use crate::names::{Domain, Identifier, Slug};
@@ -55,6 +56,7 @@ fn endpoint(protocol: Protocol, domain: Option<&str>) -> Endpoint {
         assigned: None,
         addresses: Vec::new(),
         within: None,
+        presence: Presence::Said,
     }
 }
 

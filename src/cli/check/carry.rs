@@ -1,8 +1,8 @@
 //! The run over all targets: files on all cores, then endpoints, each row at its target's place.
 
+use super::files;
 use super::progress::Progress;
 use super::rows::Lines;
-use super::targets;
 use crate::check::discover::Scheme;
 use crate::check::live::{LiveLimits, Means, check_endpoints};
 use crate::check::{
@@ -56,10 +56,10 @@ pub(super) fn carry_out(
     }
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     if !paths.is_empty() {
-        let files = targets::Files::new(paths.clone());
+        let files = files::Files::new(paths.clone());
         let read = |task: &file::FileTask| {
             telling.progress.step();
-            targets::read(task)
+            files::read(task)
         };
         let on_rows = |number: usize, rows: &[(Place, TargetReport)]| {
             if let Some(lines) = telling.lines {

@@ -113,13 +113,6 @@ pub(super) fn expand(
     if domains.is_empty() {
         return Ok(items);
     }
-    if args.connect.is_some() {
-        return Err(Failure::usage(
-            "--connect does not go with a domain",
-            "a domain leads to its own targets, and --connect names one place",
-            "leave it out, or check HOST:PORT with --xmpphost DOMAIN --connect HOST:PORT",
-        ));
-    }
     let resolver = match named(args, around, limits)? {
         Some(resolver) => resolver,
         None => build(args, None, limits)?,

@@ -51,7 +51,7 @@ impl Written {
 impl Lines {
     /// For a check with these flags, if it is told in lines.
     pub(super) fn of(args: &CheckArgs, now: OffsetDateTime) -> Option<Self> {
-        let sink = match args.output {
+        let sink = match args.destination() {
             Some(_) => Sink::Held(String::new()),
             None => Sink::Out,
         };

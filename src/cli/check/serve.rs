@@ -76,6 +76,7 @@ pub(super) fn serve(
     address: SocketAddr,
     context: &mut Context,
 ) -> Result<Outcome, Failure> {
+    let interval = args.interval.unwrap_or(super::watch::USUAL_INTERVAL);
     end_on_signals().map_err(|error| cannot(address, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -96,7 +97,7 @@ pub(super) fn serve(
     }
     context.say(&format!(
         "serving http://{bound}/ and http://{bound}/metrics, checked every {}",
-        super::watch::words(args.interval)
+        super::watch::words(interval)
     ));
     loop {
         context.read_clock_again();
@@ -117,7 +118,7 @@ pub(super) fn serve(
                 board.failed = true;
             }
         }
-        std::thread::sleep(args.interval);
+        std::thread::sleep(interval);
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::check::group::{Group, groups};
 use crate::check::{CertificateForm, CheckReport, Status, TargetKind, TargetReport};
 use crate::cli::render::{self, Table};
-use crate::findings::{Finding, Severity};
+use crate::findings::{Code, Finding, Severity};
 use console::style;
+use std::cmp::Reverse;
 use time::OffsetDateTime;
 
 /// Targets that are OK are shown one by one up to this many, else counted.
@@ -18,61 +19,158 @@ const MAX_LOOKED_BACK: usize = 64;
 
 /// The whole text.
 pub(super) fn render(report: &CheckReport, now: OffsetDateTime, verbose: bool) -> String {
-    let good = report
-        .targets
-        .iter()
-        .filter(|row| row.status() == Status::Ok)
-        .count();
-    let show_good = verbose || good <= MAX_GOOD_ROWS;
-    let shown = || {
-        report
+    let lines = Lines::of(report, now, verbose);
+    let mut text = laid_out(lines.rows.iter());
+    if lines.hidden_good > 0 {
+        text.push_str(&format!(
+            "  {} more are ok (-v shows them)\n",
+            lines.hidden_good
+        ));
+    } else if report.without_row > 0 {
+        text.push_str(&format!("  {} more are not shown\n", report.without_row));
+    }
+    let (blocks, left_out) = explained(report, verbose);
+    text.extend(blocks);
+    if left_out > 0 {
+        text.push_str(&format!(
+            "\n{left_out} more are not explained here (-v does)\n"
+        ));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&sum(report));
+    text
+}
+
+/// The same in at most so many lines, as far as that can be: the sum and the rows that stand worst, each in its place,
+/// then what there is room for to explain them.
+pub(super) fn render_within(
+    report: &CheckReport,
+    now: OffsetDateTime,
+    verbose: bool,
+    height: usize,
+) -> String {
+    let whole = render(report, now, verbose);
+    if height_of(&whole) <= height {
+        return whole;
+    }
+    let sum = sum(report);
+    let lines = Lines::of(report, now, verbose);
+    let hidden = lines.hidden_good + report.without_row;
+    let room = height.saturating_sub(height_of(&sum) + 1);
+    let mut order: Vec<usize> = (0..lines.rows.len()).collect();
+    order.sort_by_key(|place| {
+        (
+            Reverse(lines.rows.get(*place).map(|row| row.status)),
+            *place,
+        )
+    });
+    order.truncate(room.max(1));
+    let mut text = loop {
+        let mut places = order.clone();
+        places.sort_unstable();
+        let mut text = laid_out(places.iter().filter_map(|place| lines.rows.get(*place)));
+        let more = hidden + lines.rows.len() - order.len();
+        if more > 0 {
+            text.push_str(&format!("  {more} more are not shown\n"));
+        }
+        if height_of(&text) <= room || order.len() <= 1 {
+            break text;
+        }
+        order.pop();
+    };
+    let (blocks, left_out) = explained(report, verbose);
+    let mut untold = blocks.len() + left_out;
+    // The line that says how many are left out needs its room too.
+    for block in blocks {
+        if height_of(&text) + height_of(&block) + 1 > room {
+            break;
+        }
+        text.push_str(&block);
+        untold -= 1;
+    }
+    if untold > 0 && height_of(&text) < room {
+        text.push_str(&format!("  {untold} are not explained for want of room\n"));
+    }
+    text.push('\n');
+    text.push_str(&sum);
+    text
+}
+
+fn height_of(text: &str) -> usize {
+    text.lines().count()
+}
+
+/// A row of the table.
+struct Line {
+    status: Status,
+    cells: [String; 5],
+}
+
+/// The rows of the table, alike ones as one.
+struct Lines {
+    rows: Vec<Line>,
+    /// Targets that are OK and too many to be shown.
+    hidden_good: usize,
+}
+
+impl Lines {
+    fn of(report: &CheckReport, now: OffsetDateTime, verbose: bool) -> Self {
+        let good = report
             .targets
             .iter()
-            .filter(|row| show_good || row.status() != Status::Ok)
-    };
-    let groups = groups(shown());
-    let cells: Vec<[String; 5]> = groups
-        .iter()
-        .map(|group| {
-            [
-                heading(group.first),
-                place(group.first),
-                names(group),
-                word(group.first.status()),
-                words(group.first, now),
-            ]
-        })
-        .collect();
-    let filled = |column: usize| {
-        cells
+            .filter(|row| row.status() == Status::Ok)
+            .count();
+        let show_good = verbose || good <= MAX_GOOD_ROWS;
+        let shown = report
+            .targets
             .iter()
-            .any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()))
+            .filter(|row| show_good || row.status() != Status::Ok);
+        let rows = groups(shown)
+            .iter()
+            .map(|group| Line {
+                status: group.first.status(),
+                cells: [
+                    heading(group.first),
+                    place(group.first),
+                    names(group),
+                    word(group.first.status()),
+                    words(group.first, now),
+                ],
+            })
+            .collect();
+        Self {
+            rows,
+            hidden_good: match show_good {
+                true => 0,
+                false => good + report.without_row,
+            },
+        }
+    }
+}
+
+/// In columns; those without anything in them are left out.
+fn laid_out<'a>(rows: impl Iterator<Item = &'a Line> + Clone) -> String {
+    let filled = |column: usize| {
+        rows.clone()
+            .any(|row| row.cells.get(column).is_some_and(|cell| !cell.is_empty()))
     };
     let (places, asked) = (filled(1), filled(2));
     let mut table = Table::plain();
-    for [target, place, names, status, words] in cells {
-        let between = [(places, place), (asked, names)];
+    for row in rows {
+        let [target, place, names, status, words] = row.cells.clone();
+        let between = [(places, place), (asked, names)]
+            .into_iter()
+            .filter_map(|(shown, cell)| shown.then_some(cell));
         table.row_of(
             std::iter::once(target)
-                .chain(
-                    between
-                        .into_iter()
-                        .filter_map(|(shown, cell)| shown.then_some(cell)),
-                )
+                .chain(between)
                 .chain([status, words])
                 .collect(),
         );
     }
-    let mut text = table.render();
-    if !show_good {
-        let more = good + report.without_row;
-        text.push_str(&format!("  {more} more are ok (-v shows them)\n"));
-    } else if report.without_row > 0 {
-        text.push_str(&format!("  {} more are not shown\n", report.without_row));
-    }
-    text.push_str(&explained(report, verbose));
-    text.push_str(&sum(report));
-    text
+    table.render()
 }
 
 /// What a domain led to stands below its row.
@@ -84,12 +182,8 @@ fn heading(row: &TargetReport) -> String {
 }
 
 fn place(row: &TargetReport) -> String {
-    let address = row
-        .address
-        .filter(|address| !row.target.contains(&address.to_string()))
-        .map(|address| address.ip().to_string());
     let protocol = row.protocol.map(|protocol| protocol.word().to_owned());
-    [address, protocol]
+    [row.place(), protocol]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -137,7 +231,13 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
         }
     }
     if let Some(certificate) = &row.certificate {
-        parts.push(leaf_words(certificate, row.asked.is_some(), now));
+        let told = row.findings.first().filter(|_| bad).is_some_and(tells_end);
+        parts.extend(leaf_words(certificate, row.asked.is_some(), told, now));
+    }
+    let inside = |finding: &&Finding| finding.code == Code::LiveInside;
+    if let (false, Some(inside)) = (bad, row.findings.iter().find(inside)) {
+        // No fault of the certificate, and the row would look as if all were well.
+        parts.push(inside.what.clone());
     }
     if !bad && row.certificate.is_some() {
         for part in ["names", "chain"] {
@@ -162,12 +262,25 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
     parts.join(" · ")
 }
 
-/// The leaf, by its name unless the row has names already.
-fn leaf_words(certificate: &CertificateForm, named: bool, now: OffsetDateTime) -> String {
+/// Whether a finding says when the leaf ends, or how much of it is left.
+fn tells_end(finding: &Finding) -> bool {
+    let of_leaf = finding.place.split(", ").any(|part| part == "leaf");
+    of_leaf && [Code::ValidityExpired, Code::ValidityEndsSoon].contains(&finding.code)
+}
+
+/// The leaf, by its name unless the row has names already, and its end unless that was told.
+fn leaf_words(
+    certificate: &CertificateForm,
+    named: bool,
+    told: bool,
+    now: OffsetDateTime,
+) -> Option<String> {
     let left = render::left(certificate.window(), now);
-    match named {
-        true => left,
-        false => format!("{} {left}", certificate.name),
+    match (named, told) {
+        (true, true) => None,
+        (true, false) => Some(left),
+        (false, true) => Some(certificate.name.clone()),
+        (false, false) => Some(format!("{} {left}", certificate.name)),
     }
 }
 
@@ -259,10 +372,10 @@ fn title(group: &Group<'_>) -> String {
     }
 }
 
-/// What is wrong, in full, for the targets that stand worst.
-fn explained(report: &CheckReport, verbose: bool) -> String {
-    let mut text = String::new();
-    let mut shown = 0;
+/// What is wrong, in full, for the targets that stand worst; and how many more there are.
+fn explained(report: &CheckReport, verbose: bool) -> (Vec<String>, usize) {
+    let mut told = Vec::new();
+    let mut left_out = 0;
     for status in [
         Status::Critical,
         Status::Warning,
@@ -278,11 +391,11 @@ fn explained(report: &CheckReport, verbose: bool) -> String {
             .filter(|row| row.status() == status)
             .filter(|row| !row.findings.is_empty() || row.problem.is_some());
         for block in blocks(rows, verbose) {
-            shown += 1;
-            if shown > MAX_EXPLAINED && !verbose {
+            if told.len() >= MAX_EXPLAINED && !verbose {
+                left_out += 1;
                 continue;
             }
-            text.push('\n');
+            let mut text = "\n".to_owned();
             for group in &block.groups {
                 text.push_str(&render::hanging("", &title(group)));
             }
@@ -300,16 +413,10 @@ fn explained(report: &CheckReport, verbose: bool) -> String {
             {
                 text.push_str(&render::hanging(&format!("not applicable: {part}: "), why));
             }
+            told.push(text);
         }
     }
-    if shown > MAX_EXPLAINED && !verbose {
-        let more = shown - MAX_EXPLAINED;
-        text.push_str(&format!("\n{more} more are not explained here (-v does)\n"));
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
+    (told, left_out)
 }
 
 /// `CRITICAL  1 of 3 · 1 warning · not judged: …`.
@@ -371,12 +478,102 @@ fn word_padded(status: Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::Code;
 
     fn endpoint(port: u16, place: &str) -> TargetReport {
         let finding = Finding::new(Code::NamesMissing, place, "what", "why", "mend");
         TargetReport::new(format!("front 127.0.0.1:{port}"), TargetKind::Endpoint)
             .with_finding(finding)
+    }
+
+    #[test]
+    fn a_short_terminal_keeps_the_worst_rows_and_the_sum() {
+        let mut report = CheckReport::default();
+        for number in 0..30 {
+            let row = TargetReport::new(format!("target-{number}"), TargetKind::File);
+            let finding = |severity| {
+                Finding::new(Code::ValidityEndsSoon, "leaf", "ends", "why", "mend")
+                    .with_severity(severity)
+            };
+            report.push(match number {
+                7 | 21 => row.with_finding(finding(Severity::Error)),
+                3 => row.with_finding(finding(Severity::Warning)),
+                _ => row,
+            });
+        }
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let whole = render(&report, now, false);
+        let all = whole.lines().count();
+        assert_eq!(render_within(&report, now, false, all), whole);
+        for height in 4..all {
+            let cut = render_within(&report, now, false, height);
+            assert!(cut.lines().count() <= height, "{height}: {cut}");
+            let last = cut.lines().last().unwrap();
+            assert!(
+                console::strip_ansi_codes(last).starts_with("CRITICAL  2 of 30"),
+                "{cut}"
+            );
+            assert!(cut.contains("target-7 "), "{height}: {cut}");
+        }
+        let cut = render_within(&report, now, false, 6);
+        let rows: Vec<&str> = cut
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| word.starts_with("target-"))
+            .collect();
+        // The three that are not sound, each in its place.
+        assert_eq!(rows, ["target-3", "target-7", "target-21"], "{cut}");
+        assert!(cut.contains("27 more are not shown"), "{cut}");
+        // With more room the worst is explained.
+        assert!(render_within(&report, now, false, 20).contains("validity.ends-soon"));
+    }
+
+    #[test]
+    fn a_row_says_the_end_once() {
+        use time::macros::datetime;
+        let certificate = CertificateForm {
+            name: "edge.contoso.com".to_owned(),
+            subject: String::new(),
+            issuer: String::new(),
+            sans: Vec::new(),
+            not_before: datetime!(2026-01-01 0:00 UTC),
+            not_after: datetime!(2026-04-01 0:00 UTC),
+            sha256: crate::x509::Fingerprint::of(b"leaf"),
+            spki_sha256: crate::x509::Fingerprint::of(b"key"),
+            serial: String::new(),
+        };
+        let now = datetime!(2026-04-04 0:00 UTC);
+        for (code, place, said) in [
+            (
+                Code::ValidityExpired,
+                "leaf, validity",
+                "what · edge.contoso.com",
+            ),
+            (
+                Code::ChainNoPath,
+                "leaf",
+                "what · edge.contoso.com ended 2026-04-01 (3 days ago)",
+            ),
+            (
+                Code::ValidityEndsSoon,
+                "intermediate 1",
+                "what · edge.contoso.com ended 2026-04-01 (3 days ago)",
+            ),
+        ] {
+            let finding = Finding::new(code, place, "what", "why", "mend");
+            let row = TargetReport {
+                certificate: Some(certificate.clone()),
+                ..TargetReport::new("edge.pem", TargetKind::File).with_finding(finding)
+            };
+            assert_eq!(words(&row, now), said, "{code:?} {place}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer_inside_is_seen_in_its_row() {
+        let inside = Finding::new(Code::LiveInside, "", "does not answer", "why", "mend");
+        let row = TargetReport::new("edge:5270", TargetKind::Endpoint).with_finding(inside);
+        assert_eq!(row.status(), Status::Ok);
+        assert!(words(&row, OffsetDateTime::UNIX_EPOCH).contains("does not answer"));
     }
 
     #[test]

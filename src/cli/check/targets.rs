@@ -1,21 +1,16 @@
-//! From words to targets, and from folders to files.
+//! From words to targets.
 
-use super::{CheckArgs, Context, Failure, FailureKind, Item, Surroundings, deployed};
+use super::{CheckArgs, Context, Failure, FailureKind, Item, Surroundings, deployed, fits};
 use crate::check::discover::domain_target;
-use crate::check::endpoint::{self, TargetLine, host_and_port};
-use crate::check::file::{BesideFiles, FileRead, FileTask, Next, Origin, is_named_as_certificate};
-use crate::check::{CheckError, Endpoint, TargetKind, TargetReport, Yardstick};
+use crate::check::endpoint::{self, Presence, TargetLine, TargetList, host_and_port};
+use crate::check::{CheckError, Endpoint, TargetKind, TargetReport, WrongTarget, Yardstick};
 use crate::explain::{Explain, nearest, printable};
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::{Depth, KeyKind};
-use crate::store::StoreError;
 use crate::store::atomic;
-use crate::store::walk::{Walk, WalkLimits};
-use crate::x509::PrivateKey;
-use crate::x509::container;
 use std::io::Read;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// All targets: those of the command line and of `--targets`, else everything deployed and those of `[check]`.
 pub(super) fn gather(
@@ -26,30 +21,31 @@ pub(super) fn gather(
 ) -> Result<Vec<Item>, Failure> {
     let mut items = Vec::new();
     let mut lines: Vec<TargetLine> = args.targets.iter().map(|word| plain(word)).collect();
-    if let Some(list) = &args.list {
-        lines.extend(read_list(list)?);
-        if lines.is_empty() {
-            let list = match list.as_path() == Path::new("-") {
-                true => "standard input".to_owned(),
-                false => printable(&list.to_string_lossy()),
-            };
+    let mut list = TargetList::default();
+    if let Some(path) = &args.list {
+        list = read_list(path)?;
+        lines.append(&mut list.targets);
+        if lines.is_empty() && list.wrong.is_empty() {
             return Err(Failure::usage(
-                format!("there is nothing to check in {list}"),
+                format!("there is nothing to check in {}", name_of(path)),
                 "the list of targets holds none",
                 "write one target a line",
             ));
         }
     }
-    let mut wrong = Vec::new();
     for line in &lines {
         match take(line, args, around, yardstick, &mut items, context) {
             Ok(()) => {}
-            Err(Wrong::Usage(error)) => wrong.push((line.line, error)),
+            Err(Wrong::Usage(_)) if list.wrong.len() >= MAX_KEPT => list.more += 1,
+            Err(Wrong::Usage(error)) => list.wrong.push(WrongTarget {
+                line: line.line,
+                error,
+            }),
             Err(Wrong::Failure(failure)) => return Err(*failure),
         }
     }
-    if let Some(failure) = refused(wrong, args) {
-        return Err(failure);
+    if let Some(wrong) = CheckError::of_all(list.wrong, list.more) {
+        return Err(refused(&wrong, args));
     }
     if args.targets.is_empty() && args.list.is_none() {
         items.extend(deployed::everything(context, around, yardstick, None)?);
@@ -73,41 +69,30 @@ pub(super) fn gather(
     Ok(items)
 }
 
-/// Most targets that are told when they make no sense.
-const MAX_TOLD: usize = 20;
+/// Most targets without sense that are kept; by then enough is known.
+const MAX_KEPT: usize = 1_000;
 
-/// All targets that make no sense, those of a list by their lines.
-fn refused(mut wrong: Vec<(Option<usize>, CheckError)>, args: &CheckArgs) -> Option<Failure> {
-    let (line, first) = wrong.first()?;
-    if wrong.len() == 1 {
-        let mut failure = Failure::from_error(FailureKind::Usage, first);
-        if let (Some(line), Some(list)) = (line, &args.list) {
-            let place = format!("{}: line {line} of the targets", list.display());
-            failure.explanation.place = printable(&place);
-        }
-        return Some(failure);
+/// What makes no sense, with the list that it stands in.
+fn refused(wrong: &WrongTarget, args: &CheckArgs) -> Failure {
+    let mut failure = Failure::from_error(FailureKind::Usage, &wrong.error);
+    let Some(list) = &args.list else {
+        return failure;
+    };
+    let place = &mut failure.explanation.place;
+    match wrong.line {
+        Some(line) => *place = format!("{}: line {line} of the targets", name_of(list)),
+        None if place.is_empty() => *place = name_of(list),
+        None => {}
     }
-    let more = wrong.len().saturating_sub(MAX_TOLD);
-    wrong.truncate(MAX_TOLD);
-    let why: Vec<String> = wrong
-        .iter()
-        .map(|(line, error)| {
-            let why = error.explain().why;
-            match line {
-                Some(line) => printable(&format!("line {line}: {error} ({why})")),
-                None => printable(&format!("{error} ({why})")),
-            }
-        })
-        .collect();
-    let mut why = why.join("; ");
-    if more > 0 {
-        why.push_str(&format!("; and {more} more"));
+    failure
+}
+
+/// A list, for people.
+fn name_of(list: &Path) -> String {
+    match list == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => printable(&list.to_string_lossy()),
     }
-    Some(Failure::usage(
-        format!("{} targets make no sense", wrong.len() + more),
-        why,
-        "name files, folders, HOST:PORT, or certificates of the deployment",
-    ))
 }
 
 fn plain(word: &str) -> TargetLine {
@@ -134,25 +119,51 @@ fn take(
     context: &Context,
 ) -> Result<(), Wrong> {
     let word = line.target.as_str();
+    // An option says something of a listener alone.
+    let bare = |kind| match line.option() {
+        Some(option) => Err(Wrong::Usage(CheckError::OptionElsewhere {
+            option,
+            target: word.to_owned(),
+            kind,
+        })),
+        None => Ok(()),
+    };
     if let Ok(name) = Slug::parse(word)
         && is_certificate(around, &name)
     {
+        bare("a certificate of the deployment")?;
         let rows = deployed::everything(context, around, yardstick, Some(&name));
         items.extend(rows.map_err(|failure| Wrong::Failure(Box::new(failure)))?);
         return Ok(());
     }
     let path = Path::new(word);
-    if path.symlink_metadata().is_ok() {
+    if let Ok(found) = path.symlink_metadata() {
+        bare(match found.is_dir() {
+            true => "a folder",
+            false => "a file",
+        })?;
         items.push(Item::Path(path.to_path_buf()));
         return Ok(());
     }
+    if let Some(error) = endpoint::url(word) {
+        return Err(Wrong::Usage(error));
+    }
+    if word.starts_with("protocol=") || word.starts_with("name=") {
+        return Err(Wrong::Usage(CheckError::LooseOption {
+            word: word.to_owned(),
+        }));
+    }
     if let Some((scheme, domain)) = domain_target(word).map_err(Wrong::Usage)? {
+        bare("a domain, whose records say what is asked")?;
         items.push(Item::Domain(scheme, domain));
         return Ok(());
     }
     match host_and_port(word) {
         Some((host, port)) => {
             let endpoint = listener(line, args, host, port);
+            if let Some(error) = fits::other_family(&endpoint, args) {
+                return Err(Wrong::Usage(error));
+            }
             items.push(Item::Endpoint(Box::new(endpoint)));
             Ok(())
         }
@@ -160,6 +171,7 @@ fn take(
             Some(error) => Err(Wrong::Usage(error)),
             // It looks like a file, and reading it will say why it cannot be judged.
             None if word.contains('/') || word.contains('.') => {
+                bare("a file")?;
                 items.push(Item::Path(path.to_path_buf()));
                 Ok(())
             }
@@ -242,10 +254,11 @@ fn listener(line: &TargetLine, args: &CheckArgs, host: String, port: u16) -> End
         assigned: None,
         addresses: Vec::new(),
         within: None,
+        presence: Presence::Said,
     }
 }
 
-fn read_list(path: &Path) -> Result<Vec<TargetLine>, Failure> {
+fn read_list(path: &Path) -> Result<TargetList, Failure> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -278,198 +291,8 @@ fn read_list(path: &Path) -> Result<Vec<TargetLine>, Failure> {
         )
     })?;
     endpoint::read_list(&text).map_err(|error| {
-        let failure = Failure::from_error(FailureKind::Usage, &error);
-        let place = match failure.explanation.place.as_str() {
-            "" => path.display().to_string(),
-            line => format!("{}: {line}", path.display()),
-        };
-        Failure {
-            explanation: Box::new(crate::explain::Explanation {
-                place: printable(&place),
-                ..*failure.explanation
-            }),
-            ..failure
-        }
+        let mut failure = Failure::from_error(FailureKind::Usage, &error);
+        failure.explanation.place = name_of(path);
+        failure
     })
-}
-
-/// The files of all paths, folders walked as it goes.
-pub(super) struct Files {
-    paths: std::vec::IntoIter<(usize, PathBuf)>,
-    walk: Option<(usize, usize, Walk)>,
-}
-
-impl Files {
-    pub(super) fn new(paths: Vec<(usize, PathBuf)>) -> Self {
-        Self {
-            paths: paths.into_iter(),
-            walk: None,
-        }
-    }
-}
-
-impl Iterator for Files {
-    type Item = Next;
-
-    fn next(&mut self) -> Option<Next> {
-        loop {
-            if let Some((target, number, walk)) = &mut self.walk {
-                let place = (*target, *number);
-                *number += 1;
-                match walk.next() {
-                    Some(Ok(path)) => {
-                        return Some(Ok(FileTask {
-                            place,
-                            path,
-                            origin: Origin::Walked,
-                        }));
-                    }
-                    Some(Err(error)) => {
-                        let path = printable(&error.path().to_string_lossy());
-                        return Some(Err(Box::new((place, path, error.explain()))));
-                    }
-                    None => self.walk = None,
-                }
-            }
-            let (target, path) = self.paths.next()?;
-            if path.is_dir() {
-                self.walk = Some((target, 0, Walk::new(&path, WalkLimits::CERTIFICATES)));
-                continue;
-            }
-            return Some(Ok(FileTask {
-                place: (target, 0),
-                path,
-                origin: Origin::Named,
-            }));
-        }
-    }
-}
-
-/// Reads a file and the key file beside it. Effects: called from several threads, may block.
-pub(super) fn read(task: &FileTask) -> FileRead {
-    let walked = task.origin == Origin::Walked;
-    if walked && (is_key_file(&task.path) || is_ours(&task.path)) {
-        return FileRead::Skip;
-    }
-    match atomic::read_secret(&task.path, container::MAX_BYTES as u64) {
-        Ok(bytes) => {
-            let key = key_beside(&task.path)
-                .and_then(|path| atomic::read_secret(&path, PrivateKey::MAX_BYTES as u64).ok());
-            let chain = |word| {
-                chain_beside(&task.path, word)
-                    .and_then(|path| atomic::read_limited(&path, container::MAX_BYTES as u64).ok())
-            };
-            let beside = BesideFiles {
-                key,
-                chain: chain("chain"),
-                fullchain: chain("fullchain"),
-            };
-            FileRead::Bytes(bytes, Box::new(beside))
-        }
-        Err(StoreError::TooLarge { .. }) if walked && !is_named_as_certificate(&task.path) => {
-            FileRead::Skip
-        }
-        Err(StoreError::WrongKind { .. }) if walked => FileRead::Skip,
-        Err(error) => FileRead::Failed(error.explain()),
-    }
-}
-
-fn is_ours(path: &Path) -> bool {
-    path.file_name().is_some_and(atomic::is_temporary)
-}
-
-fn is_key_file(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy());
-    name.is_some_and(|name| {
-        name.ends_with(".key") || (name.starts_with("privkey") && name.ends_with(".pem"))
-    })
-}
-
-/// Where the key of a certificate file lies by habit: certbot's `privkey.pem` beside `cert.pem` and `fullchain.pem`
-/// (numbered in its archive), and `NAME.key` beside `NAME.pem`, `.crt`, `.cer` and `.cert`.
-fn key_beside(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let (stem, suffix) = name.rsplit_once('.')?;
-    if !matches!(suffix, "pem" | "crt" | "cer" | "cert") {
-        return None;
-    }
-    let number = ["fullchain", "cert"].iter().find_map(|word| {
-        stem.strip_prefix(word)
-            .filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-    });
-    if let (Some(number), "pem") = (number, suffix) {
-        return Some(path.with_file_name(format!("privkey{number}.pem")));
-    }
-    Some(path.with_file_name(format!("{stem}.key")))
-}
-
-/// Where the chain of a certificate file lies by habit: `chain.pem` and `fullchain.pem` in its folder, with the number
-/// that `cert12.pem` has in certbot's archive. A full chain needs nothing beside it.
-fn chain_beside(path: &Path, word: &str) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let (stem, suffix) = name.rsplit_once('.')?;
-    if !matches!(suffix, "pem" | "crt" | "cer" | "cert") {
-        return None;
-    }
-    let numbered = |word: &str| {
-        stem.strip_prefix(word)
-            .filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    if numbered("fullchain").is_some() {
-        return None;
-    }
-    let number = numbered("cert").or_else(|| numbered("chain")).unwrap_or("");
-    let beside = path.with_file_name(format!("{word}{number}.pem"));
-    (beside != path).then_some(beside)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chains_are_looked_for_in_the_same_folder() {
-        for (certificate, word, beside) in [
-            ("live/x/cert.pem", "chain", Some("live/x/chain.pem")),
-            (
-                "archive/x/cert3.pem",
-                "fullchain",
-                Some("archive/x/fullchain3.pem"),
-            ),
-            (
-                "archive/x/chain3.pem",
-                "fullchain",
-                Some("archive/x/fullchain3.pem"),
-            ),
-            ("archive/x/chain3.pem", "chain", None),
-            ("live/x/fullchain.pem", "chain", None),
-            ("tls.crt", "chain", Some("chain.pem")),
-            ("edge.der", "chain", None),
-        ] {
-            assert_eq!(
-                chain_beside(Path::new(certificate), word),
-                beside.map(PathBuf::from),
-                "{certificate} {word}"
-            );
-        }
-    }
-
-    #[test]
-    fn keys_are_looked_for_where_they_lie_by_habit() {
-        for (certificate, key) in [
-            ("live/x/cert.pem", Some("live/x/privkey.pem")),
-            ("live/x/fullchain.pem", Some("live/x/privkey.pem")),
-            ("archive/x/fullchain12.pem", Some("archive/x/privkey12.pem")),
-            ("tls.crt", Some("tls.key")),
-            ("certificate.pem", Some("certificate.key")),
-            ("edge.der", None),
-            ("edge", None),
-        ] {
-            assert_eq!(
-                key_beside(Path::new(certificate)),
-                key.map(PathBuf::from),
-                "{certificate}"
-            );
-        }
-    }
 }

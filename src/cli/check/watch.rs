@@ -65,11 +65,28 @@ pub(super) fn watch(
         );
         match check(args, context, None) {
             Ok((report, _)) => {
-                text.push_str(&table::render(&report, context.now, context.verbose()));
                 let standing = standing(&report);
-                if let Some(before) = &before {
-                    text.push_str(&changes(before, &standing));
-                }
+                let height = match in_place {
+                    true => console::Term::stdout()
+                        .size_checked()
+                        .map(|(rows, _)| usize::from(rows)),
+                    false => None,
+                };
+                let most = height.map_or(MAX_CHANGES, |height| MAX_CHANGES.min(height / 4));
+                let changed = match &before {
+                    Some(before) => changes(before, &standing, most),
+                    None => String::new(),
+                };
+                let (now, verbose) = (context.now, context.verbose());
+                text.push_str(&match height {
+                    Some(height) => {
+                        // The cursor stands on a line of its own.
+                        let taken = text.lines().count() + changed.lines().count() + 1;
+                        table::render_within(&report, now, verbose, height.saturating_sub(taken))
+                    }
+                    None => table::render(&report, now, verbose),
+                });
+                text.push_str(&changed);
                 before = Some(standing);
             }
             // Wrong usage does not mend itself; anything else may.
@@ -104,13 +121,10 @@ fn standing(report: &CheckReport) -> Standing {
     let mut standing = Standing::new();
     for row in &report.targets {
         let mut key = printable(&row.target);
-        for part in [
-            row.asked.as_ref().map(ToString::to_string),
-            row.address.map(|address| address.ip().to_string()),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(|part| !row.target.contains(part.as_str()))
+        for part in [row.asked.as_ref().map(ToString::to_string), row.place()]
+            .into_iter()
+            .flatten()
+            .filter(|part| !row.target.contains(part.as_str()))
         {
             key.push(' ');
             key.push_str(&part);
@@ -125,7 +139,7 @@ fn standing(report: &CheckReport) -> Standing {
 }
 
 /// A line for each target that stands otherwise than before.
-fn changes(before: &Standing, now: &Standing) -> String {
+fn changes(before: &Standing, now: &Standing, most: usize) -> String {
     let mut lines = Vec::new();
     for (target, status) in now {
         match before.get(target) {
@@ -148,8 +162,8 @@ fn changes(before: &Standing, now: &Standing) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let more = lines.len().saturating_sub(MAX_CHANGES);
-    lines.truncate(MAX_CHANGES);
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(most);
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
@@ -204,13 +218,13 @@ mod tests {
             ("c", Status::Ok),
             ("e", Status::Unknown),
         ]);
-        let told = changes(&before, &after);
+        let told = changes(&before, &after, MAX_CHANGES);
         let told = console::strip_ansi_codes(&told);
         assert_eq!(
             told,
             "\nchanged since the last look:\n  ▲ worse  a: ok → WARNING\n  ▼ better  b: CRITICAL → ok\n  \
              + new    e: UNKNOWN\n  - gone   d\n"
         );
-        assert_eq!(changes(&before, &before), "");
+        assert_eq!(changes(&before, &before, MAX_CHANGES), "");
     }
 }

@@ -35,7 +35,7 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
         Some(worst) => line.push_str(&format!(
             "{} of {total}: {}: {}",
             counts.of_worst(),
-            plain(&worst.target),
+            plain(&titled(worst)),
             plain(&cause(worst))
         )),
         None => line.push_str(&match soonest(report) {
@@ -112,6 +112,13 @@ pub fn unknown(what: &str, why: &str, mend: &str) -> String {
     format!("{}\n", shortened(&line, 1024))
 }
 
+/// The target, with the address that was asked where it does not say it.
+fn titled(row: &TargetReport) -> String {
+    groups([row])
+        .first()
+        .map_or_else(|| row.target.clone(), |group| group.title())
+}
+
 fn cause(row: &TargetReport) -> String {
     match (&row.problem, row.worst()) {
         (Some(problem), _) => {
@@ -120,9 +127,12 @@ fn cause(row: &TargetReport) -> String {
             format!("{} ({})", what.unwrap_or(&problem.what), problem.why)
         }
         (None, Some(finding)) => {
+            // The title says it already.
+            let asked = row.address.map(|address| address.to_string());
             let place = match row.target.split(' ').any(|word| word == finding.place) {
                 true => "",
                 false if finding.place == row.target => "",
+                false if asked.as_deref() == Some(finding.place.as_str()) => "",
                 false => finding.place.as_str(),
             };
             let between = if place.is_empty() { "" } else { ": " };

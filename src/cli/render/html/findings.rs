@@ -48,12 +48,15 @@ fn gathered(report: &CheckReport) -> Vec<Told> {
                 Severity::Warning => Status::Warning,
                 Severity::Note => continue,
             };
-            let target = match &row.asked {
-                Some(asked) if !row.target.starts_with(&asked.to_string()) => {
-                    format!("{} {asked}", row.target)
-                }
-                Some(_) | None => row.target.clone(),
-            };
+            let mut target = row.target.clone();
+            if let Some(place) = row.place() {
+                target.push_str(&format!(" at {place}"));
+            }
+            if let Some(asked) = &row.asked
+                && !row.target.starts_with(&asked.to_string())
+            {
+                target.push_str(&format!(" {asked}"));
+            }
             let key = (
                 status,
                 finding.code.as_str(),

@@ -35,11 +35,9 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
             (Some(protocol), _) => protocol.word().to_owned(),
             (None, _) => AT_REST.to_owned(),
         };
-        let server = match row.address {
-            Some(address) if !row.target.contains(&address.to_string()) => {
-                format!("{} {}", row.target, address.ip())
-            }
-            Some(_) | None => row.target.clone(),
+        let server = match row.place() {
+            Some(place) => format!("{} {place}", row.target),
+            None => row.target.clone(),
         };
         let column = (service, server);
         let place = match servers.iter().position(|known| *known == column) {
@@ -85,10 +83,12 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     let all_names = names.len();
     // A name that only columns beyond speak of would be a row of nothing.
     names.retain(|_, cells| order.iter().any(|place| cells.contains_key(place)));
-    body.push_str(
+    let _ = write!(
+        body,
         "<section id=\"coverage\">\n<h2>Coverage</h2>\n<p class=\"hint\">Each name against each service and server: \
-         whether the certificate shown there holds it; – was not asked.</p>\n<div class=\"scroll\"><table class=\"matrix\">\n<thead><tr>\
+         whether the certificate shown there holds it; – was not asked.</p>\n<div class=\"scroll\"><table class=\"{}\">\n<thead><tr>\
          <th scope=\"col\">name</th>",
+        on_paper(order.len())
     );
     for (service, server) in shown_servers.clone().filter_map(|place| servers.get(place)) {
         let _ = write!(
@@ -121,6 +121,15 @@ pub(super) fn section(body: &mut String, report: &CheckReport) {
     more(body, all_names - names.len().min(MAX_NAMES), "names");
     more(body, left_out, "servers");
     body.push_str("</section>\n");
+}
+
+/// The table's classes: paper does not scroll, so many columns are set smaller and across.
+fn on_paper(columns: usize) -> &'static str {
+    match columns {
+        0..=5 => "matrix",
+        6..=9 => "matrix wide",
+        _ => "matrix widest",
+    }
 }
 
 /// The names of a row, and what is said of each: those that were wanted, and of what lies at rest those it holds too.

@@ -37,15 +37,11 @@ pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
 
 fn line(body: &mut String, place: usize, row: &TargetReport, taken: &Taken) {
     let status = row.status();
-    let address = row
-        .address
-        .filter(|address| !row.target.contains(&address.to_string()))
-        .map(|address| address.ip().to_string());
     let how: Vec<String> = row
         .protocol
         .map(|protocol| protocol.word().to_owned())
         .into_iter()
-        .chain(address)
+        .chain(row.place())
         .collect();
     let asked = row
         .asked

@@ -121,7 +121,7 @@ fn the_matrix_begins_with_trouble_and_has_no_row_of_nothing() {
         wide.push(row);
     }
     let page = check(&wide, &taken());
-    let matrix = &page[page.find("class=\"matrix\"").unwrap()..];
+    let matrix = &page[page.find("class=\"matrix").unwrap()..];
     let matrix = &matrix[..matrix.find("</table>").unwrap()];
     let columns = matrix.matches("scope=\"col\"").count() - 1;
     assert_eq!(matrix.matches("scope=\"row\"").count(), columns);
