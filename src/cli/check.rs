@@ -3,6 +3,7 @@
 mod carry;
 mod deployed;
 pub(super) mod domains;
+mod explained;
 mod files;
 mod fits;
 mod formats;
