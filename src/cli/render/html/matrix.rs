@@ -20,6 +20,7 @@ const AT_REST: &str = "at rest";
 struct Cell {
     status: Status,
     words: &'static str,
+    /// As HTML.
     until: String,
 }
 
@@ -135,7 +136,10 @@ fn on_paper(columns: usize) -> &'static str {
 /// The names of a row, and what is said of each: those that were wanted, and of what lies at rest those it holds too.
 fn said(row: &TargetReport) -> Vec<(String, Cell)> {
     let until = match &row.certificate {
-        Some(leaf) => format!("until {}", crate::cli::render::date(leaf.not_after)),
+        Some(leaf) => format!(
+            "until <span class=\"date\">{}</span>",
+            crate::cli::render::date(leaf.not_after)
+        ),
         None => String::new(),
     };
     let cell = |(status, words)| Cell {
