@@ -225,7 +225,7 @@ fn a_missing_intermediate_is_named_with_where_to_get_it() {
     );
     assert_eq!(
         finding.mend,
-        "fetch it from http://ca.example/ca.cer and append it to the chain; if it is a root, give it with `--roots`"
+        "fetch it from http://ca.example/ca.cer and append it to the chain; if it is a root, name it under `roots` in [issuer.NAME], or with `--roots` where there is no deployment"
     );
     let judgement = lab
         .chain(vec![lab.leaf(&plain())])

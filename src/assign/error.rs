@@ -1,6 +1,6 @@
 //! Why nothing was assigned.
 
-use crate::explain::{Explain, Explanation, nearest, printable};
+use crate::explain::{Explain, Explanation, nearest, os_words, printable};
 use crate::names::Slug;
 use crate::servers::ConfigError;
 use crate::store::StoreError;
@@ -184,6 +184,17 @@ pub enum AssignError {
     Store(#[from] StoreError),
 }
 
+/// What is known of a gateway that did not say how it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayStanding {
+    /// Nothing runs there.
+    Down,
+    /// Something holds the socket and does not answer as it should.
+    Unwell,
+    /// It may run: this user cannot ask it.
+    Unseen,
+}
+
 impl Explain for AssignError {
     fn explain(&self) -> Explanation {
         let (code, what, place, why, mend) = match self {
@@ -236,7 +247,7 @@ impl Explain for AssignError {
                 "a folder of certificate files cannot be locked".to_owned(),
                 folder.display().to_string(),
                 match source {
-                    Some(error) => error.to_string(),
+                    Some(error) => os_words(error),
                     None => "another command has held it for ten seconds".to_owned(),
                 },
                 "wait until that command has ended; `fuser -v FOLDER` names it".to_owned(),
@@ -347,6 +358,34 @@ impl AssignError {
         matches!(self, AssignError::Interrupted)
     }
 
+    /// What it says of an embedded gateway that was asked how it is.
+    pub fn standing(&self) -> GatewayStanding {
+        match self {
+            AssignError::GatewayUnreachable { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                GatewayStanding::Unseen
+            }
+            AssignError::GatewayUnreachable { .. } | AssignError::NotRunning { .. } => {
+                GatewayStanding::Down
+            }
+            AssignError::GatewaySilent { .. }
+            | AssignError::ControlFailed { .. }
+            | AssignError::GatewayRefused { .. } => GatewayStanding::Unwell,
+            AssignError::NoSuchGateway { .. }
+            | AssignError::ServerConfig { .. }
+            | AssignError::ConfigChanged { .. }
+            | AssignError::Destination { .. }
+            | AssignError::UnknownOwner { .. }
+            | AssignError::Program { .. }
+            | AssignError::ServerUnfit { .. }
+            | AssignError::FolderLocked { .. }
+            | AssignError::NotProved { .. }
+            | AssignError::Interrupted
+            | AssignError::Store(_) => GatewayStanding::Unseen,
+        }
+    }
+
     /// Whether a gateway is what must be mended: not there, not for this user, silent, or it would not have the
     /// certificate.
     pub fn is_of_a_gateway(&self) -> bool {
@@ -392,7 +431,7 @@ fn unreachable(gateway: &Slug, socket: &Path, source: &std::io::Error) -> Explan
         code: "assign.gateway-unreachable",
         what: format!("gateway \"{gateway}\" is not running"),
         place,
-        why: source.to_string(),
+        why: os_words(source),
         mend: format!(
             "start it (an embedded one with `edgecert gateway run {gateway}`), or name its right socket in its table"
         ),

@@ -22,7 +22,7 @@ pub mod sockets;
 pub mod targets;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
-pub use error::AssignError;
+pub use error::{AssignError, GatewayStanding};
 pub use held::{Ended, Held};
 pub use ledger::StoreLedger;
 pub use listeners::listeners;

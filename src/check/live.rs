@@ -247,7 +247,7 @@ fn no_runtime(error: &std::io::Error) -> Box<Explanation> {
         code: "check.no-runtime",
         what: "no connection can be opened".to_owned(),
         place: String::new(),
-        why: error.to_string(),
+        why: crate::explain::os_words(error),
         mend: "look at the limits of threads and open files (`ulimit -a`)".to_owned(),
     })
 }

@@ -61,7 +61,7 @@ Examples:
   edgecert check --serve 127.0.0.1:9765 --interval 5m    /metrics for Prometheus, / for people
   edgecert check --watch 30s                       a table that is kept up to date
 
-Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. Of several the worst counts: CRITICAL, then WARNING, then UNKNOWN.";
+Of several targets the worst counts: CRITICAL, then WARNING, then UNKNOWN.";
 
 /// `check`.
 #[derive(Debug, Args)]

@@ -219,10 +219,7 @@ impl Command {
             return Family::Acting;
         }
         let words = self.words();
-        FAMILIES
-            .iter()
-            .find(|(known, _)| *known == words)
-            .map_or(Family::Acting, |(_, family)| *family)
+        family_of(words).unwrap_or(Family::Acting)
     }
 
     /// The `schema` of its JSON document: `edgecert.request-list/1`.
@@ -240,13 +237,44 @@ pub fn all_words() -> impl Iterator<Item = &'static str> {
 /// The word of the document of a command line that means no command: `edgecert --json`, `edgecert gateway --json`.
 pub const USAGE: &str = "usage";
 
+/// Commands that show by themselves and change on demand.
+pub const ACTING_TOO: [&str; 3] = ["plan", "units", "gateway discover"];
+
+/// Which exit codes a command has by its words, as long as it is not asked to change anything.
+pub fn family_of(words: &str) -> Option<Family> {
+    FAMILIES
+        .iter()
+        .find(|(known, _)| *known == words)
+        .map(|(_, family)| *family)
+}
+
+/// Whether a word is no command by itself: only those below it are.
+pub fn is_group(word: &str) -> bool {
+    ["dns", "gateway", "lab", "partner", "policy"].contains(&word)
+}
+
+/// The words of a manual page's name: `request-list` is `request list`, `needs-renewal` is itself.
+pub fn by_page(name: &str) -> Option<&'static str> {
+    FAMILIES
+        .iter()
+        .map(|(words, _)| *words)
+        .find(|words| words.replace(' ', "-") == name)
+}
+
+/// The words of the commands below a command; of the program itself, where the words are none.
+pub fn below(words: &str) -> Vec<&'static str> {
+    FAMILIES
+        .iter()
+        .filter_map(|(known, _)| match words.is_empty() {
+            true => (!known.contains(' ')).then_some(*known),
+            false => known.strip_prefix(words)?.strip_prefix(' '),
+        })
+        .collect()
+}
+
 /// The `schema` of a command's JSON document.
 pub fn schema_of(words: &str) -> String {
-    let words = if ["dns", "gateway", "lab", "partner", "policy"].contains(&words) {
-        USAGE
-    } else {
-        words
-    };
+    let words = if is_group(words) { USAGE } else { words };
     format!("edgecert.{}/1", words.replace(' ', "-"))
 }
 

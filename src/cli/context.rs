@@ -3,11 +3,11 @@
 
 use super::deployment_file::DeploymentFile;
 use super::exit::FailureKind;
-use super::options::{Color, Global};
+use super::named::{Asked, no_certificate, no_such_certificate, which_certificate};
+use super::options::{Color, Global, with_flags};
 use super::output::Failure;
 use super::render;
 use crate::deployment::{Certificate, Deployment, RootsSource};
-use crate::explain::{Explanation, listed};
 use crate::names::Slug;
 use crate::store::anchors::{self, AnchorsError};
 use serde_json::Value;
@@ -26,11 +26,13 @@ const SYSTEM_CONFIG: &str = "/etc/edgecert/edgecert.toml";
 const DEFAULT_LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn no_deployment() -> Failure {
-    Failure::usage(
+    let mut failure = Failure::usage(
         "there is no deployment file",
         format!("neither ./edgecert.toml nor {SYSTEM_CONFIG} exists, and --config names none"),
         "write one with `edgecert init`, or name one with --config FILE",
-    )
+    );
+    failure.explanation.place = "./edgecert.toml".to_owned();
+    failure
 }
 
 /// The surroundings of one run.
@@ -170,6 +172,11 @@ impl Context {
             .map(Path::to_path_buf)
     }
 
+    /// The command that leads on, with the `--config` and `--state` of this run.
+    pub fn led_on(&self, next: &str) -> String {
+        with_flags(next, &self.global.said_again())
+    }
+
     /// Whether the command line or the environment names a state folder.
     pub fn names_state(&self) -> bool {
         self.global.state().is_some()
@@ -215,28 +222,12 @@ impl Context {
             .map(|c| c.name.as_str())
             .collect();
         match (name, deployment.certificates.as_slice()) {
-            (Some(name), _) => deployment.certificate(name).ok_or_else(|| {
-                let near = crate::explain::nearest(name.as_str(), known.iter().copied());
-                Failure::new(
-                    FailureKind::NoSuchCertificate,
-                    Explanation {
-                        code: "usage.no-such-certificate",
-                        what: format!("there is no certificate named \"{name}\""),
-                        place: self.config_path().map(|p| p.display().to_string()).unwrap_or_default(),
-                        why: format!("the deployment has {}", listed(&known, MAX_TOLD)),
-                        mend: match near {
-                            Some(near) => format!("did you mean {near}?"),
-                            None => "name one of these, or add [certificate.NAME]; a file is written ./NAME".into(),
-                        },
-                    },
-                )
-            }),
+            (Some(name), _) => deployment
+                .certificate(name)
+                .ok_or_else(|| no_such_certificate(name, &known, Asked::Deployment)),
             (None, [only]) => Ok(only),
-            (None, _) => Err(Failure::usage(
-                "which certificate is meant is not clear",
-                format!("the deployment has {}", listed(&known, MAX_TOLD)),
-                "name one of them",
-            )),
+            (None, []) => Err(no_certificate(Asked::Deployment)),
+            (None, _) => Err(which_certificate(&known, Asked::Deployment)),
         }
     }
 
@@ -308,7 +299,7 @@ impl Context {
             certificates.extend(anchors.map_err(|error| {
                 let mut failure = Failure::from_error(FailureKind::Failed, &error);
                 if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) {
-                    failure.explanation.mend = "put the root of the CA there, or name where it lies: `roots` below its [issuer.NAME], or --roots".into();
+                    failure.explanation.mend = "put the root of the CA there, or name where it lies under `roots` in its [issuer.NAME]; where there is no deployment, with --roots".into();
                 }
                 failure
             })?);

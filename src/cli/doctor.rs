@@ -28,9 +28,7 @@ const EVERYBODY_WRITES: u32 = 0o002;
 Examples:
   edgecert doctor
   sudo -u edgecert edgecert doctor       as the user that the timers run as
-  edgecert doctor --json | jq '.findings[].code'
-
-Exit codes: 0 all is well · 1 a warning · 2 something is wrong · 3 wrong usage")]
+  edgecert doctor --json | jq '.findings[].code'")]
 pub struct DoctorArgs {}
 
 /// One thing that was looked at.

@@ -188,8 +188,8 @@ pub fn code(text: &str) -> Result<Code, String> {
     }
     let near = crate::explain::nearest(text, Code::ALL.iter().map(|code| code.as_str()));
     Err(match near {
-        Some(near) => format!("there is no such finding; did you mean {near}?"),
-        None => "there is no such finding; its code stands below each finding, as in names.missing"
+        Some(near) => format!("there is no such finding\ndid you mean {near}?"),
+        None => "there is no such finding\nits code stands below each finding, as in names.missing"
             .to_owned(),
     })
 }

@@ -6,9 +6,10 @@ mod found;
 pub mod scope;
 
 use super::exit::FailureKind;
-use super::output::{Failure, Outcome};
+use super::output::{self, Failure, Outcome};
 use super::render::{self, Table};
 use super::{Context, Exit};
+use crate::assign::GatewayStanding;
 use crate::assign::targets::embedded::EmbeddedTarget;
 use crate::deployment::{Deployment, Embedded, Gateway, RootsSource};
 use crate::explain::nearest;
@@ -167,7 +168,7 @@ fn serve(args: RunArgs, context: &Context) -> Result<Outcome, Failure> {
                     code: "gateway.runtime",
                     what: "the gateway's threads cannot be started".into(),
                     place: String::new(),
-                    why: error.to_string(),
+                    why: crate::explain::os_words(&error),
                     mend: "look at the limits of this user (`ulimit -a`)".into(),
                 },
             )
@@ -290,14 +291,15 @@ fn status(args: StatusArgs, context: &Context) -> Result<Outcome, Failure> {
     let deployment = context.deployment()?;
     let mut text = String::new();
     let mut results = Vec::new();
-    let mut exit = Exit::Done;
+    let mut worst = Standing::Ok;
+    let mut unseen = None;
     for (gateway, table) in embedded(&deployment, args.name.as_ref())? {
         let answer = EmbeddedTarget::new(gateway.name.clone(), table.clone()).status();
         match answer {
             Ok(status) => {
                 text.push_str(&describe(&status, context.now));
-                if status.certificates.is_empty() && exit == Exit::Done {
-                    exit = Exit::Warning;
+                if status.certificates.is_empty() {
+                    worst = worst.max(Standing::Warning);
                 }
                 results.push(
                     json!({"gateway": gateway.name.as_str(), "running": true, "status": status}),
@@ -305,17 +307,55 @@ fn status(args: StatusArgs, context: &Context) -> Result<Outcome, Failure> {
             }
             Err(error) => {
                 let explanation = crate::explain::Explain::explain(&error);
-                text.push_str(&render::explanation(&explanation));
-                exit = Exit::Critical;
+                let (standing, running, word) = match error.standing() {
+                    GatewayStanding::Down => (Standing::Critical, Some(false), "not running"),
+                    GatewayStanding::Unwell => (Standing::Critical, None, "no answer"),
+                    GatewayStanding::Unseen => (Standing::Unknown, None, "unknown"),
+                };
+                worst = worst.max(standing);
+                text.push_str(&format!("{} · {word}\n", gateway.name));
                 results.push(json!({
                     "gateway": gateway.name.as_str(),
-                    "running": false,
+                    "running": running,
                     "why": explanation.why,
+                    "error": output::error_json(&explanation),
                 }));
+                if !context.json() {
+                    context.error(&render::explanation(&explanation));
+                }
+                unseen = Some(explanation);
             }
         }
     }
-    Ok(Outcome::show(text, json!({ "gateways": results })).with_exit(exit))
+    let result = json!({ "gateways": results });
+    match (worst, unseen) {
+        // Of a gateway nothing is known: the work was not done.
+        (Standing::Unknown, Some(explanation)) if context.json() => Err(Failure {
+            result,
+            ..Failure::new(FailureKind::Failed, explanation)
+        }),
+        (worst, _) => Ok(Outcome::show(text, result).with_exit(worst.exit())),
+    }
+}
+
+/// What the gateways come to: CRITICAL counts before WARNING, and WARNING before UNKNOWN, as in `check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Ok,
+    Unknown,
+    Warning,
+    Critical,
+}
+
+impl Standing {
+    fn exit(self) -> Exit {
+        match self {
+            Standing::Ok => Exit::Done,
+            Standing::Unknown => Exit::Failed,
+            Standing::Warning => Exit::Warning,
+            Standing::Critical => Exit::Critical,
+        }
+    }
 }
 
 fn describe(status: &Status, now: OffsetDateTime) -> String {

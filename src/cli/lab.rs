@@ -5,7 +5,7 @@ use super::output::{Failure, Outcome};
 use super::render;
 use super::request::make::OUT_FILES;
 use super::{Context, options};
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use crate::lab::demo::{self, Demo, DemoError, Measured, Told};
 use crate::lab::{LabCa, Secrecy, SignPolicy, sign};
 use crate::store::atomic::{self, Overwrite, Placement};
@@ -50,7 +50,7 @@ pub struct CaArgs {
     /// Folder for the CA's files; made if missing
     #[arg(long, value_name = "DIR", default_value = "lab-ca")]
     out: PathBuf,
-    /// Type of its keys
+    /// Type of its keys: rsa2048, rsa3072, rsa4096, ec256, ec384, ed25519
     #[arg(long, value_name = "TYPE", default_value = "ec256", value_parser = options::key_type)]
     key_type: KeyType,
 }
@@ -105,7 +105,7 @@ fn make_ca(args: CaArgs, context: &Context) -> Result<Outcome, Failure> {
                 code: "lab.folder",
                 what: "the folder of the CA cannot be made".into(),
                 place: args.out.display().to_string(),
-                why: error.to_string(),
+                why: os_words(&error),
                 mend: "name another folder with --out".into(),
             },
         )
@@ -131,9 +131,11 @@ fn make_ca(args: CaArgs, context: &Context) -> Result<Outcome, Failure> {
     let folder = args.out.display();
     let text = format!(
         "a throw-away CA lies in {folder}: {} signs, {} is the root to trust\n\
-         it asks nobody and proves nothing: for trying and for tests\n",
+         it asks nobody and proves nothing: for trying and for tests\n\
+         a deployment trusts it by {} in its [issuer.NAME]\n",
         LabCa::INTERMEDIATE,
         LabCa::ROOT,
+        trusting(&args.out),
     );
     let result = json!({
         "directory": args.out,
@@ -142,13 +144,15 @@ fn make_ca(args: CaArgs, context: &Context) -> Result<Outcome, Failure> {
     });
     Ok(Outcome::show(text, result)
         .changed()
-        .with_next(format!("edgecert lab sign CSR --ca {folder}")))
+        .with_next(format!(
+            "edgecert lab sign CSR --ca {folder} --out reply.pem"
+        )))
 }
 
 fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
     let read = |name: &str| {
         atomic::read_secret(&args.ca.join(name), MAX_CA_FILE).map_err(|error| {
-            let mut failure = failed(&error);
+            let mut failure = Failure::unreadable(&error);
             if error.is_not_found() {
                 failure.explanation.mend = format!(
                     "make a CA there: `edgecert lab ca --out {}`; or name the folder of one with --ca",
@@ -163,10 +167,10 @@ fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
         &read(LabCa::INTERMEDIATE)?,
         &read(LabCa::INTERMEDIATE_KEY)?,
     )
-    .map_err(|error| failed(&error))?;
-    let bytes =
-        atomic::read_limited(&args.csr, Csr::MAX_BYTES as u64).map_err(|error| failed(&error))?;
-    let csr = Csr::read(&bytes).map_err(|error| failed(&error))?;
+    .map_err(|error| at(Failure::unreadable(&error), &args.ca))?;
+    let bytes = atomic::read_limited(&args.csr, Csr::MAX_BYTES as u64)
+        .map_err(|error| Failure::unreadable(&error))?;
+    let csr = Csr::read(&bytes).map_err(|error| at(Failure::unreadable(&error), &args.csr))?;
     let base = if args.private {
         SignPolicy::private(context.now)
     } else {
@@ -208,11 +212,13 @@ fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
                 Failure::from_error(kind, &error)
             })?;
             format!(
-                "signed: {} · {} · until {}\nthe reply lies in {}\n",
+                "signed: {} · {} · until {}\nthe reply lies in {}\n\
+                 a deployment takes it once {} stands in its [issuer.NAME]\n",
                 reply.chain.leaf.display_name(),
                 render::count(leaf.names.as_ref().map_or(0, Vec::len), "name"),
                 render::age(leaf.not_after, context.now),
                 path.display(),
+                trusting(&args.ca),
             )
         }
     };
@@ -221,6 +227,14 @@ fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
         next: args.out.as_ref().map(|path| import_of(path, &args.csr)),
         ..Outcome::show(text, result)
     })
+}
+
+/// `roots = ["lab-ca/root.pem"]`.
+fn trusting(folder: &Path) -> String {
+    format!(
+        "roots = [\"{}\"]",
+        printable(&folder.join(LabCa::ROOT).to_string_lossy())
+    )
 }
 
 /// A CSR of `request --out DIR` has its key beside it, and the reply is held against that folder; one that lies in a
@@ -265,7 +279,10 @@ fn run_demo(args: DemoArgs, context: &Context) -> Result<Outcome, Failure> {
                 code: "lab.folder-not-empty",
                 what: "the demonstration needs an empty folder".into(),
                 place: directory.display().to_string(),
-                why: "there is something in it already".into(),
+                why: match std::fs::read_dir(&directory) {
+                    Ok(_) => "there is something in it already".into(),
+                    Err(error) => os_words(&error),
+                },
                 mend: "name another one with --dir".into(),
             },
         ));
@@ -351,7 +368,7 @@ fn result(measured: &Measured) -> serde_json::Value {
 fn told_failure(error: &DemoError) -> Failure {
     let (why, mend) = match error {
         DemoError::Io { source, .. } => (
-            source.to_string(),
+            os_words(source),
             "look at the rights and the room of the folder",
         ),
         DemoError::CommandFailed { said, .. } => (
@@ -383,6 +400,17 @@ fn told_failure(error: &DemoError) -> Failure {
 fn last_lines(said: &str) -> String {
     let lines: Vec<String> = said.lines().rev().take(12).map(printable).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+/// With the file or folder that it is about, which what reads bytes does not know.
+fn at(mut failure: Failure, path: &Path) -> Failure {
+    let place = &mut failure.explanation.place;
+    let path = printable(&path.to_string_lossy());
+    *place = match place.is_empty() {
+        true => path,
+        false => format!("{path}, {place}"),
+    };
+    failure
 }
 
 fn failed(error: &dyn Explain) -> Failure {

@@ -10,12 +10,12 @@ pub use show::{ShowArgs, show};
 
 use super::Context;
 use super::barred::Barred;
-use super::context::MAX_TOLD;
 use super::exit::FailureKind;
+use super::named::{Asked, no_certificate, no_such_certificate, which_certificate};
 use super::output::{Failure, Outcome};
 use super::render::{self, Table};
 use crate::deployment::{Certificate, Deployment};
-use crate::explain::{Explanation, listed, nearest, printable};
+use crate::explain::printable;
 use crate::names::Slug;
 use crate::store::{Proved, RequestRecord, RequestState, Staged, Store, StoreError};
 use clap::Args;
@@ -123,37 +123,10 @@ pub(super) fn resolve(
     let words: Vec<&str> = names.iter().map(Slug::as_str).collect();
     match (name, names.as_slice()) {
         (Some(name), _) if names.contains(name) => Ok(name.clone()),
-        (Some(name), _) => Err(Failure::new(
-            FailureKind::NoSuchCertificate,
-            Explanation {
-                code: "usage.no-such-certificate",
-                what: format!("there is no certificate named \"{name}\""),
-                place: "command line".into(),
-                why: if words.is_empty() {
-                    "neither deployment nor state knows any".into()
-                } else {
-                    format!("deployment and state know {}", listed(&words, MAX_TOLD))
-                },
-                mend: match nearest(name.as_str(), words.iter().copied()) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => {
-                        "name one of these, or see that --config and --state are the ones you mean"
-                            .into()
-                    }
-                },
-            },
-        )),
+        (Some(name), _) => Err(no_such_certificate(name, &words, Asked::Both)),
         (None, [only]) => Ok(only.clone()),
-        (None, []) => Err(Failure::usage(
-            "there is no certificate yet",
-            "neither deployment nor state knows any",
-            "write a deployment with `edgecert init`, or see that --config and --state are the ones you mean",
-        )),
-        (None, _) => Err(Failure::usage(
-            "which certificate is meant is not clear",
-            format!("deployment and state know {}", listed(&words, MAX_TOLD)),
-            "name one of them",
-        )),
+        (None, []) => Err(no_certificate(Asked::Both)),
+        (None, _) => Err(which_certificate(&words, Asked::Both)),
     }
 }
 

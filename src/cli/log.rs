@@ -29,7 +29,7 @@ Examples:
   edgecert log external-edge --since 2026-11-01T00:00:00Z
   edgecert log --json | jq -c '.result.entries[]'
 
-Exit codes: 0 the chain holds · 1 the clock went back, or the last line is torn · 2 the chain is broken · 3 unknown")]
+A clock that went back, or a torn last line, is a WARNING; a chain that is broken is CRITICAL.")]
 pub struct LogArgs {
     /// Only what was done to this certificate
     #[arg(value_name = "CERT", value_parser = slug)]

@@ -8,8 +8,9 @@ use super::exit::FailureKind;
 use super::output::{Failure, Outcome};
 use crate::explain::nearest;
 use crate::store::atomic::{self, Overwrite, Placement};
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
+use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -361,7 +362,7 @@ pub fn completions(args: CompletionsArgs) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,
-        &mut super::Cli::command(),
+        &mut super::command(),
         "edgecert",
         &mut script,
     );
@@ -372,7 +373,7 @@ pub fn completions(args: CompletionsArgs) -> Result<Outcome, Failure> {
 
 /// Runs `man`.
 pub fn man(args: ManArgs) -> Result<Outcome, Failure> {
-    let mut root = super::Cli::command().disable_help_flag(false);
+    let mut root = super::command().disable_help_flag(false);
     root.build();
     let mut pages = Vec::new();
     collect_pages(&root, &mut pages)?;
@@ -416,17 +417,88 @@ fn collect_pages(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
         .unwrap_or_else(|| command.get_name())
         .to_owned();
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .title(name.to_uppercase())
-        .source(concat!("edgecert ", env!("CARGO_PKG_VERSION")))
-        .manual("edgecert")
-        .render(&mut page)
-        .map_err(|error| cannot_write(Path::new(&name), &error))?;
+    render_page(command, &name, &mut page).map_err(|error| cannot_write(Path::new(&name), &error))?;
     pages.push((format!("{name}.1"), page));
     for below in command.get_subcommands() {
         collect_pages(below, pages)?;
     }
     Ok(())
+}
+
+/// Variables and files that every command goes by.
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("EDGECERT_CONFIG", "the deployment file, as --config"),
+    ("EDGECERT_STATE", "the state folder, as --state"),
+    ("EDGECERT_NON_INTERACTIVE", "never ask, as --non-interactive"),
+    ("NO_COLOR", "set: no colours, unless --color always"),
+    ("COLUMNS", "how wide the text may be"),
+];
+const FILES: [(&str, &str); 3] = [
+    (
+        "./edgecert.toml, /etc/edgecert/edgecert.toml",
+        "the deployment, the first that is there",
+    ),
+    (
+        "edgecert.state/, /var/lib/edgecert/",
+        "requests, generations, what is live, the journal; the second for a deployment below /etc/edgecert",
+    ),
+    (
+        "edgecert.gateway/NAME/",
+        "the embedded gateway's own copy of its pair, and its control socket",
+    ),
+];
+
+/// One page: clap's sections, with the synopsis as the help has it, and what clap does not know behind them.
+fn render_page(command: &Command, name: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let man = clap_mangen::Man::new(command.clone())
+        .title(name.to_uppercase())
+        .source(concat!("edgecert ", env!("CARGO_PKG_VERSION")))
+        .manual("edgecert");
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim();
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    synopsis.text([roman(usage)]);
+    synopsis.to_writer(page)?;
+    man.render_description_section(page)?;
+    if command.get_arguments().next().is_some() {
+        man.render_options_section(page)?;
+    }
+    if command.has_subcommands() {
+        man.render_subcommands_section(page)?;
+    }
+    if command.get_after_help().is_some() {
+        man.render_extra_section(page)?;
+    }
+    let mut roff = Roff::new();
+    let words = name.strip_prefix("edgecert").unwrap_or_default();
+    let words = words.trim_start_matches('-').to_owned();
+    let words = commands::by_page(&words).unwrap_or_default();
+    let mut section = |title: &str, rows: &[(String, &str)]| {
+        roff.control("SH", [title]);
+        for (head, meaning) in rows {
+            roff.control("TP", []);
+            roff.text([bold(head.as_str())]);
+            roff.text([roman(*meaning)]);
+        }
+    };
+    let codes = super::help::exit_codes(words).unwrap_or_default();
+    let mut rows: Vec<(String, &str)> = codes
+        .into_iter()
+        .map(|(code, meaning)| (code.to_string(), meaning))
+        .collect();
+    rows.push(("130".to_owned(), "interrupted"));
+    section("EXIT STATUS", &rows);
+    for (title, known) in [("ENVIRONMENT", &ENVIRONMENT[..]), ("FILES", &FILES[..])] {
+        let rows: Vec<(String, &str)> = known
+            .iter()
+            .map(|(head, meaning)| ((*head).to_owned(), *meaning))
+            .collect();
+        section(title, &rows);
+    }
+    roff.to_writer(page)
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
@@ -436,7 +508,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
             code: "manual.write",
             what: "the manual pages cannot be written".into(),
             place: path.display().to_string(),
-            why: error.to_string(),
+            why: crate::explain::os_words(error),
             mend: "name a folder that you may write".into(),
         },
     )

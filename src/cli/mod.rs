@@ -17,12 +17,14 @@ mod exit;
 mod expectation;
 mod export;
 mod gateway;
+mod help;
 mod import;
 mod init;
 mod lab;
 mod list;
 mod log;
 mod manual;
+mod named;
 mod options;
 mod output;
 mod partner;
@@ -37,6 +39,7 @@ mod renew;
 mod request;
 mod stored;
 mod units;
+mod usage;
 mod verify;
 mod wizard;
 
@@ -66,16 +69,38 @@ struct Cli {
 
 /// Runs the program: parses, dispatches, prints, and returns the exit code.
 pub fn main() -> ExitCode {
-    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let arguments: Vec<std::ffi::OsString> = asked_for_help(std::env::args_os().collect());
     let exit = match parse(&arguments) {
         Ok(cli) => run(cli),
-        Err(error) => output::usage(&error, &arguments),
+        Err(error) => usage::usage(&error, &arguments),
     };
     ExitCode::from(exit.code())
 }
 
+/// `edgecert help plan` as `edgecert plan -h`.
+fn asked_for_help(mut arguments: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let is_help = |at: usize| arguments.get(at).is_some_and(|word| word == "help");
+    let is_group = |at: usize| {
+        let word = arguments.get(at).and_then(|word| word.to_str());
+        word.is_some_and(commands::is_group)
+    };
+    let at = match (is_help(1), is_group(1) && is_help(2)) {
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => return arguments,
+    };
+    arguments.remove(at);
+    arguments.push("-h".into());
+    arguments
+}
+
+/// The command line, with every help arranged.
+fn command() -> clap::Command {
+    help::arranged(Cli::command())
+}
+
 fn parse(arguments: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let matches = command().try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }
 

@@ -14,7 +14,7 @@ pub struct Global {
     /// The state folder [default: edgecert.state beside the deployment file]
     #[arg(long, value_name = "DIR", env = "EDGECERT_STATE", global = true, value_parser = perhaps_empty())]
     state: Option<PathBuf>,
-    /// Print one JSON document (the same as --format json)
+    /// Print one JSON document, on failure too
     #[arg(long, global = true)]
     pub json: bool,
     /// Say nothing but the result: no notes, no progress, no next command
@@ -58,6 +58,56 @@ impl Global {
             .as_deref()
             .filter(|path| !path.as_os_str().is_empty())
     }
+
+    /// What was given by flag, to be given to the next command as well; a variable holds for it by itself.
+    pub fn said_again(&self) -> String {
+        let flag = |name: &str, variable: &str, value: Option<&Path>| {
+            let value = value?;
+            (std::env::var_os(variable).as_deref() != Some(value.as_os_str()))
+                .then(|| format!(" {name} {}", shell_word(&value.to_string_lossy())))
+        };
+        [
+            flag("--config", "EDGECERT_CONFIG", self.config()),
+            flag("--state", "EDGECERT_STATE", self.state()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// A word that a shell reads as it stands: quoted where it must be, printable always.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    let text = crate::explain::printable(text);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// Puts flags behind the program's name in every command of a text.
+pub fn with_flags(text: &str, flags: &str) -> String {
+    const PROGRAM: &str = "edgecert ";
+    let mut told = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(PROGRAM) {
+        let (before, after) = rest.split_at(at);
+        told.push_str(before);
+        let after = after.get(PROGRAM.len()..).unwrap_or_default();
+        told.push_str(PROGRAM.trim_end());
+        let is_command = before
+            .chars()
+            .next_back()
+            .is_none_or(|c| " `(".contains(c));
+        if is_command && !after.starts_with("--config") && !after.starts_with("--state") {
+            told.push_str(flags);
+        }
+        told.push(' ');
+        rest = after;
+    }
+    told.push_str(rest);
+    told
 }
 
 /// A path that may be empty.
@@ -87,12 +137,21 @@ pub fn moment(text: &str) -> Result<time::OffsetDateTime, String> {
         .map_err(|_| "write it as 2026-12-01T04:00:00Z (RFC 3339)".to_owned())
 }
 
-/// What a room's error says, in the one line that clap has room for.
+/// What a room's error says, in the one text that clap has room for: why and mend, a line each.
 pub fn told(error: &dyn crate::explain::Explain) -> String {
     let explanation = error.explain();
-    let mut parts = vec![explanation.what, explanation.why, explanation.mend];
+    let mut parts = vec![explanation.what, explanation.why];
     parts.retain(|part| !part.is_empty());
-    parts.join("; ")
+    format!("{}\n{}", parts.join(": "), explanation.mend)
+}
+
+/// The words that a flag takes, and the nearest to what was written: why and mend, a line each.
+pub fn not_among(text: &str, known: &[&str]) -> String {
+    let mend = match crate::explain::nearest(text, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "name one of them".to_owned(),
+    };
+    format!("it takes {}\n{mend}", known.join(", "))
 }
 
 /// A certificate, perhaps with the number of a generation: `external-edge`, `external-edge/4`.
@@ -125,14 +184,34 @@ pub fn lineage(text: &str) -> Result<Lineage, String> {
 
 /// Reads a key type.
 pub fn key_type(text: &str) -> Result<crate::x509::KeyType, String> {
-    crate::x509::KeyType::from_word(text).ok_or_else(|| {
-        let words: Vec<&str> = crate::x509::KeyType::ALL
-            .into_iter()
-            .map(crate::x509::KeyType::word)
-            .collect();
-        match crate::explain::nearest(text, words.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("one of {}", words.join(", ")),
+    use crate::x509::KeyType;
+    KeyType::from_word(text).ok_or_else(|| not_among(text, &KeyType::ALL.map(KeyType::word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_said_again_in_every_command_of_a_text() {
+        let flags = " --config sub.toml";
+        for (text, told) in [
+            ("edgecert plan", "edgecert --config sub.toml plan"),
+            (
+                "send the CSR to your CA; then edgecert import REPLY",
+                "send the CSR to your CA; then edgecert --config sub.toml import REPLY",
+            ),
+            (
+                "edgecert assign a · edgecert assign b",
+                "edgecert --config sub.toml assign a · edgecert --config sub.toml assign b",
+            ),
+            ("edgecert --config a.toml plan", "edgecert --config a.toml plan"),
+            ("/opt/edgecert plan", "/opt/edgecert plan"),
+            ("systemctl daemon-reload", "systemctl daemon-reload"),
+        ] {
+            assert_eq!(with_flags(text, flags), told);
         }
-    })
+        assert_eq!(with_flags("edgecert plan", ""), "edgecert plan");
+        assert_eq!(shell_word("/srv/it's/edge certs.toml"), "'/srv/it'\\''s/edge certs.toml'");
+    }
 }

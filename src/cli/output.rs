@@ -7,7 +7,6 @@ use crate::explain::{Explain, Explanation};
 use crate::findings::{Finding, Severity};
 use crate::store::atomic::{self, Overwrite, Placement};
 use serde_json::{Value, json};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A command that did its work.
@@ -113,14 +112,19 @@ impl Failure {
         Self::new(kind, error.explain())
     }
 
-    /// Wrong usage.
+    /// A file that was named cannot be read: refused before anything was touched, whichever flag named it.
+    pub fn unreadable(error: &dyn Explain) -> Self {
+        Self::from_error(FailureKind::Refused, error)
+    }
+
+    /// Wrong usage. Where the mistake lies elsewhere than on the command line, the place is set after.
     pub fn usage(what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) -> Self {
         Self::new(
             FailureKind::Usage,
             Explanation {
                 code: "usage",
                 what: what.into(),
-                place: String::new(),
+                place: "command line".into(),
                 why: why.into(),
                 mend: mend.into(),
             },
@@ -193,7 +197,7 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
             None => context.print(&outcome.text),
         }
         if let Some(next) = outcome.next.filter(|_| !context.quiet()) {
-            context.print(&format!("next: {next}\n"));
+            context.print(&format!("next: {}\n", context.led_on(&next)));
         }
     }
     exit
@@ -255,144 +259,6 @@ pub fn settle(family: Family, exit: Exit) -> Exit {
     }
 }
 
-/// Prints what clap says, help and version included, and finds the exit code of the command that was meant.
-pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
-    use clap::error::ErrorKind;
-    let words: Vec<&str> = arguments
-        .iter()
-        .skip(1)
-        .filter_map(|word| word.to_str())
-        .collect();
-    let command = super::commands::named(&words);
-    let family = command.map_or(Family::Acting, |known| known.1);
-    let help = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
-    let asked = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    let json = words.iter().enumerate().any(|(i, word)| {
-        *word == "--json"
-            || *word == "--format=json"
-            || (*word == "--format" && words.get(i + 1) == Some(&"json"))
-    });
-    if !help {
-        let exit = family.exit(FailureKind::Usage);
-        let told = wrong_usage(
-            &in_one_line(error.render().to_string(), arguments),
-            command.map(|known| known.0),
-        );
-        if !json {
-            let nagios = words.iter().enumerate().any(|(i, word)| {
-                *word == "--format=nagios"
-                    || (*word == "--format" && words.get(i + 1) == Some(&"nagios"))
-            });
-            match family {
-                // Nagios reads standard output alone, and wants one line of a fixed form.
-                Family::Judging if nagios => {
-                    render::write_out(&render::nagios::unknown(&told.what, &told.why, &told.mend));
-                }
-                Family::Judging | Family::Acting | Family::Showing | Family::Condition => {
-                    render::write_err(&render::explanation(&told));
-                }
-            }
-            return exit;
-        }
-        let document = json!({
-            "schema": super::commands::schema_of(command.map_or(super::commands::USAGE, |known| known.0)),
-            "ok": false,
-            "exit_code": exit.code(),
-            "changed": false,
-            "findings": [],
-            "error": error_json(&told),
-            "result": null,
-        });
-        render::write_out(&format!("{document:#}\n"));
-        return exit;
-    }
-    // What clap cannot print to a closed pipe is nobody's loss.
-    let _ = error.print();
-    if asked {
-        Exit::Done
-    } else {
-        family.exit(FailureKind::Usage)
-    }
-}
-
-/// What clap says, with the values that it quotes made printable: a line break in one is not the end of a paragraph.
-fn in_one_line(mut said: String, arguments: &[OsString]) -> String {
-    use crate::explain::{is_harmful, printable};
-    for argument in arguments {
-        let whole = argument.to_string_lossy();
-        let (name, value) = whole.split_once('=').unwrap_or((&whole, &whole));
-        for part in [&whole, name, value] {
-            if part.chars().any(is_harmful) {
-                let shown = printable(part);
-                said = said
-                    .replace(&format!("'{part}'"), &format!("'{shown}'"))
-                    .replace(&format!("'-- {part}'"), &format!("'-- {shown}'"));
-            }
-        }
-    }
-    said
-}
-
-/// What clap says, in our four parts: its first paragraph is what and why, its tips or the usage line are the mend.
-fn wrong_usage(said: &str, command: Option<&str>) -> Explanation {
-    use crate::explain::printable;
-    let mut paragraphs = said.split("\n\n");
-    let mut first = paragraphs
-        .next()
-        .unwrap_or_default()
-        .lines()
-        .map(|line| printable(line.trim()));
-    let what = first.next().unwrap_or_default();
-    let what = what.trim_start_matches("error: ");
-    let mut more: Vec<String> = first.collect();
-    // `invalid value 'noon' for '--at <RFC3339>': write it as …`
-    let what = match what.split_once("': ") {
-        Some((head, reason)) => {
-            more.insert(0, reason.to_owned());
-            format!("{head}'")
-        }
-        None if what.ends_with(':') => {
-            let listed = std::mem::take(&mut more).join(", ");
-            format!("{what} {listed}")
-        }
-        None => what.to_owned(),
-    };
-    let rest = || said.lines().map(str::trim);
-    let tips: Vec<String> = rest()
-        .filter_map(|line| line.strip_prefix("tip: "))
-        .map(printable)
-        .collect();
-    let usage = rest().find_map(|line| line.strip_prefix("Usage: "));
-    let help = format!(
-        "see `edgecert {}-h`",
-        command.map_or(String::new(), |words| format!("{words} "))
-    );
-    let mend = match (tips.as_slice(), usage) {
-        ([], Some(usage)) => format!("write `{}`; {help}", printable(usage)),
-        ([], None) => help,
-        (tips, _) => format!("{}; {help}", tips.join("; ")),
-    };
-    Explanation {
-        code: "usage",
-        what,
-        place: "command line".to_owned(),
-        why: if more.is_empty() {
-            "the command does not take it so".to_owned()
-        } else {
-            more.join(", ")
-        },
-        mend,
-    }
-}
-
 /// The four answers and the code, as the machine contract has them.
 pub fn error_json(explanation: &Explanation) -> Value {
     json!({
@@ -402,61 +268,4 @@ pub fn error_json(explanation: &Explanation) -> Value {
         "why": explanation.why,
         "mend": explanation.mend,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_break_in_a_value_does_not_break_what_is_said() {
-        let arguments: Vec<OsString> =
-            ["edgecert", "partner", "add", "--description=a\n\nUsage: b"]
-                .map(OsString::from)
-                .to_vec();
-        let said = "error: invalid value 'a\n\nUsage: b' for '--description <TEXT>': write one line\n\nFor more information, try '--help'.\n";
-        let told = wrong_usage(
-            &in_one_line(said.to_owned(), &arguments),
-            Some("partner add"),
-        );
-        assert_eq!(
-            told.what,
-            "invalid value 'a\u{fffd}\u{fffd}Usage: b' for '--description <TEXT>'"
-        );
-        assert_eq!(told.why, "write one line");
-        assert_eq!(told.mend, "see `edgecert partner add -h`");
-    }
-
-    #[test]
-    fn what_clap_says_is_told_in_four_parts() {
-        for (said, command, what, why, mend) in [
-            (
-                "error: the following required arguments were not provided:\n  <ID>\n\nUsage: edgecert request show <ID>\n\nFor more information, try '--help'.\n",
-                Some("request show"),
-                "the following required arguments were not provided: <ID>",
-                "the command does not take it so",
-                "write `edgecert request show <ID>`; see `edgecert request show -h`",
-            ),
-            (
-                "error: invalid value 'noon' for '--at <RFC3339>': write it as 2026-12-01T04:00:00Z\n\nFor more information, try '--help'.\n",
-                Some("verify"),
-                "invalid value 'noon' for '--at <RFC3339>'",
-                "write it as 2026-12-01T04:00:00Z",
-                "see `edgecert verify -h`",
-            ),
-            (
-                "error: unrecognized subcommand 'chek'\n\n  tip: a similar subcommand exists: 'check'\n\nUsage: edgecert [OPTIONS] <COMMAND>\n",
-                None,
-                "unrecognized subcommand 'chek'",
-                "the command does not take it so",
-                "a similar subcommand exists: 'check'; see `edgecert -h`",
-            ),
-        ] {
-            let told = wrong_usage(said, command);
-            assert_eq!(
-                (told.what.as_str(), told.why.as_str(), told.mend.as_str()),
-                (what, why, mend)
-            );
-        }
-    }
 }

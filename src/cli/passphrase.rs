@@ -48,6 +48,15 @@ pub fn read(source: Option<&PassphraseSource>, base: &Path) -> Result<Option<Pas
     }
 }
 
+/// The passphrase behind a source that the command line names; one that cannot be had is refused like any other file
+/// that was named.
+pub fn given(source: Option<&PassphraseSource>) -> Result<Option<Passphrase>, Failure> {
+    read(source, Path::new("")).map_err(|failure| Failure {
+        kind: FailureKind::Refused,
+        ..failure
+    })
+}
+
 /// The key of a generation, opened. What stands in its way is a finding: the passphrase is a matter of the
 /// surroundings (a warning, as nothing says that the key is wrong), a key that makes no sense is a damaged state.
 pub fn open_stored(
@@ -121,7 +130,7 @@ fn from_file(path: &Path, access: Access) -> Result<Passphrase, Failure> {
                     "its mode is {:04o}: others than its owner can reach it",
                     mode & 0o7777
                 ),
-                format!("chmod 600 {}", path.display()),
+                format!("`chmod 600 {}`", path.display()),
             ));
         }
     }
@@ -148,7 +157,7 @@ fn missing(place: String, why: String, mend: String) -> Failure {
         FailureKind::Failed,
         Explanation {
             code: "passphrase.unusable",
-            what: "the passphrase of the keys cannot be read".into(),
+            what: "the passphrase cannot be read".into(),
             place,
             why,
             mend,

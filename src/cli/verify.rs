@@ -45,9 +45,7 @@ Examples:
   edgecert verify external-edge --matrix           each name before each server implementation
   edgecert verify fullchain.pem --roots ca.pem --crl ca.crl --strict --profile rfc5280
   edgecert verify external-edge --compare-roots fabrikam=fabrikam-roots.pem
-  edgecert verify external-edge --compare-roots partners   by Mozilla's list and each partner's roots
-
-Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
+  edgecert verify external-edge --compare-roots partners   by Mozilla's list and each partner's roots";
 
 /// `verify`.
 #[derive(Debug, Args)]

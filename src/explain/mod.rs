@@ -6,12 +6,14 @@
 mod diff;
 mod listed;
 mod nearest;
+mod os;
 mod printable;
 mod span;
 
 pub use diff::{DiffLine, diff};
 pub use listed::listed;
 pub use nearest::nearest;
+pub use os::os_words;
 pub use printable::{is_harmful, printable};
 pub use span::span;
 

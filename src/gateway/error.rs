@@ -1,6 +1,6 @@
 //! Why a gateway cannot start.
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ impl Explain for GatewayError {
                 code: "gateway.bind",
                 what: format!("the gateway cannot listen on {listen}"),
                 place: format!("listener {listen}"),
-                why: printable(&source.to_string()),
+                why: os_words(source),
                 mend: if source.kind() == io::ErrorKind::AddrInUse {
                     format!(
                         "see who listens there with `ss -ltnp 'sport = :{}'`, stop it, or change `listen`",
@@ -80,7 +80,7 @@ impl Explain for GatewayError {
                 code: "gateway.control-socket",
                 what: "the gateway's control socket cannot be made".to_owned(),
                 place: printable(&path.display().to_string()),
-                why: printable(&source.to_string()),
+                why: os_words(source),
                 mend: "let the gateway's user write in that folder, or set `socket` in [gateway.embedded.NAME]"
                     .to_owned(),
             },
@@ -111,7 +111,7 @@ impl Explain for GatewayError {
                 code: "gateway.directory",
                 what: "the gateway's own folder cannot be used".to_owned(),
                 place: printable(&path.display().to_string()),
-                why: printable(&source.to_string()),
+                why: os_words(source),
                 mend: "make it for the gateway's user with mode 0700, or set `directory` in [gateway.embedded.NAME]"
                     .to_owned(),
             },

@@ -263,7 +263,7 @@ impl Connection<'_> {
         )
         .await
         .map_err(|_| Failure::Backend("no connection in time".to_owned()))?
-        .map_err(|error| Failure::Backend(error.to_string()))?;
+        .map_err(|error| Failure::Backend(crate::explain::os_words(&error)))?;
         tune(&tcp);
         if self.listener.proxy_protocol {
             let header = encode_header(&Told {
@@ -437,7 +437,7 @@ fn too_slow(stage: Stage) -> Failure {
 pub(super) async fn hand(to: &mut TcpStream, bytes: &[u8]) -> Result<(), Failure> {
     to.write_all(bytes)
         .await
-        .map_err(|error| Failure::Backend(error.to_string()))
+        .map_err(|error| Failure::Backend(crate::explain::os_words(&error)))
 }
 
 /// What the peer presented, leaf first; empty when nothing.

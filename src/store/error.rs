@@ -1,7 +1,7 @@
 //! Why the store could not do its work, in facts, and the words for a person.
 
 use super::lock::Holder;
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -203,6 +203,12 @@ impl StoreError {
             }
         } else if kind == io::ErrorKind::AlreadyExists {
             Self::Exists { path }
+        } else if let (io::ErrorKind::NotADirectory, Some(file)) = (kind, file_on_the_way(&path)) {
+            Self::WrongKind {
+                path: file,
+                found: "a file",
+                wanted: "a folder",
+            }
         } else {
             Self::Io {
                 path,
@@ -261,6 +267,15 @@ impl StoreError {
     }
 }
 
+/// What is done with a file whose rights decide alone; for anything else its folder's do.
+const READING: [&str; 5] = ["read", "open", "look at", "follow", "follow the link"];
+
+/// The file that a path goes through as if it were a folder.
+fn file_on_the_way(path: &Path) -> Option<PathBuf> {
+    let file = path.ancestors().find(|above| above.is_file())?;
+    Some(file.to_path_buf())
+}
+
 fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
@@ -280,7 +295,7 @@ impl Explain for StoreError {
             Self::Missing { path } => (
                 "store.missing",
                 shown(path),
-                "no such folder".to_owned(),
+                if path.is_dir() { "the folder is empty" } else { "no such folder" }.to_owned(),
                 "`edgecert request` or `edgecert import` makes it; or name the right one with --state DIR or --config FILE"
                     .to_owned(),
             ),
@@ -299,21 +314,22 @@ impl Explain for StoreError {
             Self::WrongKind { path, found, wanted } => (
                 "store.wrong-kind",
                 shown(path),
-                format!("found {found}, wanted {wanted}"),
+                format!("{wanted} is wanted there"),
                 match (*found, *wanted) {
-                    ("a folder", "a file") => {
-                        "it is a folder: name the files in it, or move it away".to_owned()
-                    }
                     ("a symbolic link", _) => format!(
                         "put {wanted} in its place; links are not followed here, so that nothing is written or read elsewhere"
                     ),
-                    (_, _) => format!("name {wanted}, or put one in its place"),
+                    (_, _) => format!("name {wanted}"),
                 },
             ),
             Self::Exists { path } => (
                 "store.exists",
                 shown(path),
-                "it is there already, and such a file is never overwritten".to_owned(),
+                if path.is_dir() {
+                    "a folder of this name lies there".to_owned()
+                } else {
+                    "it is there already, and such a file is never overwritten".to_owned()
+                },
                 "move it away, or name another place".to_owned(),
             ),
             Self::TooLarge { path, size, limit } => (
@@ -328,7 +344,7 @@ impl Explain for StoreError {
             Self::DiskFull { path, source, .. } => (
                 "store.disk-full",
                 shown(path),
-                source.to_string(),
+                os_words(source),
                 format!(
                     "nothing was changed; free space (or quota) on the file system of {} and run the command again",
                     shown(folder_of(path))
@@ -337,16 +353,25 @@ impl Explain for StoreError {
             Self::Permission { path, doing, source } => (
                 "store.permission",
                 shown(path),
-                source.to_string(),
-                format!(
-                    "run as the user that owns the folder (`ls -ld {}`), or let this user {doing} there",
-                    shown(folder_of(path))
-                ),
+                os_words(source),
+                if source.kind() == io::ErrorKind::ReadOnlyFilesystem {
+                    "name another place, or let its file system be written".to_owned()
+                } else if READING.contains(doing) {
+                    format!(
+                        "let this user read it (`ls -ld {}`), or run as the user that owns it",
+                        shown(path)
+                    )
+                } else {
+                    let folder = shown(folder_of(path));
+                    format!(
+                        "let this user write in its folder (`ls -ld {folder}`), or run as the user that owns it"
+                    )
+                },
             ),
             Self::Io { path, source, .. } => (
                 "store.io",
                 shown(path),
-                source.to_string(),
+                os_words(source),
                 if source.kind() == io::ErrorKind::NotFound {
                     "name one that is there: relative paths count from the folder that the command runs in"
                         .to_owned()
@@ -386,10 +411,10 @@ impl Explain for StoreError {
                 "restore this file from a backup of the state folder, or move it away; `edgecert doctor` says what depends on it"
                     .to_owned(),
             ),
-            Self::NoSuchRequest { id } => (
+            Self::NoSuchRequest { .. } => (
                 "store.no-such-request",
-                String::new(),
-                format!("no request {} in the ledger", printable(id)),
+                "the state's requests".to_owned(),
+                "it was never made here, was cancelled, or belongs to another state folder".to_owned(),
                 "see `edgecert request list`".to_owned(),
             ),
             Self::Answered { certificate, id, generation } => (
@@ -400,14 +425,14 @@ impl Explain for StoreError {
             ),
             Self::NoSuchCertificate { certificate } => (
                 "store.no-such-certificate",
-                String::new(),
+                "the state folder".to_owned(),
                 format!("neither a request nor a generation of {}", printable(certificate)),
                 "see `edgecert list`".to_owned(),
             ),
-            Self::NoSuchGeneration { certificate, number } => (
+            Self::NoSuchGeneration { certificate, .. } => (
                 "store.no-such-generation",
-                String::new(),
-                format!("{} has no generation {number}", printable(certificate)),
+                format!("archive/{} of the state folder", printable(certificate)),
+                "no generation of this number was imported, or it was pruned".to_owned(),
                 format!("see `edgecert show {}`", printable(certificate)),
             ),
             Self::InUse { certificate, number, role } => (
@@ -424,7 +449,7 @@ impl Explain for StoreError {
             ),
             Self::InvalidId { text } => (
                 "store.invalid-id",
-                String::new(),
+                "command line".to_owned(),
                 format!("{} is not written as a date and a number", printable(text)),
                 "ids look like 2026-11-20-1; see `edgecert request list`".to_owned(),
             ),
@@ -470,7 +495,7 @@ mod tests {
     #[test]
     fn a_folder_and_a_link_are_mended_each_in_its_way() {
         for (found, words) in [
-            ("a folder", "name the files in it"),
+            ("a folder", "name a file"),
             ("a symbolic link", "links are not followed"),
             ("a FIFO", "name a file"),
         ] {
@@ -481,6 +506,34 @@ mod tests {
             };
             assert!(error.explain().mend.contains(words), "{found}");
         }
+    }
+
+    #[test]
+    fn what_may_not_be_read_and_what_may_not_be_written_are_mended_each_in_its_way() {
+        for (doing, raw, words) in [
+            ("read", 13, "let this user read it (`ls -ld /state/key.pem`)"),
+            ("lock", 13, "write in its folder (`ls -ld /state`)"),
+            ("make", 13, "write in its folder (`ls -ld /state`)"),
+            ("write", 30, "let its file system be written"),
+        ] {
+            let path = Path::new("/state/key.pem");
+            let error = StoreError::io(doing, path, io::Error::from_raw_os_error(raw));
+            let told = error.explain();
+            assert!(told.mend.contains(words), "{doing}: {told:?}");
+            assert!(!told.why.contains("os error"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_taken_for_a_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("reply.pem");
+        std::fs::write(&file, "").unwrap();
+        let below = file.join("request.json");
+        let error = std::fs::read(&below).unwrap_err();
+        let told = StoreError::io("read", &below, error).explain();
+        assert_eq!(told.place, file.display().to_string());
+        assert!(told.what.ends_with("reply.pem is a file, not a folder"), "{told:?}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Explain for WalkError {
         let (code, why, mend) = match self {
             WalkError::Unreadable { source, .. } => (
                 "walk.unreadable",
-                source.to_string(),
+                crate::explain::os_words(source),
                 "let this user read it, or remove the link if it leads nowhere",
             ),
             WalkError::TooDeep { limit, .. } => (

@@ -8,6 +8,10 @@ use crate::findings::{Code, Finding};
 use crate::names::Presented;
 use crate::x509::Certificate;
 
+/// Where a root is named: the deployment's place counts for every command, the flag for those that take it.
+const TRUST_IT: &str =
+    "name it under `roots` in [issuer.NAME], or with `--roots` where there is no deployment";
+
 impl<'a> Search<'a> {
     /// A chain without fault that leads nowhere.
     pub(super) fn dead_end(&self, candidate: &Candidate<'a>, end: End) -> Finding {
@@ -21,7 +25,7 @@ impl<'a> Search<'a> {
                 "leaf",
                 format!("{} is signed by its own key", quoted(last)),
                 format!("it is no anchor of {trust}, and no CA vouches for it"),
-                "request a certificate from a CA (`edgecert request`), or give it as an anchor with `--roots`",
+                format!("request a certificate from a CA (`edgecert request`); to trust this one, {TRUST_IT}"),
             ),
             End::SelfSigned => Finding::new(
                 Code::ChainUntrustedRoot,
@@ -34,7 +38,7 @@ impl<'a> Search<'a> {
                     )
                 }),
                 format!(
-                    "if partners trust {}, give its certificate with `--roots`; else use another CA",
+                    "if partners trust {}, {TRUST_IT}; else use another CA",
                     quoted(last)
                 ),
             ),
@@ -54,7 +58,7 @@ impl<'a> Search<'a> {
                         format!("{sent}, and {trust} has no anchor of this name")
                     }),
                     format!(
-                        "{} and append it to the chain; if it is a root, give it with `--roots`",
+                        "{} and append it to the chain; if it is a root, {TRUST_IT}",
                         where_to_get_issuer(last)
                     ),
                 )
@@ -74,7 +78,7 @@ impl<'a> Search<'a> {
                     )
                 }),
                 format!(
-                    "if {} is a root that partners trust, give it with `--roots`; if it is an intermediate, {} and append it",
+                    "if {} is a root that partners trust, {TRUST_IT}; if it is an intermediate, {} and append it",
                     quoted_issuer(last),
                     where_to_get_issuer(last)
                 ),
@@ -110,7 +114,7 @@ impl<'a> Search<'a> {
                 printable(&self.trust.name)
             ),
             why,
-            "compare the chain with the one the CA publishes (`edgecert import` orders it), and the roots with `--roots`",
+            "compare the chain with the one the CA publishes (`edgecert import` orders it), and the roots with those of its [issuer.NAME] or of `--roots`",
         )
     }
 

@@ -132,7 +132,7 @@ fn no_socket(path: &Path) -> Option<Missing> {
     let why = match path.metadata() {
         Ok(there) if there.file_type().is_socket() => return None,
         Ok(_) => "it is no socket".to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => crate::explain::os_words(&error),
     };
     Some(Missing {
         what: path.display().to_string(),

@@ -131,7 +131,7 @@ impl<'a> Hands<'a> {
                 return Err(failed(why, &text));
             }
             End::Interrupted => return Err(AssignError::Interrupted),
-            End::Lost(error) => return Err(failed(error.to_string(), &text)),
+            End::Lost(error) => return Err(failed(crate::explain::os_words(&error), &text)),
         };
         Ok(Said {
             command: words.join(" "),

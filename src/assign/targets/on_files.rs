@@ -485,6 +485,6 @@ fn written_at(path: &Path) -> String {
                 crate::store::user_name(there.uid())
             )
         }
-        Err(error) => error.to_string(),
+        Err(error) => crate::explain::os_words(&error),
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Runtime<'a> {
             .map_err(unreachable)?;
         stream
             .write_all(text.as_bytes())
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(crate::explain::os_words(&error)))?;
         let deadline = Instant::now() + self.hands.timeout;
         let mut answer = Vec::new();
         let mut part = [0; 8192];
@@ -139,7 +139,7 @@ impl<'a> Runtime<'a> {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(error.to_string())),
+                Err(error) => return Err(failed(crate::explain::os_words(&error))),
             }
             if answer.len() > most {
                 return Err(failed(format!("it answered more than {most} bytes")));

@@ -140,7 +140,7 @@ fn cannot(address: SocketAddr, error: &std::io::Error) -> Failure {
             code: "check.serve",
             what: format!("the report cannot be served at {address}"),
             place: "--serve".to_owned(),
-            why: error.to_string(),
+            why: crate::explain::os_words(error),
             mend: "name another address or port, or end what listens there (`ss -ltnp`)".to_owned(),
         },
     )

@@ -267,7 +267,7 @@ fn read_list(path: &Path) -> Result<TargetList, Failure> {
             .map_err(|error| {
                 Failure::usage(
                     "the list of targets cannot be read from standard input",
-                    error.to_string(),
+                    crate::explain::os_words(&error),
                     "pipe it in, or name a file with --targets FILE",
                 )
             })?;

@@ -111,7 +111,7 @@ fn no_signals(error: &std::io::Error) -> Failure {
             code: "check.watch",
             what: "signals cannot be watched".to_owned(),
             place: "--watch".to_owned(),
-            why: error.to_string(),
+            why: crate::explain::os_words(error),
             mend: "check without --watch".to_owned(),
         },
     )

@@ -181,7 +181,7 @@ fn no_runtime(error: &std::io::Error) -> Failure {
             code: "dns.runtime",
             what: "nothing can be asked".into(),
             place: String::new(),
-            why: error.to_string(),
+            why: crate::explain::os_words(error),
             mend: "see whether the system is out of file descriptors or memory".into(),
         },
     )

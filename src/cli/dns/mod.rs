@@ -33,9 +33,7 @@ The lines name owner, TTL and class: put them into a zone with $INCLUDE edge.zon
 Examples:
   edgecert dns check
   edgecert dns check --resolver 192.0.2.53:53
-  edgecert dns check --wait 1h        until all is as planned, or the hour is over
-
-Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
+  edgecert dns check --wait 1h        until all is as planned, or the hour is over")]
     Check(check::CheckArgs),
 }
 

@@ -2,12 +2,12 @@
 //! whether their ports are theirs to take.
 
 use super::{Looks, finding_of};
+use crate::assign::GatewayStanding;
 use crate::assign::discover::fitness::fitness;
-use crate::assign::error::AssignError;
 use crate::assign::sockets::{Socket, sockets};
 use crate::assign::targets::embedded::EmbeddedTarget;
-use crate::deployment::{Deployment, Embedded, Gateway};
-use crate::explain::{Explain, printable};
+use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind};
+use crate::explain::{Explain, Explanation, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Slug};
 use crate::store::Store;
@@ -94,8 +94,8 @@ fn look_at_embedded(gateway: &Gateway, table: &Embedded, store: Option<&Store>, 
                 status.pid, status.connections, status.connection_limit
             )
         }
-        Err(Some(error)) if closed_to_us(error) => {
-            findings.push(not_asked(name, &table.socket));
+        Err(Some(error)) if error.standing() == GatewayStanding::Unseen => {
+            findings.push(not_asked(name, &table.socket, &error.explain()));
             format!("{name}: cannot ask (permission)")
         }
         Err(error) => {
@@ -119,22 +119,13 @@ fn look_at_embedded(gateway: &Gateway, table: &Embedded, store: Option<&Store>, 
     looks.add("gateway", said, findings);
 }
 
-/// Whether the control socket is out of this user's reach: it says nothing of whether the gateway runs.
-fn closed_to_us(error: &AssignError) -> bool {
-    matches!(
-        error,
-        AssignError::GatewayUnreachable { source, .. }
-            if source.kind() == std::io::ErrorKind::PermissionDenied
-    )
-}
-
-fn not_asked(name: &Slug, socket: &Path) -> Finding {
+fn not_asked(name: &Slug, socket: &Path, told: &Explanation) -> Finding {
     Finding::new(
         Code::DoctorGatewayNotAsked,
         format!("gateway \"{name}\", {}", socket.display()),
         "this user may not ask the gateway whether it runs",
-        "permission denied on its control socket, or on a folder on the way to it",
-        "run `edgecert doctor` as the user that the gateway runs as: sudo -u edgecert edgecert doctor",
+        told.why.clone(),
+        "run `edgecert doctor` as that user, or as root",
     )
 }
 

@@ -90,7 +90,7 @@ pub fn run(args: ExportArgs, context: &Context) -> Result<Outcome, Failure> {
         deployment.as_ref().map(|known| known.key_of(&name)),
     )?;
     let given = args.passphrase_file.clone().map(PassphraseSource::File);
-    let given = passphrase::read(given.as_ref(), Path::new(""))?;
+    let given = passphrase::given(given.as_ref())?;
     let secret = match &deployment {
         Some(known) => passphrase::read(known.key_of(&name).passphrase.as_ref(), &known.base)?,
         None => None,

@@ -21,10 +21,10 @@ use super::output::{Failure, Outcome};
 use super::request::flags;
 use super::{Context, passphrase};
 use crate::deployment::{PassphraseSource, RootsSource};
-use crate::explain::{Explanation, printable};
+use crate::explain::{Explanation, os_words, printable};
 use crate::findings::Code;
 use crate::import::ReplyFile;
-use crate::store::{StoreError, atomic};
+use crate::store::atomic;
 use crate::x509::{X509Error, container};
 use clap::Args;
 use std::io::Read;
@@ -106,7 +106,7 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .passphrase_file
         .map(PassphraseSource::File)
         .as_ref()
-        .map(|source| passphrase::read(Some(source), Path::new("")))
+        .map(|source| passphrase::given(Some(source)))
         .transpose()?
         .flatten();
     let given = match given {
@@ -180,7 +180,7 @@ fn read_folder(folder: &Path) -> Result<Vec<ReplyFile>, Failure> {
                 code: "import.folder",
                 what: "the folder cannot be read".into(),
                 place: folder.display().to_string(),
-                why: error.to_string(),
+                why: os_words(&error),
                 mend: "name the files of the reply".into(),
             },
         )
@@ -232,16 +232,11 @@ pub fn read(path: &Path) -> Result<ReplyFile, Failure> {
         return read_standard_input();
     }
     let bytes = atomic::read_limited(path, container::MAX_BYTES as u64)
-        .map_err(|error| unreadable(&error))?;
+        .map_err(|error| Failure::unreadable(&error))?;
     Ok(ReplyFile {
         name: path.display().to_string(),
         bytes,
     })
-}
-
-/// A file that cannot be read is refused like one that is no reply: nothing was touched yet.
-fn unreadable(error: &StoreError) -> Failure {
-    Failure::from_error(FailureKind::Refused, error)
 }
 
 fn read_standard_input() -> Result<ReplyFile, Failure> {
@@ -259,7 +254,7 @@ fn read_standard_input() -> Result<ReplyFile, Failure> {
             });
         }
         Ok(_) => format!("it has more than the {limit} bytes that are read"),
-        Err(error) => error.to_string(),
+        Err(error) => os_words(&error),
     };
     Err(Failure::new(
         FailureKind::Refused,

@@ -1,7 +1,6 @@
 //! Where a reply's surroundings are read: keys, the records of requests, passphrase, earlier chains.
 
 use super::take::{Intake, KeyGiven};
-use super::unreadable;
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
@@ -111,7 +110,7 @@ pub(super) fn brought_key(
         match intake.key {
             KeyGiven::Folder(_) => not_made_with_out(&error),
             KeyGiven::File(_) | KeyGiven::Ledger | KeyGiven::Beside | KeyGiven::Sealed(_) => {
-                unreadable(&error)
+                Failure::unreadable(&error)
             }
         }
     })?;
@@ -167,7 +166,7 @@ pub(super) fn read_record(folder: &Path) -> Result<RequestRecord, Failure> {
 
 /// A file of `--request` that cannot be read; one that is not there tells which folder is meant.
 fn not_made_with_out(error: &StoreError) -> Failure {
-    let mut failure = unreadable(error);
+    let mut failure = Failure::unreadable(error);
     if error.is_not_found() {
         failure.explanation.mend =
             "give --request the folder that was given to `edgecert request --out`".into();

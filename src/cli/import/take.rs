@@ -201,7 +201,8 @@ pub fn take_in_under(
         roots: anchors,
         passphrase: opens,
     };
-    let imported = import_reply(&passage, source).map_err(|error| refused(&error))?;
+    let imported = import_reply(&passage, source)
+        .map_err(|error| imported_elsewhere(&error, store.as_ref()).unwrap_or(refused(&error)))?;
     let seen = Seen::of(&imported, completed.fetched, context.now);
     context.say(tell::found(&imported, &seen, trust, context.now).trim_end());
 
@@ -268,6 +269,18 @@ pub fn take_in_under(
         forecasts,
     } = judged;
     let chain = bundle.bundle().chain().clone();
+    if let (Some(_), Some(held), Some(own)) = (&given, &held, own) {
+        let anchors = held.trust.anchors();
+        let is_known = anchors
+            .iter()
+            .any(|root| chain.certificates().any(|one| one.is_signed_by(root)));
+        if !is_known {
+            context.note(&format!(
+                "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and none of those signed it; add it there\n",
+                own.issuer
+            ));
+        }
+    }
     let next = generations
         .last()
         .map_or(1, |last| last.number.saturating_add(1));
@@ -493,6 +506,29 @@ impl Scene<'_> {
             compromised: false,
         }
     }
+}
+
+/// A leaf that answers no request of the certificate that was named, because a generation of another has its key.
+fn imported_elsewhere(error: &ImportError, store: Option<&Store>) -> Option<Failure> {
+    let ImportError::Stranger(one) = error else {
+        return None;
+    };
+    let store = store?;
+    let key = one.key.to_string();
+    let (name, number) = store.certificates().ok()?.into_iter().find_map(|name| {
+        let all = store.generations(&name).ok()?;
+        let of_key = all.iter().rev().find(|one| one.leaf.spki_sha256 == key)?;
+        Some((name, of_key.number))
+    })?;
+    let mut failure = refused(error);
+    failure.explanation.why = format!(
+        "its public key is {}, which {name}/{number} has already",
+        one.key.short()
+    );
+    failure.explanation.mend = format!(
+        "import it as {name}: the same without --cert, or with --cert {name}"
+    );
+    Some(failure)
 }
 
 pub(super) fn refused(error: &ImportError) -> Failure {

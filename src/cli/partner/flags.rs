@@ -1,8 +1,7 @@
 //! The flags of a partner's settings, each read into its type.
 
-use crate::cli::options::told;
+use crate::cli::options::{not_among, told};
 use crate::deployment::description_fault;
-use crate::explain::nearest;
 use crate::federation::{Partner, PartnerType, Server, Setting};
 use crate::names::Domain;
 use clap::{Args, ValueEnum};
@@ -101,10 +100,7 @@ fn word<T: Copy, const N: usize>(text: &str, words: [(&str, T); N]) -> Result<T,
         return Ok(*value);
     }
     let all = words.map(|(word, _)| word);
-    Err(match nearest(text, all) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("one of {}", all.join(", ")),
-    })
+    Err(not_among(text, &all))
 }
 
 /// Reads a domain.
@@ -134,7 +130,7 @@ pub fn description(text: &str) -> Result<String, String> {
         return Err("it is empty; leave it out, or take it away with --no-description".into());
     }
     match description_fault(text) {
-        Some((what, mend)) => Err(format!("{what}; {mend}")),
+        Some((what, mend)) => Err(format!("{what}\n{mend}")),
         None => Ok(text.to_owned()),
     }
 }

@@ -97,14 +97,14 @@ fn read(file: &Path) -> Result<(String, String), Failure> {
             .map_err(|error| {
                 Failure::usage(
                     "standard input cannot be read",
-                    error.to_string(),
+                    crate::explain::os_words(&error),
                     "name a file",
                 )
             })?;
         (origin, bytes)
     } else {
-        let bytes = atomic::read_limited(file, most)
-            .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?;
+        let bytes =
+            atomic::read_limited(file, most).map_err(|error| Failure::unreadable(&error))?;
         (file.display().to_string(), bytes)
     };
     // Get-… | Export-Csv of Windows PowerShell writes ASCII, with -Encoding Unicode UTF-16.

@@ -79,7 +79,7 @@ pub(super) fn look(
         .map_err(|error| {
             let none = DnsError::NoResolver {
                 resolver: asked.clone(),
-                why: error.to_string(),
+                why: crate::explain::os_words(&error),
             };
             Failure::from_error(FailureKind::Failed, &none)
         })?;

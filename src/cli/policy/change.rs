@@ -5,7 +5,7 @@ use super::{domain_of, policy_json};
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
-use crate::cli::options::slug;
+use crate::cli::options::{not_among, slug};
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::partner::{description, differences};
 use crate::deployment::Deployment;
@@ -111,12 +111,8 @@ impl SettingArgs {
 
 fn scope(text: &str) -> Result<Scope, String> {
     let mut all = Scope::ALL.into_iter();
-    all.find(|one| one.word() == text).ok_or_else(|| {
-        match nearest(text, Scope::ALL.map(Scope::word)) {
-            Some(near) => format!("did you mean {near}?"),
-            None => "one of global, site, user".to_owned(),
-        }
-    })
+    all.find(|one| one.word() == text)
+        .ok_or_else(|| not_among(text, &Scope::ALL.map(Scope::word)))
 }
 
 fn member(text: &str) -> Result<String, String> {

@@ -1,12 +1,11 @@
 //! Whether a certificate is due for renewal: how much of its life is left, and at how much its issuer wants the next.
 
 use crate::cli::Context;
-use crate::cli::exit::FailureKind;
 use crate::cli::expectation;
+use crate::cli::named::{Asked, no_certificate, no_such_certificate};
 use crate::cli::output::Failure;
 use crate::cli::request::{open_if_there, store_failure};
 use crate::deployment::Deployment;
-use crate::explain::{Explanation, nearest};
 use crate::names::Slug;
 use crate::request::IssuerProfile;
 use crate::store::{AssignmentRecord, GenerationRecord, Store};
@@ -124,7 +123,11 @@ pub fn standings(
         None => known.clone(),
     };
     if meant.is_empty() {
-        return Err(no_such(context, deployment, name, &known));
+        let words: Vec<&str> = known.iter().map(Slug::as_str).collect();
+        return Err(match name {
+            Some(name) => no_such_certificate(name, &words, Asked::Both),
+            None => no_certificate(Asked::Both),
+        });
     }
     meant
         .into_iter()
@@ -201,43 +204,6 @@ fn renew_at(
         .and_then(|newest| newest.issuer_profile.as_deref())
         .and_then(IssuerProfile::built_in)
         .map_or(RENEW_AT, |profile| profile.renew_at))
-}
-
-fn no_such(
-    context: &Context,
-    deployment: Option<&Deployment>,
-    name: Option<&Slug>,
-    known: &[Slug],
-) -> Failure {
-    let words: Vec<&str> = known.iter().map(Slug::as_str).collect();
-    let (what, mend) = match name {
-        Some(name) => (
-            format!("there is no certificate named \"{name}\""),
-            match nearest(name.as_str(), words.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => "see `edgecert list`".to_owned(),
-            },
-        ),
-        None => (
-            "there is no certificate".to_owned(),
-            "make a request first (`edgecert request`), or write a deployment (`edgecert init`)"
-                .to_owned(),
-        ),
-    };
-    Failure::new(
-        FailureKind::NoSuchCertificate,
-        Explanation {
-            code: "usage.no-such-certificate",
-            what,
-            place: context.state_directory(deployment).display().to_string(),
-            why: if words.is_empty() {
-                "neither a deployment nor the state knows one".to_owned()
-            } else {
-                format!("known are {}", words.join(", "))
-            },
-            mend,
-        },
-    )
 }
 
 #[cfg(test)]

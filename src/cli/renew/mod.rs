@@ -67,8 +67,6 @@ pub struct RenewArgs {
 /// `needs-renewal`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 it is due, 1 it is not, 2 no such certificate, 255 anything else.
-
 Example, in a systemd unit:
   ExecCondition=edgecert needs-renewal
   ExecStart=edgecert renew --due")]

@@ -239,7 +239,13 @@ fn use_of(word: &str) -> Result<Use, Failure> {
 /// A profile by name, or by a path: one with a slash, or one that ends in .toml.
 pub fn profile(text: &str) -> Result<IssuerProfile, Failure> {
     if text.contains('/') || text.ends_with(".toml") {
-        return expectation::profile_file(Path::new(text));
+        return expectation::profile_file(Path::new(text)).map_err(|failure| Failure {
+            kind: match failure.explanation.code.starts_with("store.") {
+                true => FailureKind::Refused,
+                false => failure.kind,
+            },
+            ..failure
+        });
     }
     IssuerProfile::named(text).map_err(|error| wrong("--issuer-profile", &error))
 }

@@ -9,15 +9,15 @@ use crate::cli::expectation;
 use crate::cli::output::Failure;
 use crate::cli::{Context, passphrase};
 use crate::deployment::{self, Deployment, OnRenewal, PassphraseSource};
-use crate::explain::printable;
+use crate::explain::{nearest, printable};
 use crate::names::plan::{PlanInput, PlannedName, Reason, SanPlan, plan_names};
 use crate::names::{Identifier, Slug, Use};
 use crate::request::pending::subject_from;
 use crate::request::{IssuerProfile, KeyPolicy, RequestError, RequestSpec, build};
-use crate::store::RequestRecord;
+use crate::store::{RequestRecord, Store};
 use crate::x509::{CertificateTemplate, KeyType, Passphrase, Subject};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The certificate's name where nothing says it.
 const DEFAULT_CERTIFICATE: &str = "external-edge";
@@ -91,10 +91,24 @@ impl Wanted {
         choices.subject.check()?;
         match deployment {
             Some(deployment) => {
-                let certificate = context.certificate(deployment, choices.certificate.as_ref())?;
+                let named = choices.certificate.as_ref();
+                let certificate = context.certificate(deployment, named).map_err(|failure| {
+                    match named.and_then(|name| mistyped_command(name)) {
+                        Some(meant) => meant,
+                        None => failure,
+                    }
+                })?;
                 Self::from_deployment(deployment, certificate, given, choices)
             }
-            None => Self::from_flags(given, choices),
+            None => {
+                if let Some(name) = &choices.certificate
+                    && let Some(meant) = mistyped_command(name)
+                    && !is_in_state(context, name)
+                {
+                    return Err(meant);
+                }
+                Self::from_flags(given, choices)
+            }
         }
     }
 
@@ -264,7 +278,7 @@ impl Wanted {
             .as_ref()
             .and_then(|file| file.passphrase.as_ref())
         {
-            Some(source) => passphrase::read(Some(source), Path::new("")),
+            Some(source) => passphrase::given(Some(source)),
             None => self.passphrase(),
         }
     }
@@ -349,6 +363,24 @@ pub fn request_failure(error: &RequestError) -> Failure {
         | RequestError::NotMade(_) => FailureKind::Usage,
     };
     Failure::from_error(kind, error)
+}
+
+/// A name that is a slip of the pen away from a command below `request`: the next certificate is not to be called
+/// `lst`.
+fn mistyped_command(name: &Slug) -> Option<Failure> {
+    let meant = nearest(name.as_str(), ["list", "show", "cancel", "profiles"])?;
+    Some(Failure::usage(
+        format!("there is no certificate named \"{name}\""),
+        format!("it is one slip away from `edgecert request {meant}`"),
+        format!("did you mean `edgecert request {meant}`? A new certificate needs a name that is further off"),
+    ))
+}
+
+/// Whether an earlier run made the certificate.
+fn is_in_state(context: &Context, name: &Slug) -> bool {
+    Store::open(&context.state_directory(None))
+        .and_then(|store| store.certificates())
+        .is_ok_and(|known| known.contains(name))
 }
 
 fn missing_fqdn() -> Failure {

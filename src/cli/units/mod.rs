@@ -89,7 +89,7 @@ pub fn run(args: UnitsArgs, context: &Context) -> Result<Outcome, Failure> {
                 code: "units.program",
                 what: "where this program lies cannot be found out".into(),
                 place: "/proc/self/exe".into(),
-                why: error.to_string(),
+                why: crate::explain::os_words(&error),
                 mend: "mount /proc, and run it again".into(),
             },
         )

@@ -191,7 +191,7 @@ fn goes_on(run: &Run<'_>, ask: &mut dyn Ask, at: Step) -> Result<bool, Failure> 
 
 fn read_answers(path: &Path) -> Result<Document, Failure> {
     let bytes = atomic::read_limited(path, answers::MAX_BYTES)
-        .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?;
+        .map_err(|error| Failure::unreadable(&error))?;
     let origin = path.display().to_string();
     let text = String::from_utf8(bytes).map_err(|error| {
         Failure::usage(

@@ -185,7 +185,7 @@ fn undo(facts: &Facts, written: Option<&str>, failure: Failure) -> Failure {
                 .map(|_| ())
                 .map_err(|error| error.explanation.why)
         }
-        None => std::fs::remove_file(path).map_err(|error| error.to_string()),
+        None => std::fs::remove_file(path).map_err(|error| crate::explain::os_words(&error)),
     };
     match put_back {
         Ok(()) => failure,
@@ -263,7 +263,7 @@ pub fn take(
     let deployment = context.find_deployment()?;
     let files = [read(Path::new(&reply.file))?];
     let source = reply.passphrase.clone().map(PassphraseSource::File);
-    let opens = passphrase::read(source.as_ref(), Path::new(""))?;
+    let opens = passphrase::given(source.as_ref())?;
     let intake = Intake {
         files: &files,
         certificate: None,

@@ -262,7 +262,7 @@ fn unreadable(place: &str, error: &BatchError) -> Failure {
         BatchError::Io(error) => told(
             "batch.unreadable",
             "the list cannot be read",
-            printable(&error.to_string()),
+            crate::explain::os_words(error),
             "see to the file, and run the same command again",
             FailureKind::Failed,
         ),
