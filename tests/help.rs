@@ -7,7 +7,7 @@ mod world;
 use world::World;
 
 /// Columns of the narrowest terminal that the help is made for.
-const COLUMNS: usize = 100;
+const COLUMNS: usize = 80;
 
 /// Every command, with whether its help shows examples.
 const COMMANDS: &[&[&str]] = &[
@@ -67,6 +67,9 @@ const COMMANDS: &[&[&str]] = &[
     &["man"],
 ];
 
+/// Words that are no commands by themselves.
+const GROUPS: &[&str] = &["dns", "gateway", "lab", "partner", "policy"];
+
 /// Commands whose help teaches by examples.
 const WITH_EXAMPLES: &[&str] = &[
     "list",
@@ -86,7 +89,7 @@ fn help(world: &World, words: &[&str]) -> String {
     let mut arguments = words.to_vec();
     arguments.push("-h");
     world
-        .run_with(&arguments, &[("COLUMNS", "100")])
+        .run_with(&arguments, &[("COLUMNS", "80")])
         .ended(0)
         .stdout
 }
@@ -109,11 +112,11 @@ fn every_command_says_what_it_is_for_and_fits_the_screen() {
     for word in WITH_EXAMPLES {
         assert!(help(&world, &[word]).contains("Examples:\n"), "{word}");
     }
-    for words in COMMANDS
-        .iter()
-        .filter(|words| !matches!(words, [above] if ["dns", "gateway", "lab", "partner", "policy"].contains(above)))
-    {
-        assert!(help(&world, words).contains("Example"), "{words:?}");
+    for words in COMMANDS {
+        let text = help(&world, words);
+        assert!(text.contains("Example"), "{words:?}");
+        let is_group = GROUPS.contains(&words[0]) && words.len() == 1;
+        assert_eq!(text.contains("Exit codes: 0 "), !is_group, "{words:?}");
     }
 }
 
@@ -261,6 +264,10 @@ fn asking_for_help_or_the_version_is_no_error() {
         &["--version"],
         &["check", "--help"],
         &["needs-renewal", "-h"],
+        &["help"],
+        &["help", "plan"],
+        &["help", "partner", "add"],
+        &["partner", "help"],
     ] {
         let ran = world.run(arguments).ended(0);
         assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:#?}");
@@ -274,6 +281,87 @@ fn asking_for_help_or_the_version_is_no_error() {
 #[test]
 fn a_mistyped_command_is_answered_with_the_right_one() {
     let world = World::new();
-    world.run(&["chek"]).ended(64).said("'check'");
+    world
+        .run(&["chek"])
+        .ended(64)
+        .said("did you mean `edgecert check`?");
+    world
+        .run(&["request", "lst", "--fqdn", "edge.contoso.com"])
+        .ended(64)
+        .said("did you mean `edgecert request list`?");
+    assert!(!world.path("edgecert.state").exists());
     world.run(&["list", "--jsno"]).ended(64).said("--json");
+}
+
+#[test]
+fn a_file_that_was_named_and_cannot_be_read_is_refused_before_anything_is_touched() {
+    let world = World::new();
+    world.run(&["lab", "ca"]).ended(0);
+    let edge = ["--fqdn", "edge.contoso.com", "--sip-domain", "contoso.com"];
+    let request = |more: &[&'static str]| [&["request"], &edge[..], more].concat();
+    for (arguments, code) in [
+        (vec!["import", "missing.pem"], 1),
+        (vec!["import", "lab-ca/root.pem", "--key", "missing.pem"], 1),
+        (
+            vec![
+                "import",
+                "lab-ca/root.pem",
+                "--passphrase-file",
+                "missing.pem",
+            ],
+            1,
+        ),
+        (request(&["--key", "missing.pem"]), 1),
+        (request(&["--issuer-profile", "./missing.pem"]), 1),
+        (vec!["request", "--batch", "missing.pem", "--out", "out"], 1),
+        (vec!["lab", "sign", "missing.pem"], 1),
+        (
+            vec!["lab", "sign", "lab-ca/root.pem", "--ca", "missing.pem"],
+            1,
+        ),
+        (vec!["wizard", "--answers", "missing.pem"], 1),
+        (vec!["verify", "missing.pem"], 3),
+    ] {
+        let ran = world.run(&arguments).ended(code);
+        assert!(
+            ran.stderr.contains("missing.pem"),
+            "{arguments:?}: {ran:#?}"
+        );
+        assert!(!ran.stderr.contains("os error"), "{arguments:?}: {ran:#?}");
+    }
+}
+
+#[test]
+fn the_command_that_leads_on_has_the_config_and_the_state_of_this_run() {
+    let world = World::new();
+    let flags = ["--config", "sub.toml", "--state", "the state"];
+    world
+        .run(&[&["init"], &flags[..]].concat())
+        .ended(0)
+        .said("next: edgecert --config sub.toml --state 'the state' plan");
+    world
+        .run(&["plan", "--config", "sub.toml"])
+        .ended(0)
+        .said("next: edgecert --config sub.toml request");
+}
+
+#[test]
+fn manual_pages_tell_exit_codes_variables_and_files() {
+    let world = World::new();
+    world.run(&["man", "pages"]).ended(0);
+    for page in [
+        "edgecert-plan.1",
+        "edgecert-partner-add.1",
+        "edgecert-check.1",
+    ] {
+        let text = world.read(&format!("pages/{page}"));
+        for section in ["SYNOPSIS", "\"EXIT STATUS\"", "ENVIRONMENT", "FILES"] {
+            assert!(
+                text.contains(&format!(".SH {section}\n")),
+                "{page}, {section}: {text}"
+            );
+        }
+    }
+    let text = world.read("pages/edgecert-check.1");
+    assert!(text.contains("UNKNOWN, wrong usage too"), "{text}");
 }

@@ -521,7 +521,7 @@ fn a_profile_of_ones_own_is_taken_by_its_path() {
         .run(&["request", "profiles", "profiles/own.toml"])
         .ended(64)
         .said("the issuer profile has 5 mistakes")
-        .said("line 2, column 1")
+        .said(":2:1")
         .said("Let's Encrypt has refused it since 2025-05-07");
     world
         .run(&["request", "profiles", "lyncc"])

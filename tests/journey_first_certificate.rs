@@ -394,6 +394,28 @@ fn what_was_requested_into_a_folder_is_imported_from_there() {
 }
 
 #[test]
+fn roots_that_the_import_alone_names_are_told_of_and_so_is_the_generation_that_has_the_key() {
+    let world = World::new();
+    let ca = OpensslCa::new(&world, "ca");
+    world.deployment(&OpensslCa::new(&world, "other"));
+    let made = world.run(&["request", "--json"]).ended(0).json();
+    let csr = made["result"]["csr"].as_str().unwrap();
+    world.write("reply.pem", ca.reply(std::path::Path::new(csr)));
+    world
+        .run(&["import", "reply.pem"])
+        .ended(1)
+        .said("under `roots` in [issuer.NAME]");
+    world
+        .run(&["import", "reply.pem", "--roots", "ca/root.pem"])
+        .ended(0)
+        .said("go by `roots` in [issuer.public]");
+    world
+        .run(&["import", "reply.pem", "--cert", "nope"])
+        .ended(1)
+        .said("which external-edge/1 has already");
+}
+
+#[test]
 fn an_existing_pair_is_adopted_as_it_is() {
     let world = World::new();
     let ca = OpensslCa::new(&world, "ca");
@@ -406,6 +428,10 @@ fn an_existing_pair_is_adopted_as_it_is() {
         .run(&["import", "full.pem", "old/privkey.pem", "--adopt"])
         .ended(0)
         .said("adopted as external-edge, generation 1");
+    world
+        .run(&["assign", "--gateway", "nope"])
+        .ended(64)
+        .said("nope is no gateway of external-edge");
     // The next request may use its key again.
     let made = world
         .run(&["request", "--reuse-key", "--json"])

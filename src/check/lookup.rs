@@ -75,7 +75,7 @@ impl Lookup {
         let why = match tokio::time::timeout(limits.timeout, looked_up).await {
             Ok(Ok(Ok(found))) => return some_of(endpoint, limits.family, &found),
             Err(_) => format!("the resolver gave no answer within {:?}", limits.timeout),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => printable(&error.to_string()),
             Ok(Ok(Err(error))) => {
                 let system = self
                     .system
@@ -85,7 +85,7 @@ impl Lookup {
                 {
                     return Err(absent(endpoint, &why));
                 }
-                printable(&error.to_string())
+                crate::explain::os_words(&error)
             }
         };
         Err(unresolved(endpoint, why))

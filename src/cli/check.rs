@@ -91,25 +91,25 @@ pub struct CheckArgs {
     /// Of a name's addresses those of IPv6 alone
     #[arg(short = '6')]
     ipv6: bool,
-    /// Who is asked for SRV records and addresses [default: the deployment's, else the system's]
+    /// Whom to ask for SRV records and addresses [default: the deployment's resolver, else the system's]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = domains::resolver_address)]
     resolver: Option<SocketAddr>,
-    /// DNSKEY records to start from instead of the root's, for private roots
+    /// Trust anchors of DNSSEC: DNSKEY records, one a line [default: the root's]
     #[arg(long, value_name = "FILE")]
     trust_anchor: Option<PathBuf>,
     /// For one endpoint or question: 10s, 2m [default: the deployment's, else 10s]
     #[arg(long, value_name = "TIME", value_parser = domains::length)]
     timeout: Option<Duration>,
     /// Endpoints in flight [default: the deployment's, else 256]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_384))]
     jobs: Option<u32>,
     /// A name that must hold: dns:, srv:, xmpp:, sip:, ip:, email: (repeatable)
     #[arg(long, value_name = "TYPE:VALUE", value_parser = expectation::typed_name)]
     name: Vec<Identifier>,
-    /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable)
+    /// Roots that judge the chain: a file, a folder, system or mozilla (repeatable) [default: the issuer's, else system]
     #[arg(long, value_name = "FILE|DIR|system|mozilla", value_parser = expectation::roots)]
     roots: Vec<RootsSource>,
-    /// Revocation lists of the issuers, DER or PEM (repeatable)
+    /// Revocation lists of the issuers, PEM or DER (repeatable) [default: revocation is not judged]
     #[arg(long, value_name = "FILE")]
     crl: Vec<PathBuf>,
     /// Our own leaf, chain and key in one file, presented to endpoints that ask for a certificate

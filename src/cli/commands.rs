@@ -42,7 +42,7 @@ pub enum Command {
 Examples:
   edgecert assign                        the newest generation of the only certificate
   edgecert assign external-edge/4 --dry-run
-  edgecert assign --effective-date 2026-12-01T04:00:00Z
+  edgecert assign --effective-date $(date -ud 'tomorrow 04:00' +%FT%TZ)
   edgecert assign --end-sessions         then end connections that began with the old key
   edgecert assign --due                  what was staged and whose time has come (for a timer)")]
     Assign(assign::AssignArgs),
@@ -55,13 +55,31 @@ Examples:
     /// Check expiry and SAN correctness: files, folders, live endpoints, everything deployed
     Check(check::CheckArgs),
     /// Federated XMPP partners: settings, and what they come to with today's certificate
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  edgecert partner add litware.com --type federated
+  edgecert partner explain litware.com --live    what will happen, in each direction"
+    )]
     Partner(partner::PartnerCommand),
     /// External access policies: who may talk to partners
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  edgecert policy add global --scope global --xmpp-federated-users
+  edgecert policy explain someone@contoso.com litware.com    who may do what"
+    )]
     Policy(policy::PolicyCommand),
     /// The DNS records that the edge needs, and what is really there
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  edgecert dns plan   as lines of a zone file
+  edgecert dns check  compared with what a resolver answers"
+    )]
     Dns(dns::DnsCommand),
     /// List certificates: generations, from when to when, where they are live
     List(list::ListArgs),
@@ -80,10 +98,24 @@ Examples:
     /// Remove a whole lineage: its generations, keys and requests
     Remove(remove::RemoveArgs),
     /// Run or look at the embedded gateway; find the servers of this machine
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  edgecert gateway run front  until it is told to stop
+  edgecert gateway status     what it serves
+  edgecert gateway discover   the servers that run here, and their tables"
+    )]
     Gateway(gateway::GatewayCommand),
     /// A throw-away CA, and the whole life of a certificate on this machine
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  edgecert lab demo   everything, on this machine
+  edgecert lab ca     a CA for the next line
+  edgecert lab sign edgecert.state/requests/external-edge/ID/csr.pem --out reply.pem"
+    )]
     Lab(lab::LabCommand),
     /// The journal of everything done, verified
     Log(log::LogArgs),

@@ -166,7 +166,7 @@ fn look_at_deployment(context: &Context, looks: &mut Looks) -> Option<Deployment
                         "its mode is {:04o}, and it names programs that are run",
                         there.mode() & 0o7777
                     ),
-                    format!("chmod o-w {shown}"),
+                    format!("`chmod o-w {shown}`"),
                 ));
             }
             let said = match &deployment {

@@ -169,7 +169,12 @@ fn broken(command: &str) -> Vec<String> {
         let at = rest
             .match_indices(" --")
             .map(|(at, _)| at)
-            .filter(|at| *at > 0 && rest.get(..*at).is_some_and(|part| part.chars().count() <= room))
+            .filter(|at| {
+                *at > 0
+                    && rest
+                        .get(..*at)
+                        .is_some_and(|part| part.chars().count() <= room)
+            })
             .last();
         let Some((part, after)) = at.and_then(|at| rest.split_at_checked(at)) else {
             break;
@@ -230,7 +235,10 @@ mod tests {
     #[test]
     fn every_command_tells_its_exit_codes() {
         for words in commands::all_words().filter(|words| !commands::is_group(words)) {
-            assert!(exit_codes(words).is_some_and(|codes| codes.len() > 2), "{words}");
+            assert!(
+                exit_codes(words).is_some_and(|codes| codes.len() > 2),
+                "{words}"
+            );
         }
         assert_eq!(exit_codes("partner"), None);
     }
@@ -241,7 +249,11 @@ mod tests {
             if let Some(text) = command.get_after_help() {
                 let text = text.to_string();
                 for line in text.lines().filter(|line| line.starts_with(' ')) {
-                    assert!(line.chars().count() <= COLUMNS, "{}: {line}", command.get_name());
+                    assert!(
+                        line.chars().count() <= COLUMNS,
+                        "{}: {line}",
+                        command.get_name()
+                    );
                 }
             }
             command.get_subcommands().for_each(walk);

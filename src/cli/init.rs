@@ -3,7 +3,7 @@
 mod from_gateways;
 
 use super::gateway::scope::Scope;
-use super::output::{Failure, Outcome};
+use super::output::{Failure, Outcome, unwritten};
 use super::request::flags::{domain, domains};
 use super::{Context, render, request};
 use crate::deployment::init::{InitTemplate, annotated};
@@ -25,12 +25,17 @@ const MODE: u32 = 0o644;
 #[command(after_help = "\
 Examples:
   edgecert init --fqdn edge.contoso.com --sip-domain contoso.com
-  edgecert init --template letsencrypt-classic --xmpp-domain contoso.com
-  edgecert init --template private-xmpp --config /etc/edgecert/edgecert.toml
+  edgecert init --issuer-profile letsencrypt-classic --xmpp-domain contoso.com
+  edgecert init --issuer-profile private-xmpp --config /etc/edgecert/edgecert.toml
   edgecert init --from-gateways                  names and gateways as the servers here tell them")]
 pub struct InitArgs {
     /// Who signs, by its profile (edgecert request profiles)
-    #[arg(long, value_name = "NAME", default_value = "public-dv")]
+    #[arg(
+        long = "issuer-profile",
+        alias = "template",
+        value_name = "NAME",
+        default_value = "public-dv"
+    )]
     template: String,
     /// Access Edge FQDN [default: edge.<the first domain>]
     #[arg(long, value_name = "NAME")]
@@ -86,33 +91,32 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
         mode: MODE,
         ..Placement::PRIVATE
     };
-    atomic::write_whole(&path, text.as_bytes(), placement, Overwrite::Refuse).map_err(|error| {
-        let mut failure = request::store_failure(&error);
-        if let (true, Some(folder)) = (error.is_not_found(), path.parent()) {
-            failure.explanation.why = format!("there is no folder {}", folder.display());
-            failure.explanation.mend =
-                format!("`mkdir -p {}`, then the same again", folder.display());
-        }
-        failure
-    })?;
+    atomic::write_whole(&path, text.as_bytes(), placement, Overwrite::Refuse)
+        .map_err(|error| unwritten(request::store_failure(&error).kind, &error, &path))?;
     let list = |all: &[Domain]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let shown = path.display();
     let described = if args.from_gateways {
         format!(
-            "for {fqdn}, with {} of this machine\n",
+            "for {fqdn}, with {} of this machine",
             render::count(gateways.len(), "server")
         )
     } else if args.fqdn.is_none() && sip.is_empty() && xmpp.is_empty() {
-        format!("with names under example.com: write your own into [edge] of {shown}\n")
+        format!("with names under example.com: write your own into [edge] of {shown}")
     } else {
-        format!("for {fqdn}; every other setting stands there as a comment\n")
+        format!("for {fqdn}; every other setting stands there as a comment")
     };
-    let mut text = format!("{}  wrote {shown}, {described}", style("ok").green().bold());
+    let mut text = render::hanging(
+        &format!("{}  ", style("ok").green().bold()),
+        &format!("wrote {shown}, {described}"),
+    );
     if let Some(file) = template.root_file() {
         let file = path.with_file_name("").join(file);
-        text.push_str(&format!(
-            "    put the root of your CA into {} before its first reply is imported\n",
-            file.display()
+        text.push_str(&render::hanging(
+            "    ",
+            &format!(
+                "put the root of your CA into {} before its first reply is imported",
+                file.display()
+            ),
         ));
     }
     let next = match gateways.is_empty() {
@@ -165,6 +169,6 @@ fn from_flags(
 fn template(word: &str) -> Result<InitTemplate, Failure> {
     InitTemplate::from_word(word).ok_or_else(|| {
         let known: Vec<&str> = InitTemplate::ALL.iter().map(|known| known.word()).collect();
-        request::flags::unknown_word("--template", word, &known)
+        request::flags::unknown_word("--issuer-profile", word, &known)
     })
 }

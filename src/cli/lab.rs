@@ -142,11 +142,9 @@ fn make_ca(args: CaArgs, context: &Context) -> Result<Outcome, Failure> {
         "root_sha256": ca.root.facts().sha256.to_string(),
         "intermediate_sha256": ca.intermediate.facts().sha256.to_string(),
     });
-    Ok(Outcome::show(text, result)
-        .changed()
-        .with_next(format!(
-            "edgecert lab sign CSR --ca {folder} --out reply.pem"
-        )))
+    Ok(Outcome::show(text, result).changed().with_next(format!(
+        "edgecert lab sign CSR --ca {folder} --out reply.pem"
+    )))
 }
 
 fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
@@ -294,10 +292,11 @@ fn run_demo(args: DemoArgs, context: &Context) -> Result<Outcome, Failure> {
         })
     })?;
     std::fs::create_dir_all(&directory).map_err(|source| {
-        told_failure(&DemoError::Io {
+        let error = DemoError::Io {
             what: format!("cannot make {}", directory.display()),
             source,
-        })
+        };
+        at(told_failure(&error), &directory)
     })?;
     let mut tell = |told: Told<'_>| match told {
         Told::Chapter(number, of, title, about) => {
@@ -343,13 +342,21 @@ fn summary(measured: &Measured, temporary: bool) -> String {
     } else {
         format!("everything lies in {}", measured.directory.display())
     };
-    format!(
-        "\n{}  the life of a certificate, with the next one swapped in under load:\n    \
-         {} full handshakes, {} failed · the new leaf after {} ms · the open connection lived on\n    {place}\n",
-        style("ok").green().bold(),
+    let seen = format!(
+        "{} full handshakes, {} failed · the new leaf after {} ms · the open connection lived on",
         measured.handshakes,
         measured.failed,
         measured.first_new.as_millis(),
+    );
+    let head = format!("\n{}  ", style("ok").green().bold());
+    format!(
+        "{}{}{}",
+        render::hanging(
+            &head,
+            "the life of a certificate, with the next one swapped in under load:",
+        ),
+        render::hanging("    ", &seen),
+        render::hanging("    ", &place),
     )
 }
 

@@ -360,12 +360,7 @@ fn embedded(text: &str) -> Result<Value, Failure> {
 /// Runs `completions`.
 pub fn completions(args: CompletionsArgs) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        args.shell,
-        &mut super::command(),
-        "edgecert",
-        &mut script,
-    );
+    clap_complete::generate(args.shell, &mut super::command(), "edgecert", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let result = json!({"shell": args.shell.to_string(), "script": script});
     Ok(Outcome::show(script, result))
@@ -417,7 +412,8 @@ fn collect_pages(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
         .unwrap_or_else(|| command.get_name())
         .to_owned();
     let mut page = Vec::new();
-    render_page(command, &name, &mut page).map_err(|error| cannot_write(Path::new(&name), &error))?;
+    render_page(command, &name, &mut page)
+        .map_err(|error| cannot_write(Path::new(&name), &error))?;
     pages.push((format!("{name}.1"), page));
     for below in command.get_subcommands() {
         collect_pages(below, pages)?;
@@ -429,7 +425,10 @@ fn collect_pages(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
 const ENVIRONMENT: [(&str, &str); 5] = [
     ("EDGECERT_CONFIG", "the deployment file, as --config"),
     ("EDGECERT_STATE", "the state folder, as --state"),
-    ("EDGECERT_NON_INTERACTIVE", "never ask, as --non-interactive"),
+    (
+        "EDGECERT_NON_INTERACTIVE",
+        "never ask, as --non-interactive",
+    ),
     ("NO_COLOR", "set: no colours, unless --color always"),
     ("COLUMNS", "how wide the text may be"),
 ];

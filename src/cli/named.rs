@@ -84,13 +84,31 @@ mod tests {
     fn the_nearest_name_is_offered_else_all_that_are_known() {
         let name = Slug::parse("external-egde").unwrap();
         for (known, why, mend) in [
-            (&["external-edge"][..], "the deployment has external-edge", "did you mean external-edge?"),
-            (&["sip"], "the deployment has sip", "name one of these, or see that --config and --state are the ones you mean"),
-            (&[], "the deployment has none", "write a deployment with `edgecert init`, or see that --config and --state are the ones you mean"),
+            (
+                &["external-edge"][..],
+                "the deployment has external-edge",
+                "did you mean external-edge?",
+            ),
+            (
+                &["sip"],
+                "the deployment has sip",
+                "name one of these, or see that --config and --state are the ones you mean",
+            ),
+            (
+                &[],
+                "the deployment has none",
+                "write a deployment with `edgecert init`, or see that --config and --state are the ones you mean",
+            ),
         ] {
             let told = no_such_certificate(&name, known, Asked::Deployment);
             assert_eq!(told.kind, FailureKind::NoSuchCertificate);
-            assert_eq!((told.explanation.why.as_str(), told.explanation.mend.as_str()), (why, mend));
+            assert_eq!(
+                (
+                    told.explanation.why.as_str(),
+                    told.explanation.mend.as_str()
+                ),
+                (why, mend)
+            );
             assert_eq!(told.explanation.place, "command line");
         }
     }

@@ -96,10 +96,7 @@ pub fn with_flags(text: &str, flags: &str) -> String {
         told.push_str(before);
         let after = after.get(PROGRAM.len()..).unwrap_or_default();
         told.push_str(PROGRAM.trim_end());
-        let is_command = before
-            .chars()
-            .next_back()
-            .is_none_or(|c| " `(".contains(c));
+        let is_command = before.chars().next_back().is_none_or(|c| " `(".contains(c));
         if is_command && !after.starts_with("--config") && !after.starts_with("--state") {
             told.push_str(flags);
         }
@@ -205,13 +202,19 @@ mod tests {
                 "edgecert assign a · edgecert assign b",
                 "edgecert --config sub.toml assign a · edgecert --config sub.toml assign b",
             ),
-            ("edgecert --config a.toml plan", "edgecert --config a.toml plan"),
+            (
+                "edgecert --config a.toml plan",
+                "edgecert --config a.toml plan",
+            ),
             ("/opt/edgecert plan", "/opt/edgecert plan"),
             ("systemctl daemon-reload", "systemctl daemon-reload"),
         ] {
             assert_eq!(with_flags(text, flags), told);
         }
         assert_eq!(with_flags("edgecert plan", ""), "edgecert plan");
-        assert_eq!(shell_word("/srv/it's/edge certs.toml"), "'/srv/it'\\''s/edge certs.toml'");
+        assert_eq!(
+            shell_word("/srv/it's/edge certs.toml"),
+            "'/srv/it'\\''s/edge certs.toml'"
+        );
     }
 }

@@ -5,6 +5,7 @@ use super::exit::{Exit, FailureKind, Family};
 use super::render;
 use crate::explain::{Explain, Explanation};
 use crate::findings::{Finding, Severity};
+use crate::store::StoreError;
 use crate::store::atomic::{self, Overwrite, Placement};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -206,12 +207,23 @@ pub fn outcome(context: &Context, family: Family, schema: &str, outcome: Outcome
 /// Mode of a report in a file: whoever collects it runs as somebody else.
 const REPORT_MODE: u32 = 0o644;
 
+/// A file that could not be written; where its folder is missing, with the command that makes it.
+pub fn unwritten(kind: FailureKind, error: &StoreError, path: &Path) -> Failure {
+    let mut failure = Failure::from_error(kind, error);
+    if let (true, Some(folder)) = (error.is_not_found(), path.parent()) {
+        let folder = crate::explain::printable(&folder.to_string_lossy());
+        failure.explanation.why = format!("there is no folder {folder}");
+        failure.explanation.mend = format!("`mkdir -p {folder}`, then the same again");
+    }
+    failure
+}
+
 /// Writes a result to a file; where that fails the run has not done its work.
 fn written(file: &Path, text: &str) -> Result<(), Failure> {
     let place = Placement::mode(REPORT_MODE);
     atomic::write_whole(file, text.as_bytes(), place, Overwrite::Replace)
         .map(|_| ())
-        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
+        .map_err(|error| unwritten(FailureKind::Failed, &error, file))
 }
 
 /// Prints a failure.

@@ -137,10 +137,13 @@ fn known_mistake(error: &clap::Error, command: Option<&str>) -> Option<Explanati
             let is_flag = typed.starts_with('-');
             let near = several(ContextKind::SuggestedArg);
             told(
-                format!("`{whole}` takes no {}", match is_flag {
-                    true => printable(&typed),
-                    false => quoted(&typed),
-                }),
+                format!(
+                    "`{whole}` takes no {}",
+                    match is_flag {
+                        true => printable(&typed),
+                        false => quoted(&typed),
+                    }
+                ),
                 LINE,
                 match is_flag {
                     true => "it is none of its flags".to_owned(),
@@ -251,7 +254,10 @@ fn split(flag: &str) -> (&str, &str) {
         Some((name, unit)) => (name, unit.trim_matches(['<', '>', '.', '[', ']'])),
         None => {
             let from = bare(flag);
-            let name = flag.get(from..).unwrap_or(flag).trim_end_matches(['>', '.']);
+            let name = flag
+                .get(from..)
+                .unwrap_or(flag)
+                .trim_end_matches(['>', '.']);
             (name, name)
         }
     }
@@ -457,7 +463,12 @@ mod tests {
 
     #[test]
     fn a_line_break_in_a_value_does_not_break_what_is_said() {
-        let told = told(&["partner", "add", "contoso.com", "--description=a\n\nUsage: b"]);
+        let told = told(&[
+            "partner",
+            "add",
+            "contoso.com",
+            "--description=a\n\nUsage: b",
+        ]);
         assert_eq!(
             told.what,
             "--description does not take \"a\u{fffd}\u{fffd}Usage: b\""

@@ -13,7 +13,7 @@ const TEMPLATE: &str = include_str!("../../templates/edgecert.toml");
 /// Where the root of a private CA is to be put, from the deployment file on.
 pub(crate) const PRIVATE_ROOT: &str = "roots/private-root.pem";
 
-/// What `init --template` chooses from: who signs, and with which roots the outcome is judged.
+/// What `init --issuer-profile` chooses from: who signs, and with which roots the outcome is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitTemplate {
     /// A public CA that checks domains only.

@@ -67,8 +67,18 @@ pub enum DnsError {
         /// The aliases that were followed, in their order.
         aliases: Vec<String>,
     },
-    /// The file of trust anchors.
+    /// The file of trust anchors cannot be opened or read.
     #[error("the trust anchors cannot be read")]
+    AnchorsUnread {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+        /// The way out.
+        mend: String,
+    },
+    /// The file of trust anchors holds something else.
+    #[error("the trust anchors cannot be understood")]
     Anchors {
         /// The file.
         path: String,
@@ -133,6 +143,12 @@ impl Explain for DnsError {
                 asked.clone(),
                 format!("the CNAME records lead {}", aliases.join(" → ")),
                 "let one of them end at an A or AAAA record".to_owned(),
+            ),
+            DnsError::AnchorsUnread { path, why, mend } => (
+                "dns.anchors",
+                path.clone(),
+                why.clone(),
+                mend.clone(),
             ),
             DnsError::Anchors { path, why } => (
                 "dns.anchors",

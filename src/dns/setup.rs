@@ -1,7 +1,7 @@
 //! Who is asked and how: the client's settings, and the file of trust anchors.
 
 use super::DnsError;
-use crate::explain::printable;
+use crate::explain::{os_words, printable, reading_mend};
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -91,7 +91,18 @@ pub(super) fn read_anchors(path: &Path) -> Result<(Name, TrustAnchors), DnsError
     let mut text = String::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_ANCHORS + 1).read_to_string(&mut text))
-        .map_err(|error| wrong(error.to_string()))?;
+        .map_err(|error| {
+            // As it was read: what is no text is no trouble of the file system.
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                return wrong("it is not UTF-8".to_owned());
+            }
+            let path = printable(&path.to_string_lossy());
+            DnsError::AnchorsUnread {
+                why: os_words(&error),
+                mend: reading_mend(&path, &error),
+                path,
+            }
+        })?;
     if text.len() as u64 > MAX_ANCHORS {
         return Err(wrong(format!("it has more than {MAX_ANCHORS} bytes")));
     }

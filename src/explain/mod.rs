@@ -13,7 +13,7 @@ mod span;
 pub use diff::{DiffLine, diff};
 pub use listed::listed;
 pub use nearest::nearest;
-pub use os::os_words;
+pub use os::{os_words, reading_mend};
 pub use printable::{is_harmful, printable};
 pub use span::span;
 

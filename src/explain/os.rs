@@ -43,6 +43,23 @@ pub fn os_words(error: &Error) -> String {
     words.to_owned()
 }
 
+/// How to mend a file that cannot be read.
+pub fn reading_mend(path: &str, error: &Error) -> String {
+    // The kinds are std's, and grow with it.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    match error.kind() {
+        ErrorKind::NotFound => {
+            "name one that is there: relative paths count from the folder that the command runs in"
+                .to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            format!("let this user read it (`ls -ld {path}`), or run as the user that owns it")
+        }
+        ErrorKind::IsADirectory => "name a file".to_owned(),
+        _ => "see to the file system, then run the command again".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,10 +69,19 @@ mod tests {
         for (error, words) in [
             (Error::from_raw_os_error(2), "nothing lies there"),
             (Error::from_raw_os_error(13), "permission denied"),
-            (Error::from_raw_os_error(20), "a part of the path is a file, not a folder"),
-            (Error::from_raw_os_error(28), "no space is left on the file system"),
+            (
+                Error::from_raw_os_error(20),
+                "a part of the path is a file, not a folder",
+            ),
+            (
+                Error::from_raw_os_error(28),
+                "no space is left on the file system",
+            ),
             (Error::from_raw_os_error(98), "something else listens there"),
-            (Error::from_raw_os_error(111), "connection refused: nothing listens there"),
+            (
+                Error::from_raw_os_error(111),
+                "connection refused: nothing listens there",
+            ),
             (Error::from_raw_os_error(5), "Input/output error"),
             (Error::other("its own words"), "its own words"),
             (

@@ -116,15 +116,15 @@ catalogue! {
     GrantedOldKey, "granted.old-key", Warning, "docs/import.md", "The reply holds the key of an earlier request, while a later one waits.";
     GrantedLifeShorter, "granted.life-shorter", Note, "BR 6.3.2", "The certificate lives shorter than the generation before.";
     // live
-    LiveUnreachable, "live.unreachable", Error, "RFC 6120 §3", "Nothing answers at the address.";
+    LiveUnreachable, "live.unreachable", Error, "docs/findings.md", "Nothing answers at the address.";
     LiveNoTls, "live.no-tls", Error, "RFC 7590 §3", "The peer answers but TLS does not come up.";
-    LiveOtherLeaf, "live.other-leaf", Error, "docs/gateway.md", "The address serves another leaf than the one assigned.";
-    LiveCompromisedKey, "live.compromised-key", Error, "docs/workspace.md", "A gateway serves a certificate whose key is barred.";
+    LiveOtherLeaf, "live.other-leaf", Error, "docs/findings.md", "The address serves another leaf than the one assigned.";
+    LiveCompromisedKey, "live.compromised-key", Error, "docs/findings.md", "A gateway serves a certificate whose key is barred.";
     LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
-    LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/gateway.md", "A gateway has nothing assigned to it.";
+    LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/findings.md", "A gateway has nothing assigned to it.";
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
-    LiveLink, "live.link", Error, "docs/workspace.md", "live/CERT in the state does not lead to the generation that is assigned.";
+    LiveLink, "live.link", Error, "docs/findings.md", "live/CERT in the state does not lead to the generation that is assigned.";
     LiveAlpnNeeded, "live.alpn-needed", Note, "XEP-0368 §3", "Direct TLS answers differently with ALPN and without it.";
     LiveSniNeeded, "live.sni-needed", Note, "RFC 6066 §3", "What is served depends on the name that the peer sends as SNI.";
     LiveLeafDiffers, "live.leaf-differs", Warning, "RFC 6120 §13.7", "Places that answer for one name serve different leaves.";
@@ -144,13 +144,13 @@ catalogue! {
     DnsTlsaStale, "dns.tlsa-stale", Error, "RFC 7673 §4.2", "TLSA records are published and do not name the key that is served.";
     DnsTlsaMissing, "dns.tlsa-missing", Warning, "RFC 7673 §4.2", "TLSA records are published and do not name the next key.";
     DnsTlsaUnsigned, "dns.tlsa-unsigned", Warning, "RFC 6698 §4.1", "TLSA records are published in a zone without DNSSEC, so no peer may believe them.";
-    RequestWaiting, "request.waiting", Warning, "docs/workspace.md", "A request has waited long for its reply.";
-    RequestRenewalLate, "request.renewal-late", Warning, "docs/workspace.md", "The renewal should have begun by the issuer's rhythm, and nothing was asked for.";
+    RequestWaiting, "request.waiting", Warning, "docs/findings.md", "A request has waited long for its reply.";
+    RequestRenewalLate, "request.renewal-late", Warning, "docs/findings.md", "The renewal should have begun by the issuer's rhythm, and nothing was asked for.";
     RequestExampleName, "request.example-name", Warning, "RFC 2606 §3", "A name that is asked for is kept for examples and tests; no public CA can vouch for it.";
     RequestFieldLeftOut, "request.field-left-out", Note, "BR 7.1.2.7", "A field of the subject is not asked for, as the issuer does not take it.";
     RequestNameLeftOut, "request.name-left-out", Note, "BR 7.1.2.7.12", "Names are not asked for, as the issuer does not put their form in certificates.";
     RequestKeyRefused, "request.key-refused", Warning, "BR 6.1.5", "The issuer does not take keys of this type.";
-    RequestKeyKept, "request.key-kept", Note, "docs/workspace.md", "The key that is used again is of another type than the one asked for.";
+    RequestKeyKept, "request.key-kept", Note, "docs/findings.md", "The key that is used again is of another type than the one asked for.";
     RequestClientAuthPublic, "request.client-auth-public", Warning, "BR 7.1.2.7.10", "Client authentication is asked of a public CA, which grants it no longer.";
     RequestSipUriIncomplete, "request.sip-uri-incomplete", Warning, "RFC 5922 §7.1", "The sip URIs that are asked for stand for some SIP names only; strict peers ignore the DNS names of the others.";
     RequestSipReading, "request.sip-reading", Note, "RFC 5922 §7.1", "Strict and common SIP peers will read the names of this request differently.";
@@ -170,29 +170,29 @@ catalogue! {
     GatewayOtherWriter, "gateway.other-writer", Warning, "docs/gateways.md", "Another tool cares for the certificate files of a server.";
     GatewayRemark, "gateway.remark", Note, "docs/gateways.md", "A part of the server's configuration was not understood.";
     // the surroundings: what `doctor` and `log` find
-    DoctorDeployment, "doctor.deployment", Error, "docs/workspace.md", "The deployment file cannot be read or holds mistakes.";
-    DoctorNoDeployment, "doctor.no-deployment", Warning, "docs/workspace.md", "There is no deployment file.";
-    DoctorNoState, "doctor.no-state", Note, "docs/workspace.md", "There is no state folder yet.";
-    DoctorState, "doctor.state", Error, "docs/workspace.md", "The state folder cannot be used.";
-    DoctorStateDamaged, "doctor.state-damaged", Error, "docs/workspace.md", "A part of the state is missing or cannot be understood.";
-    DoctorStateMode, "doctor.state-mode", Error, "docs/workspace.md", "Others than the owner can reach a part of the state.";
-    DoctorStateLeftover, "doctor.state-leftover", Note, "docs/workspace.md", "A killed command left something in the state, which the next one puts in order.";
-    DoctorUnfinished, "doctor.unfinished", Warning, "docs/workspace.md", "An assignment was begun and not ended.";
-    DoctorLive, "doctor.live", Error, "docs/workspace.md", "What live/ points to is not what was assigned.";
-    DoctorJournalBroken, "doctor.journal-broken", Error, "docs/workspace.md", "The chain of the journal breaks.";
-    DoctorJournalTorn, "doctor.journal-torn", Warning, "docs/workspace.md", "The last line of the journal is not whole.";
-    DoctorClockStep, "doctor.clock-step", Warning, "docs/workspace.md", "The clock was or is behind the journal.";
-    DoctorSpace, "doctor.space", Warning, "docs/workspace.md", "Little space is left where the state lies.";
-    DoctorPassphrase, "doctor.passphrase", Error, "docs/workspace.md", "The passphrase of stored keys cannot be read safely.";
+    DoctorDeployment, "doctor.deployment", Error, "docs/findings.md", "The deployment file cannot be read or holds mistakes.";
+    DoctorNoDeployment, "doctor.no-deployment", Warning, "docs/findings.md", "There is no deployment file.";
+    DoctorNoState, "doctor.no-state", Note, "docs/findings.md", "There is no state folder yet.";
+    DoctorState, "doctor.state", Error, "docs/findings.md", "The state folder cannot be used.";
+    DoctorStateDamaged, "doctor.state-damaged", Error, "docs/findings.md", "A part of the state is missing or cannot be understood.";
+    DoctorStateMode, "doctor.state-mode", Error, "docs/findings.md", "Others than the owner can reach a part of the state.";
+    DoctorStateLeftover, "doctor.state-leftover", Note, "docs/findings.md", "A killed command left something in the state, which the next one puts in order.";
+    DoctorUnfinished, "doctor.unfinished", Warning, "docs/findings.md", "An assignment was begun and not ended.";
+    DoctorLive, "doctor.live", Error, "docs/findings.md", "What live/ points to is not what was assigned.";
+    DoctorJournalBroken, "doctor.journal-broken", Error, "docs/findings.md", "The chain of the journal breaks.";
+    DoctorJournalTorn, "doctor.journal-torn", Warning, "docs/findings.md", "The last line of the journal is not whole.";
+    DoctorClockStep, "doctor.clock-step", Warning, "docs/findings.md", "The clock was or is behind the journal.";
+    DoctorSpace, "doctor.space", Warning, "docs/findings.md", "Little space is left where the state lies.";
+    DoctorPassphrase, "doctor.passphrase", Error, "docs/findings.md", "The passphrase of stored keys cannot be read safely.";
     DoctorRoots, "doctor.roots", Error, "RFC 5280 §6.1.1", "Trust anchors that the deployment names cannot be read.";
-    DoctorGatewayDown, "doctor.gateway-down", Warning, "docs/gateway.md", "An embedded gateway does not answer on its control socket.";
-    DoctorGatewayNotAsked, "doctor.gateway-not-asked", Warning, "docs/gateway.md", "This user may not ask an embedded gateway.";
-    DoctorSocket, "doctor.socket", Error, "docs/gateway.md", "A control socket can be reached by others, or is something else.";
-    DoctorGatewayFolder, "doctor.gateway-folder", Error, "docs/gateway.md", "Others than its owner can reach a gateway's folder or the keys in it.";
-    DoctorPort, "doctor.port", Error, "docs/gateway.md", "The port of a gateway that does not run is taken by something else.";
-    DoctorDescriptors, "doctor.descriptors", Warning, "docs/gateway.md", "A gateway may have fewer file descriptors than its connection limit needs.";
+    DoctorGatewayDown, "doctor.gateway-down", Warning, "docs/findings.md", "An embedded gateway does not answer on its control socket.";
+    DoctorGatewayNotAsked, "doctor.gateway-not-asked", Warning, "docs/findings.md", "This user may not ask an embedded gateway.";
+    DoctorSocket, "doctor.socket", Error, "docs/findings.md", "A control socket can be reached by others, or is something else.";
+    DoctorGatewayFolder, "doctor.gateway-folder", Error, "docs/findings.md", "Others than its owner can reach a gateway's folder or the keys in it.";
+    DoctorPort, "doctor.port", Error, "docs/findings.md", "The port of a gateway that does not run is taken by something else.";
+    DoctorDescriptors, "doctor.descriptors", Warning, "docs/findings.md", "A gateway may have fewer file descriptors than its connection limit needs.";
     DoctorServer, "doctor.server", Warning, "docs/gateways.md", "A server's configuration, its files or its listeners are not as an assignment needs them.";
-    DoctorNewerLive, "doctor.newer-live", Warning, "docs/workspace.md", "A gateway serves what this state does not know: a copied or restored state.";
+    DoctorNewerLive, "doctor.newer-live", Warning, "docs/findings.md", "A gateway serves what this state does not know: a copied or restored state.";
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Why the store could not do its work, in facts, and the words for a person.
 
 use super::lock::Holder;
-use crate::explain::{Explain, Explanation, os_words, printable};
+use crate::explain::{Explain, Explanation, os_words, printable, reading_mend};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -357,10 +357,7 @@ impl Explain for StoreError {
                 if source.kind() == io::ErrorKind::ReadOnlyFilesystem {
                     "name another place, or let its file system be written".to_owned()
                 } else if READING.contains(doing) {
-                    format!(
-                        "let this user read it (`ls -ld {}`), or run as the user that owns it",
-                        shown(path)
-                    )
+                    reading_mend(&shown(path), source)
                 } else {
                     let folder = shown(folder_of(path));
                     format!(
@@ -373,8 +370,7 @@ impl Explain for StoreError {
                 shown(path),
                 os_words(source),
                 if source.kind() == io::ErrorKind::NotFound {
-                    "name one that is there: relative paths count from the folder that the command runs in"
-                        .to_owned()
+                    reading_mend(&shown(path), source)
                 } else {
                     "see to the file system, then run the command again; `edgecert doctor` looks over the state".to_owned()
                 },
@@ -511,7 +507,11 @@ mod tests {
     #[test]
     fn what_may_not_be_read_and_what_may_not_be_written_are_mended_each_in_its_way() {
         for (doing, raw, words) in [
-            ("read", 13, "let this user read it (`ls -ld /state/key.pem`)"),
+            (
+                "read",
+                13,
+                "let this user read it (`ls -ld /state/key.pem`)",
+            ),
             ("lock", 13, "write in its folder (`ls -ld /state`)"),
             ("make", 13, "write in its folder (`ls -ld /state`)"),
             ("write", 30, "let its file system be written"),
@@ -533,7 +533,10 @@ mod tests {
         let error = std::fs::read(&below).unwrap_err();
         let told = StoreError::io("read", &below, error).explain();
         assert_eq!(told.place, file.display().to_string());
-        assert!(told.what.ends_with("reply.pem is a file, not a folder"), "{told:?}");
+        assert!(
+            told.what.ends_with("reply.pem is a file, not a folder"),
+            "{told:?}"
+        );
     }
 
     #[test]

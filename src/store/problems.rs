@@ -132,7 +132,7 @@ fn look_at_modes(
             "others may enter it (mode {:04o}, wanted 0700)",
             own.mode() & 0o7777
         );
-        let mend = format!("chmod 0700 {}", printable(&folder.to_string_lossy()));
+        let mend = format!("`chmod 0700 {}`", printable(&folder.to_string_lossy()));
         add(problems, "store.mode", folder, &what, &mend);
     }
     let listed = fs::read_dir(folder).map_err(|source| StoreError::io("read", folder, source))?;
@@ -164,10 +164,10 @@ fn look_at_modes(
             let shown = printable(&path.to_string_lossy());
             let mend = if name == KEY {
                 format!(
-                    "chmod 0600 {shown}; if others could really read this key, make a new one (`edgecert request --new-key`)"
+                    "`chmod 0600 {shown}`; if others could really read this key, make a new one (`edgecert request --new-key`)"
                 )
             } else {
-                format!("chmod 0600 {shown}")
+                format!("`chmod 0600 {shown}`")
             };
             add(problems, "store.mode", &path, &what, &mend);
         }

@@ -25,7 +25,9 @@ impl<'a> Search<'a> {
                 "leaf",
                 format!("{} is signed by its own key", quoted(last)),
                 format!("it is no anchor of {trust}, and no CA vouches for it"),
-                format!("request a certificate from a CA (`edgecert request`); to trust this one, {TRUST_IT}"),
+                format!(
+                    "request a certificate from a CA (`edgecert request`); to trust this one, {TRUST_IT}"
+                ),
             ),
             End::SelfSigned => Finding::new(
                 Code::ChainUntrustedRoot,

@@ -331,7 +331,15 @@ impl Explain for X509Error {
             },
             X509Error::NothingRecognised { expected, found } => Explanation {
                 code: "x509.nothing-recognised",
-                what: format!("{} was not found here", expected.words()),
+                what: match expected {
+                    Expected::Certificate => "there is no certificate in it",
+                    Expected::Request => "there is no certificate request in it",
+                    Expected::Key => "there is no private key in it",
+                    Expected::Archive => "there is no container of certificates in it",
+                    Expected::Crl => "there is no certificate revocation list in it",
+                    Expected::Anything => "there is no certificate, request or key in it",
+                }
+                .to_owned(),
                 place: String::new(),
                 why: printable(found),
                 mend: "give a PEM file (it has a line that starts with -----BEGIN), or DER, PKCS#7 or PKCS#12".to_owned(),

@@ -5,7 +5,7 @@ use crate::assign::plan::{GatewayPlan, Proof};
 use crate::assign::prove::{Proved, Seen};
 use crate::assign::{AssignPlan, Standing};
 use crate::cli::Context;
-use crate::cli::render::difference;
+use crate::cli::render::{difference, hanging};
 use crate::explain::{DiffLine, Explain, diff, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
@@ -183,11 +183,8 @@ pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {
         // The watcher of signals has said so already.
         Event::RollingBack { cause } if cause.is_interrupted() => "  rolling back".to_owned(),
         Event::RollingBack { cause } => {
-            format!(
-                "  {} {}\n  rolling back",
-                style("✗").red(),
-                cause.explain().what
-            )
+            let head = format!("  {} ", style("✗").red());
+            format!("{}  rolling back", hanging(&head, &cause.explain().what))
         }
         Event::Restored {
             gateway,
@@ -203,12 +200,9 @@ pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {
             gateway,
             failure: Some(error),
         } => {
-            format!(
-                "  {:<10} {} not as before: {}",
-                gateway.as_str(),
-                style("✗").red(),
-                error.explain().why
-            )
+            let head = format!("  {:<10} {} ", gateway.as_str(), style("✗").red());
+            let why = format!("not as before: {}", error.explain().why);
+            hanging(&head, &why).trim_end().to_owned()
         }
     };
     context.say(&line);
@@ -247,11 +241,9 @@ fn listener_line(gateway: &Slug, listener: &[(Proof, Proved)], restoring: bool) 
         Some(outbound) => ("calls", format!("{} as", outbound.domain)),
         None => (first.protocol.word(), first.address.to_string()),
     };
-    format!(
-        "  {:<10} {mark} {word:<12} {address}  {} · {end}",
-        gateway.as_str(),
-        names.join(" "),
-    )
+    let head = format!("  {:<10} {mark} {word:<12} {address}  ", gateway.as_str());
+    let proved = format!("{} · {end}", names.join(" "));
+    hanging(&head, &proved).trim_end().to_owned()
 }
 
 pub(super) fn dark_finding((gateway, proof, why): &(Slug, Proof, String)) -> Finding {

@@ -226,7 +226,7 @@ impl Lineage<'_> {
         TargetReport::new(self.name.as_str(), TargetKind::Deployment).with_finding(Finding::new(
             Code::LiveNothingAssigned,
             format!("certificate {}", self.name),
-            "has no generation yet",
+            format!("{} has no generation yet", self.name),
             why,
             mend,
         ))
@@ -280,7 +280,7 @@ impl Lineage<'_> {
             first.findings.push(Finding::new(
                 Code::LiveNothingAssigned,
                 format!("certificate {}", self.name),
-                "was imported and never assigned",
+                format!("{generation} was imported and never assigned"),
                 format!("{generation} is the newest generation, and no gateway was given any"),
                 format!("`edgecert assign {}`", self.name),
             ));

@@ -294,6 +294,9 @@ fn sum(report: &CheckReport) -> String {
     let counts = report.counts;
     let mut parts = vec![format!("{} of {}", counts.of_worst(), counts.total())];
     parts.extend(counts.beside_worst());
+    if groups(report.targets.iter()).len() < report.targets.len() {
+        parts.push("each name at an address counts".to_owned());
+    }
     if counts.skipped > 0 {
         parts.push(format!("{} files hold no certificate", counts.skipped));
     }

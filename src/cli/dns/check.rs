@@ -30,7 +30,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DOMAIN", value_parser = super::domain)]
     zone: Option<Domain>,
     /// Whom to ask [default: the deployment's resolver, else the system's]
-    #[arg(long, value_name = "ADDR:PORT", value_parser = resolver_address)]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = resolver_address)]
     resolver: Option<SocketAddr>,
     /// Trust anchors of DNSSEC: DNSKEY records, one a line [default: the root's]
     #[arg(long, value_name = "FILE")]

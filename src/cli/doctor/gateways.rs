@@ -142,7 +142,7 @@ fn socket_findings(name: &Slug, path: &Path) -> Vec<Finding> {
             place,
             "something else than a socket lies where the control socket is to be",
             "the gateway will not start over it",
-            format!("move it away: mv {shown} {shown}.old"),
+            format!("move it away: `mv {shown} {shown}.old`"),
         )];
     }
     if there.mode() & OTHERS != 0 {
@@ -154,7 +154,7 @@ fn socket_findings(name: &Slug, path: &Path) -> Vec<Finding> {
                 "its mode is {:04o}, wanted 0600: who reaches it can change what is served",
                 there.mode() & 0o7777
             ),
-            format!("chmod 0600 {shown}"),
+            format!("`chmod 0600 {shown}`"),
         )];
     }
     Vec::new()
@@ -174,7 +174,7 @@ fn folder_findings(name: &Slug, folder: &Path) -> Vec<Finding> {
                 format!("gateway \"{name}\", {shown}"),
                 "others can reach the keys of a gateway",
                 format!("its mode is {:04o}, wanted {wanted}", there.mode() & 0o7777),
-                format!("chmod {wanted} {shown}; if others could really read a key, make a new one (`edgecert request --new-key`)"),
+                format!("`chmod {wanted} {shown}`; if others could really read a key, make a new one (`edgecert request --new-key`)"),
             ));
         }
     };
@@ -294,6 +294,7 @@ fn newer_findings(name: &Slug, status: &Status, store: Option<&Store>) -> Vec<Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assign::AssignError;
     use std::net::{Ipv4Addr, TcpListener};
     use std::os::unix::fs::PermissionsExt;
 
@@ -319,21 +320,25 @@ mod tests {
 
     #[test]
     fn a_socket_of_another_user_says_nothing_of_the_gateway() {
-        for (kind, closed) in [
-            (std::io::ErrorKind::PermissionDenied, true),
-            (std::io::ErrorKind::NotFound, false),
-            (std::io::ErrorKind::ConnectionRefused, false),
+        let refused = |kind: std::io::ErrorKind| AssignError::GatewayUnreachable {
+            gateway: front(),
+            socket: "front.sock".into(),
+            source: kind.into(),
+        };
+        for (kind, standing) in [
+            (
+                std::io::ErrorKind::PermissionDenied,
+                GatewayStanding::Unseen,
+            ),
+            (std::io::ErrorKind::NotFound, GatewayStanding::Down),
+            (std::io::ErrorKind::ConnectionRefused, GatewayStanding::Down),
         ] {
-            let error = AssignError::GatewayUnreachable {
-                gateway: front(),
-                socket: "front.sock".into(),
-                source: kind.into(),
-            };
-            assert_eq!(closed_to_us(&error), closed, "{kind}");
+            assert_eq!(refused(kind).standing(), standing, "{kind}");
         }
-        let finding = not_asked(&front(), Path::new("front.sock"));
-        assert!(finding.why.contains("permission"), "{finding:?}");
-        assert!(finding.mend.contains("as the user"), "{finding:?}");
+        let told = refused(std::io::ErrorKind::PermissionDenied).explain();
+        let finding = not_asked(&front(), Path::new("front.sock"), &told);
+        assert!(finding.why.contains("belongs to"), "{finding:?}");
+        assert!(finding.mend.contains("as that user"), "{finding:?}");
     }
 
     #[test]

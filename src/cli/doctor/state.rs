@@ -66,13 +66,15 @@ fn finding(problem: &Problem) -> Option<Finding> {
         "store.folder-missing" => (Code::DoctorStateDamaged, Some(Severity::Note)),
         _ => (Code::DoctorStateDamaged, None),
     };
-    let finding = Finding::new(
-        code,
-        problem.path.display().to_string(),
-        problem.what.clone(),
-        "",
-        problem.mend.clone(),
-    );
+    let (what, why) = match code == Code::DoctorStateMode {
+        true => (
+            "others than the owner can reach a part of the state",
+            problem.what.as_str(),
+        ),
+        false => (problem.what.as_str(), ""),
+    };
+    let place = problem.path.display().to_string();
+    let finding = Finding::new(code, place, what, why, problem.mend.clone());
     Some(match severity {
         Some(severity) => finding.with_severity(severity),
         None => finding,

@@ -42,7 +42,9 @@ Examples:
   edgecert export external-edge/4 --format sealed --passphrase-file pass.txt
       on the next edge: edgecert import external-edge-4.sealed --passphrase-file pass.txt
 
-A file that is there is never overwritten; one with the same content is left as it is. Every export is journalled.")]
+A file that is there is never overwritten; one with the same content is left as it is. Every export is journalled.
+
+Lync and Skype for Business take RSA keys alone: `type = \"rsa2048\"` in [key] before the request, as the default is ec256.")]
 pub struct ExportArgs {
     /// The certificate, perhaps with a generation [default: the only one, its newest generation]
     #[arg(value_name = "CERT[/N]", value_parser = lineage)]

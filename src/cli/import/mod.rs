@@ -263,7 +263,7 @@ fn read_standard_input() -> Result<ReplyFile, Failure> {
             what: "standard input cannot be taken in".into(),
             place: "standard input".into(),
             why,
-            mend: "name the file of the reply".into(),
+            mend: "pipe the certificates in, or name their file".into(),
         },
     ))
 }

@@ -525,9 +525,8 @@ fn imported_elsewhere(error: &ImportError, store: Option<&Store>) -> Option<Fail
         "its public key is {}, which {name}/{number} has already",
         one.key.short()
     );
-    failure.explanation.mend = format!(
-        "import it as {name}: the same without --cert, or with --cert {name}"
-    );
+    failure.explanation.mend =
+        format!("import it as {name}: the same without --cert, or with --cert {name}");
     Some(failure)
 }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 pub(super) const HELP: &str = "\
 Examples:
   edgecert partner add litware.com --type federated
-  edgecert partner add litware.com --sasl required --no-dialback --server prosody
+  edgecert partner add northwind.com --sasl required --no-dialback --server prosody
   edgecert partner add fabrikam.com --seed-defaults --compat lync-2013
 
 Left out: --type public-unverified (the least that can be permitted), --tls required, --sasl optional,

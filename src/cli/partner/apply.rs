@@ -31,7 +31,7 @@ stand live on, by the rules that they began with.";
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// Only this gateway, as NAME or KIND/NAME (repeatable) [default: all]
-    #[arg(long, value_name = "GATEWAY")]
+    #[arg(long, value_name = "NAME")]
     gateway: Vec<String>,
     /// Write it, have the server check and load it, and put everything back on failure
     #[arg(long)]

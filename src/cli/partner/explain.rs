@@ -35,7 +35,7 @@ pub struct ExplainArgs {
     #[arg(long)]
     live: bool,
     /// Whom to ask for the DNS records [default: the deployment's resolver, else the system's]
-    #[arg(long, value_name = "ADDR:PORT", value_parser = resolver_address, requires = "live")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = resolver_address, requires = "live")]
     pub(super) resolver: Option<SocketAddr>,
     /// Trust anchors of DNSSEC: DNSKEY records, one a line [default: the root's]
     #[arg(long, value_name = "FILE", requires = "live")]

@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn settings_are_read_or_answered_with_the_nearest_word() {
         assert_eq!(setting("not-supported"), Ok(Setting::NotSupported));
-        assert_eq!(setting("requird"), Err("did you mean required?".into()));
+        assert_eq!(
+            setting("requird"),
+            Err("it takes required, optional, not-supported\ndid you mean required?".into())
+        );
         assert!(partner_type("x").unwrap_err().contains("public-verified"));
         assert_eq!(server("ejabberd-24"), Ok(Server::Ejabberd23));
         assert_eq!(

@@ -129,14 +129,16 @@ fn cause(row: &TargetReport) -> String {
         (None, Some(finding)) => {
             // The title says it already.
             let asked = row.address.map(|address| address.to_string());
+            let rest = finding.what.strip_prefix(row.target.as_str());
             let place = match row.target.split(' ').any(|word| word == finding.place) {
                 true => "",
-                false if finding.place == row.target => "",
+                false if finding.place == row.target || rest.is_some() => "",
                 false if asked.as_deref() == Some(finding.place.as_str()) => "",
                 false => finding.place.as_str(),
             };
             let between = if place.is_empty() { "" } else { ": " };
-            format!("{place}{between}{} ({})", finding.what, finding.why)
+            let what = rest.unwrap_or(&finding.what).trim_start();
+            format!("{place}{between}{what} ({})", finding.why)
         }
         (None, None) => String::new(),
     }

@@ -62,19 +62,24 @@ pub(super) fn waits_for_its_time(
 pub(super) fn by_hand(made: Made) -> Done {
     let csr = made.folder.join("csr.pem");
     let text = if made.new {
-        format!(
-            "{}  request {} of {} was made: send {} to your CA; then edgecert import REPLY\n",
-            style("ok").green().bold(),
-            made.record.id,
-            made.record.certificate,
-            csr.display()
+        render::hanging(
+            &format!("{}  ", style("ok").green().bold()),
+            &format!(
+                "request {} of {} was made: send {} to your CA; then edgecert import REPLY",
+                made.record.id,
+                made.record.certificate,
+                csr.display()
+            ),
         )
     } else {
-        format!(
-            "request {} of {} waits for its reply already: send {} to your CA if that was not done; then edgecert import REPLY\n",
-            made.record.id,
-            made.record.certificate,
-            csr.display()
+        render::hanging(
+            "",
+            &format!(
+                "request {} of {} waits for its reply already: send {} to your CA if that was not done; then edgecert import REPLY",
+                made.record.id,
+                made.record.certificate,
+                csr.display()
+            ),
         )
     };
     Done {

@@ -93,7 +93,7 @@ impl Wanted {
             Some(deployment) => {
                 let named = choices.certificate.as_ref();
                 let certificate = context.certificate(deployment, named).map_err(|failure| {
-                    match named.and_then(|name| mistyped_command(name)) {
+                    match named.and_then(mistyped_command) {
                         Some(meant) => meant,
                         None => failure,
                     }
@@ -372,7 +372,9 @@ fn mistyped_command(name: &Slug) -> Option<Failure> {
     Some(Failure::usage(
         format!("there is no certificate named \"{name}\""),
         format!("it is one slip away from `edgecert request {meant}`"),
-        format!("did you mean `edgecert request {meant}`? A new certificate needs a name that is further off"),
+        format!(
+            "did you mean `edgecert request {meant}`? A new certificate needs a name that is further off"
+        ),
     ))
 }
 

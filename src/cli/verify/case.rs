@@ -6,7 +6,7 @@ use crate::check::{Hold, Whose};
 use crate::cli::exit::FailureKind;
 use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
-use crate::cli::{Context, passphrase};
+use crate::cli::{Context, import, passphrase};
 use crate::deployment::{Deployment, LifeLeft, PassphraseSource, RootsSource};
 use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Finding};
@@ -88,7 +88,12 @@ fn lineage(context: &Context, word: &str) -> Result<Option<(Slug, Option<u32>)>,
         (Ok(known), _) if known.contains(&name) => Ok(Some((name, number))),
         (_, Some(found)) => context
             .certificate(found, Some(&name))
-            .map(|_| Some((name, number))),
+            .map(|_| Some((name.clone(), number)))
+            .map_err(|mut failure| {
+                let why = &mut failure.explanation.why;
+                why.push_str("; and there is no file of this name");
+                failure
+            }),
         (_, None) => Ok(None),
     }
 }
@@ -270,8 +275,11 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     let source = args.passphrase_file.clone().map(PassphraseSource::File);
     let passphrase = passphrase::read(source.as_ref(), Path::new(""))?;
     for (index, item) in args.items.iter().enumerate() {
-        let bytes = atomic::read_secret(Path::new(item), container::MAX_BYTES as u64)
-            .map_err(|error| no_such_item(context, item, &error))?;
+        let bytes = match item.as_str() {
+            "-" => import::read(Path::new("-"))?.bytes.into(),
+            path => atomic::read_secret(Path::new(path), container::MAX_BYTES as u64)
+                .map_err(|error| no_such_item(context, item, &error))?,
+        };
         match container::read(&bytes, passphrase.as_ref()) {
             // nothing is known of what lies in it
             Err(error) if error.is_closed() => return Err(unreadable(item, &error)),

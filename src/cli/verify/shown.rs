@@ -235,7 +235,7 @@ impl Shown<'_> {
             .first()
             .filter(|_| self.verdict != Verdict::Ok)
         {
-            Some(finding) => format!("{} {} ({})", finding.place, finding.what, finding.why),
+            Some(finding) => format!("{}: {} ({})", finding.place, finding.what, finding.why),
             None => format!("{} ends in {days} days", self.leaf.display_name()),
         };
         let status = match self.verdict {

@@ -65,12 +65,7 @@ impl Explain for ProfileError {
             ProfileError::Invalid { origin, mistakes } => {
                 let (place, mut why, mend) = match mistakes.first() {
                     Some(first) => (
-                        format!(
-                            "{}, line {}, column {}",
-                            printable(origin),
-                            first.line,
-                            first.column
-                        ),
+                        format!("{}:{}:{}", printable(origin), first.line, first.column),
                         told(first),
                         first.mend.clone(),
                     ),
@@ -78,7 +73,8 @@ impl Explain for ProfileError {
                 };
                 for other in mistakes.iter().skip(1).take(MAX_TOLD) {
                     why.push_str(&format!(
-                        "\nline {}, column {}: {} ({})",
+                        "\n{}:{}:{}: {} ({})",
+                        printable(origin),
                         other.line,
                         other.column,
                         told(other),

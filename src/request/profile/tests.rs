@@ -61,10 +61,10 @@ fn every_mistake_of_a_profile_is_told_with_its_place() {
         mistakes: mistakes.clone(),
     };
     let said = error.explain();
-    assert_eq!(said.place, "ours.toml, line 1, column 1");
+    assert_eq!(said.place, "ours.toml:1:1");
     assert!(
         said.why.ends_with(
-            "\nline 6, column 12: renew-at: \"133%\" is no share of a life (write a share between 0% and 100%: \"33%\")"
+            "\nours.toml:6:12: renew-at: \"133%\" is no share of a life (write a share between 0% and 100%: \"33%\")"
         ),
         "{}",
         said.why

@@ -114,7 +114,7 @@ fn no_client_auth(case: &Case<'_>) -> Option<Finding> {
     Some(Finding::new(
         Code::UsageNoClientAuth,
         "leaf, extKeyUsage",
-        "the certificate is not for TLS clients, and proves outgoing connections too",
+        "the certificate has no clientAuth, and outgoing connections are to be proved with it too",
         format!("its extended key usage holds {}; {who}", purposes(present)),
         mend,
     ))

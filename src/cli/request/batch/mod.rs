@@ -256,7 +256,10 @@ fn unreadable(place: &str, error: &BatchError) -> Failure {
         BatchError::Unknown(mistake) => {
             let mut explanation = entry::mistaken(std::slice::from_ref(mistake));
             explanation.code = "batch.unknown-form";
-            explanation.place = format!("{}, {}", printable(place), explanation.place);
+            explanation.place = match mistake.column {
+                Some(column) => format!("{}:{}:{column}", printable(place), mistake.line),
+                None => format!("{}:{}", printable(place), mistake.line),
+            };
             Failure::new(FailureKind::Refused, explanation)
         }
         BatchError::Io(error) => told(
