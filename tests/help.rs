@@ -252,7 +252,10 @@ fn wrong_usage_is_told_in_four_parts() {
         for part in ["error: ", "  where  ", "  why    ", "  mend   "] {
             assert!(ran.stderr.contains(part), "{arguments:?}: {}", ran.stderr);
         }
-        assert!(ran.stderr.contains("-h`"), "{arguments:?}: {}", ran.stderr);
+        let leads_on = ["-h`", "write ", "did you mean "]
+            .iter()
+            .any(|words| ran.stderr.contains(words));
+        assert!(leads_on, "{arguments:?}: {}", ran.stderr);
     }
 }
 
@@ -301,7 +304,6 @@ fn a_file_that_was_named_and_cannot_be_read_is_refused_before_anything_is_touche
     let request = |more: &[&'static str]| [&["request"], &edge[..], more].concat();
     for (arguments, code) in [
         (vec!["import", "missing.pem"], 1),
-        (vec!["import", "lab-ca/root.pem", "--key", "missing.pem"], 1),
         (
             vec![
                 "import",

@@ -86,7 +86,7 @@ fn advice_leads_on_and_never_back_to_itself() {
         .said("edgecert init --config nosuch.toml");
     world
         .run(&["lab", "sign", "x.csr"])
-        .ended(3)
+        .ended(1)
         .said("edgecert lab ca");
     let deployment = "version = 1\n[edge]\nfqdn = \"edge.contoso.com\"\nsip-domains = [\"contoso.com\"]\n\
         [issuer.internal]\nprofile = \"ad-cs\"\n[certificate.external-edge]\n";

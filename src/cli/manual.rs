@@ -449,7 +449,13 @@ const FILES: [(&str, &str); 3] = [
 
 /// One page: clap's sections, with the synopsis as the help has it, and what clap does not know behind them.
 fn render_page(command: &Command, name: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
-    let man = clap_mangen::Man::new(command.clone())
+    // They have a section of their own.
+    let below = command.get_after_help().map(ToString::to_string);
+    let below = below.unwrap_or_default();
+    let at = below.find("Exit codes: 0").unwrap_or(below.len());
+    let below = below.get(..at).unwrap_or_default().trim_end();
+    let shown = command.clone().after_help(below.to_owned());
+    let man = clap_mangen::Man::new(shown)
         .title(name.to_uppercase())
         .source(concat!("edgecert ", env!("CARGO_PKG_VERSION")))
         .manual("edgecert");
@@ -468,7 +474,7 @@ fn render_page(command: &Command, name: &str, page: &mut Vec<u8>) -> std::io::Re
     if command.has_subcommands() {
         man.render_subcommands_section(page)?;
     }
-    if command.get_after_help().is_some() {
+    if !below.is_empty() {
         man.render_extra_section(page)?;
     }
     let mut roff = Roff::new();

@@ -270,6 +270,15 @@ impl StoreError {
 /// What is done with a file whose rights decide alone; for anything else its folder's do.
 const READING: [&str; 5] = ["read", "open", "look at", "follow", "follow the link"];
 
+/// What keeps this user from a file: the file itself, or the folder above that he may not enter.
+fn barrier(path: &Path) -> &Path {
+    let closed = |path: &&Path| {
+        let error = path.symlink_metadata().err();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    path.ancestors().find(|at| !closed(at)).unwrap_or(path)
+}
+
 /// The file that a path goes through as if it were a folder.
 fn file_on_the_way(path: &Path) -> Option<PathBuf> {
     let file = path.ancestors().find(|above| above.is_file())?;
@@ -357,7 +366,7 @@ impl Explain for StoreError {
                 if source.kind() == io::ErrorKind::ReadOnlyFilesystem {
                     "name another place, or let its file system be written".to_owned()
                 } else if READING.contains(doing) {
-                    reading_mend(&shown(path), source)
+                    reading_mend(&shown(barrier(path)), source)
                 } else {
                     let folder = shown(folder_of(path));
                     format!(
