@@ -601,7 +601,7 @@ fn a_private_root_that_is_missing_is_told_by_init_and_where_it_is_needed() {
         .run(&["import", "reply.pem"])
         .ended(3)
         .said("cannot read")
-        .said("`roots` below its [issuer.NAME], or --roots");
+        .said("under `roots` in its [issuer.NAME]");
     std::fs::create_dir(world.path("roots")).unwrap();
     std::fs::copy(
         world.path("lab-ca/root.pem"),
