@@ -6,7 +6,7 @@ use crate::assign::GatewayStanding;
 use crate::assign::discover::fitness::fitness;
 use crate::assign::sockets::{Socket, sockets};
 use crate::assign::targets::embedded::EmbeddedTarget;
-use crate::deployment::{Deployment, Embedded, Gateway, GatewayKind};
+use crate::deployment::{Deployment, Embedded, Gateway};
 use crate::explain::{Explain, Explanation, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Slug};
