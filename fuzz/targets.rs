@@ -501,7 +501,7 @@ pub fn names(bytes: &[u8]) {
         Err(error) => assert_explained(&error),
     }
     match endpoint::read_list(&text) {
-        Ok(targets) => assert!(targets.len() <= endpoint::MAX_TARGETS),
+        Ok(list) => assert!(list.targets.len() <= endpoint::MAX_TARGETS),
         Err(error) => assert_explained(&error),
     }
 }
