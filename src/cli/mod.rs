@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// `edgecert help plan` as `edgecert plan -h`.
+/// `help plan` as `plan -h`.
 fn asked_for_help(mut arguments: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
     let is_help = |at: usize| arguments.get(at).is_some_and(|word| word == "help");
     let is_group = |at: usize| {
