@@ -22,7 +22,11 @@ pub fn read(text: &str) -> Result<Value, String> {
             }
             Event::SequenceEnd | Event::MappingEnd => open.pop().map(|(value, _)| value),
             Event::Alias(_) => return Err("an alias".to_owned()),
-            _ => None,
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => None,
         };
         let Some(done) = done else { continue };
         match open.last_mut() {
