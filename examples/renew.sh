@@ -39,7 +39,7 @@ trap 'exit 130' INT TERM
 step 1 needs-renewal "$certificate" # 0: it is due; 1: it is not
 if [ "$code" -eq 0 ]; then
     step 0 plan
-    step 0 renew "$certificate"
+    step 0 renew "$certificate" --due
     # One key a line: enough for sed. No CSR: a generation was imported by the last run, and waits to be assigned.
     csr=$(sed -n 's/^ *"csr": "\(.*\)",*$/\1/p' "$work/document")
     if [ -n "$csr" ]; then

@@ -230,7 +230,9 @@ impl Run<'_> {
             return Ok(waits_for_its_time(context, name, number, effective));
         }
         let leaves = matches!(self.purpose, Purpose::NewKey(Imported::Leave, _));
-        if let Some(number) = standing.newer.filter(|_| !leaves) {
+        // A first generation that was never assigned is no renewal; whoever asks for the next by name gets it.
+        let waits = self.due || standing.generation.is_some();
+        if let Some(number) = standing.newer.filter(|_| waits && !leaves) {
             return self.assign_waiting(context, name, number, program.is_some());
         }
         let requests = match &store {
