@@ -22,6 +22,9 @@ use servers::{
 use std::path::{Path, PathBuf};
 use world::{Ran, Window};
 
+/// The files of the state, the deployment, the servers' files.
+type All = (Vec<(String, Vec<u8>)>, String, Vec<Lies>);
+
 /// The edge on the morning of the day: a first generation is live on both servers.
 struct Day {
     lab: Lab,
@@ -92,7 +95,7 @@ impl Day {
     }
 
     /// All that a mistake could harm: the state, the deployment, the servers' files.
-    fn all(&self) -> (Vec<(String, Vec<u8>)>, String, Vec<Lies>) {
+    fn all(&self) -> All {
         let mut paths = Vec::new();
         for server in [&self.chat, &self.sip] {
             let folder = server.config().parent().unwrap();
