@@ -103,7 +103,7 @@ const SIEVE: [u32; 4] = [64, 63, 65, 11];
 /// The product of those of [`SIEVE`] that are odd.
 const SIEVE_PRODUCT: u32 = 63 * 65 * 11;
 
-/// Whether a number is a square. The root is taken of one number in some 130 alone: it costs more than all the rest.
+/// Whether a number is a square. The root is taken of one number in some 120 alone: it costs more than all the rest.
 fn is_square(number: &BigUint) -> bool {
     let low = number.iter_u32_digits().next().unwrap_or(0);
     let is_square_of = |rest: u32, by: u32| (0..by).any(|root| root * root % by == rest % by);
