@@ -169,7 +169,7 @@ fn a_flag_that_would_be_ignored_is_refused_with_what_to_do_instead() {
         ),
         (
             &["edge.pem", "-w", "-5d"],
-            "invalid value '-5d'",
+            "--warning does not take \"-5d\"",
             "as 30d (days) or 25%",
         ),
     ] {

@@ -173,12 +173,12 @@ fn typos(day: &Day) {
         (
             &["assgin"][..],
             64,
-            &["similar subcommand exists: 'assign'"][..],
+            &["did you mean `edgecert assign`?"][..],
         ),
         (
             &["assign", "--gatway", "sip"],
             64,
-            &["similar argument exists: '--gateway'"],
+            &["did you mean --gateway?"],
         ),
         (
             &["assign", "--gateway", "sipp"],

@@ -501,8 +501,8 @@ fn a_list_with_errors_is_refused_with_the_line_of_each() {
     world
         .run(&["check", "--targets", "list.txt"])
         .ended(3)
-        .said("line 1 of")
-        .said("line 4 of");
+        .said("line 1: port=3")
+        .said("line 4: xmmp");
     world.write("list.txt", "contoso\n# sound\n127.0.0.1:9\nfabrikam\n");
     world
         .run(&["check", "--targets", "list.txt"])

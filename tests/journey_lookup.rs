@@ -74,7 +74,8 @@ fn what_does_not_exist_is_critical_and_what_nobody_could_look_up_is_unknown() {
     }
     check(&world, &there, &["four.contoso.com:5061", "-6"])
         .ended(2)
-        .said("it has no IPv6 address");
+        .said("four.contoso.com has no IPv6 address")
+        .said("leave -6 out");
     let down = free().to_string();
     for target in ["gone.contoso.com:5061", "sip:gone.contoso.com"] {
         let ran = check(&world, &down, &[target, "--json"]).ended(3);

@@ -402,3 +402,26 @@ fn files_that_cannot_be_read_are_refused_alike() {
         world.run(&[&["import"], arguments].concat()).ended(1);
     }
 }
+
+#[test]
+fn first_generation_is_due_until_it_is_assigned_or_waits_for_its_time() {
+    let edge = Edge::new();
+    let world = &edge.world;
+    edge.generation(&[]);
+    world
+        .run(&["needs-renewal"])
+        .ended(0)
+        .said("not assigned yet");
+    let in_an_hour = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let in_an_hour = in_an_hour
+        .replace_nanosecond(0)
+        .unwrap()
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    world
+        .run(&["assign", "--effective-date", &in_an_hour])
+        .ended(0);
+    world.run(&["needs-renewal"]).ended(1);
+    world.run(&["assign", "--unstage"]).ended(0);
+    world.run(&["needs-renewal"]).ended(0);
+}

@@ -1,7 +1,7 @@
 //! Where to knock: targets as they are typed, lists of them, and the listeners of a deployment.
 //!
-//! Pure text and values; names are resolved in [`super::live`], domains in [`super::discover`]. Ports decide the protocol where nobody says (RFC 6120
-//! §3, XEP-0368, RFC 3261 §18).
+//! Pure text and values; names are resolved in `super::lookup`, domains in [`super::discover`]. Ports decide the protocol
+//! where nobody says (RFC 6120 §3, XEP-0368, RFC 3261 §18).
 
 use super::{CheckError, WrongTarget};
 use crate::deployment::{Deployment, Gateway, GatewayKind, Listener};

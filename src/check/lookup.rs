@@ -132,10 +132,22 @@ fn some_of(
     let addresses = counting(endpoint, family, found);
     match (addresses.is_empty(), family) {
         (false, _) => Ok(addresses),
-        (true, Family::V4) => Err(absent(endpoint, "it has no IPv4 address")),
-        (true, Family::V6) => Err(absent(endpoint, "it has no IPv6 address")),
+        (true, Family::V4) => Err(left_out(endpoint, "IPv4", "-4")),
+        (true, Family::V6) => Err(left_out(endpoint, "IPv6", "-6")),
         (true, Family::Any) => Err(absent(endpoint, "it has no address")),
     }
+}
+
+/// It has addresses, and none of the family that is asked for.
+fn left_out(endpoint: &Endpoint, family: &str, flag: &str) -> Nowhere {
+    let host = printable(&endpoint.host);
+    Nowhere::Absent(Box::new(Finding::new(
+        Code::LiveUnreachable,
+        printable(&endpoint.target),
+        format!("cannot be reached: {host} has no {family} address"),
+        format!("it has others, and {flag} leaves them out"),
+        format!("leave {flag} out, or publish an {family} address of {host}"),
+    )))
 }
 
 fn absent(endpoint: &Endpoint, why: &str) -> Nowhere {

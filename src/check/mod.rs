@@ -306,6 +306,14 @@ impl TargetReport {
             .max_by_key(|finding| finding.severity)
     }
 
+    /// Why it could not be judged, where nothing worse is known of it.
+    pub fn foremost_problem(&self) -> Option<&Explanation> {
+        let known = self.worst().map(|worst| worst.severity);
+        self.problem
+            .as_deref()
+            .filter(|_| known.is_none_or(|severity| severity < Severity::Warning))
+    }
+
     /// Where it was asked, as far as the target does not say it: the address of a host, with a port that is not the
     /// target's (`--connect`).
     pub fn place(&self) -> Option<String> {

@@ -184,14 +184,7 @@ fn look_at_deployment(context: &Context, looks: &mut Looks) -> Option<Deployment
 }
 
 fn look_at_passphrases(deployment: &Deployment, store: Option<&Store>, looks: &mut Looks) {
-    let mut sources: Vec<&PassphraseSource> = Vec::new();
-    for certificate in &deployment.certificates {
-        if let Some(source) = &certificate.key.passphrase
-            && !sources.contains(&source)
-        {
-            sources.push(source);
-        }
-    }
+    let sources = deployment.passphrases();
     if sources.is_empty() {
         looks.add(
             "passphrase",

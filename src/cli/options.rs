@@ -77,7 +77,7 @@ impl Global {
 }
 
 /// A word that a shell reads as it stands: quoted where it must be, printable always.
-fn shell_word(text: &str) -> String {
+pub(super) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
     let text = crate::explain::printable(text);
     match text.chars().all(is_plain) {

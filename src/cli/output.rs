@@ -210,8 +210,11 @@ const REPORT_MODE: u32 = 0o644;
 /// A file that could not be written; where its folder is missing, with the command that makes it.
 pub fn unwritten(kind: FailureKind, error: &StoreError, path: &Path) -> Failure {
     let mut failure = Failure::from_error(kind, error);
-    if let (true, Some(folder)) = (error.is_not_found(), path.parent()) {
-        let folder = crate::explain::printable(&folder.to_string_lossy());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let (true, Some(folder)) = (error.is_not_found(), folder) {
+        let folder = super::options::shell_word(&folder.to_string_lossy());
         failure.explanation.why = format!("there is no folder {folder}");
         failure.explanation.mend = format!("`mkdir -p {folder}`, then the same again");
     }

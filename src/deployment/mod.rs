@@ -50,7 +50,7 @@ pub struct Deployment {
     pub edge: Edge,
     /// Subject fields, sent only as far as the issuer's profile allows.
     pub subject: Subject,
-    /// `[key]`: of a certificate that has no table here, and of whose table does not say otherwise.
+    /// `[key]`: of a certificate that has no table here, and of one whose table does not say otherwise.
     pub key: KeySettings,
     /// `[issuer.NAME]`.
     pub issuers: BTreeMap<Slug, Issuer>,
@@ -85,6 +85,21 @@ impl Deployment {
     /// How the keys of a certificate are kept, whether it has a table here or not.
     pub fn key_of(&self, name: &Slug) -> &KeySettings {
         self.certificate(name).map_or(&self.key, |own| &own.key)
+    }
+
+    /// Where the passphrases of stored keys are read from, each once: those of the tables, then that of `[key]`.
+    pub fn passphrases(&self) -> Vec<&PassphraseSource> {
+        let mut found = Vec::new();
+        let tables = self.certificates.iter().map(|one| &one.key);
+        for settings in tables.chain([&self.key]) {
+            found.extend(
+                settings
+                    .passphrase
+                    .as_ref()
+                    .filter(|source| !found.contains(source)),
+            );
+        }
+        found
     }
 
     /// The certificate of a name.

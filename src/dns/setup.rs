@@ -50,7 +50,7 @@ fn system_at(path: &Path) -> Result<ResolverConfig, DnsError> {
     let mut text = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_SYSTEM + 1).read_to_end(&mut text))
-        .map_err(|error| none(error.to_string()))?;
+        .map_err(|error| none(os_words(&error)))?;
     if text.len() as u64 > MAX_SYSTEM {
         return Err(none(format!("it has more than {MAX_SYSTEM} bytes")));
     }

@@ -1,7 +1,7 @@
 //! Why a probe stopped, in words.
 
 use super::words::{Circumstances, hint, words_for_tls_error};
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use crate::wire::{sip, xmpp};
 use std::io;
 use std::time::Duration;
@@ -78,23 +78,15 @@ impl ProbeError {
     }
 }
 
-/// What the system says, without its numbers.
+/// What the system says of a connection, without its numbers.
 // The kinds are the system's and grow with it.
 #[allow(clippy::wildcard_enum_match_arm)]
 pub(super) fn words_for_io(error: &io::Error) -> String {
-    let text = match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
-        io::ErrorKind::HostUnreachable => "no route to this host".to_owned(),
-        io::ErrorKind::NetworkUnreachable => "no route to this network".to_owned(),
+    match error.kind() {
         io::ErrorKind::TimedOut => "the host does not answer".to_owned(),
         io::ErrorKind::PermissionDenied => "this machine's rules forbid the connection".to_owned(),
-        _ => {
-            let text = error.to_string();
-            let cut = text.find(" (os error").unwrap_or(text.len());
-            text.get(..cut).unwrap_or_default().to_lowercase()
-        }
-    };
-    printable(&text)
+        _ => os_words(error),
+    }
 }
 
 impl Explain for ProbeError {

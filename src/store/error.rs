@@ -276,7 +276,11 @@ fn barrier(path: &Path) -> &Path {
         let error = path.symlink_metadata().err();
         error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    path.ancestors().find(|at| !closed(at)).unwrap_or(path)
+    let named = |path: &&Path| !path.as_os_str().is_empty();
+    path.ancestors()
+        .filter(named)
+        .find(|at| !closed(at))
+        .unwrap_or(path)
 }
 
 /// The file that a path goes through as if it were a folder.

@@ -220,9 +220,9 @@ impl FilesTarget {
         }
         Some(format!(
             "the server reads {} and {} now ({}): if a path in the gateway's table is a slip, put that right; else ",
-            first.certificate.display(),
-            first.key.display(),
-            first.place
+            printable(&first.certificate.to_string_lossy()),
+            printable(&first.key.to_string_lossy()),
+            printable(&first.place.to_string())
         ))
     }
 

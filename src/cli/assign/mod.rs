@@ -310,7 +310,6 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
     task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
 }
 
-/// The state of a deployment; none there is an error.
 /// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished
 /// first, or told where nothing is to be done.
 fn begin(

@@ -122,7 +122,7 @@ pub(super) fn expand(
             FailureKind::Failed,
             &crate::dns::DnsError::NoResolver {
                 resolver: resolver.asked().to_owned(),
-                why: error.to_string(),
+                why: crate::explain::os_words(&error),
             },
         )
     })?;

@@ -99,10 +99,12 @@ pub(super) fn serve(
         "serving http://{bound}/ and http://{bound}/metrics, checked every {}",
         super::watch::words(interval)
     ));
+    let mut checked = false;
     loop {
         context.read_clock_again();
         match check(args, context, None) {
             Ok((report, taken)) => {
+                checked = true;
                 let pages = Pages::of(&report, &taken, args.metric_names());
                 let mut board = board.write().unwrap_or_else(PoisonError::into_inner);
                 *board = Board {
@@ -110,8 +112,8 @@ pub(super) fn serve(
                     failed: false,
                 };
             }
-            // Wrong usage does not mend itself; anything else may.
-            Err(failure) if failure.kind == FailureKind::Usage => return Err(failure),
+            // What is wrong at the first check is wrong usage; a file that is being changed mends itself.
+            Err(failure) if failure.kind == FailureKind::Usage && !checked => return Err(failure),
             Err(failure) => {
                 context.error(&render::explanation(&failure.explanation));
                 let mut board = board.write().unwrap_or_else(PoisonError::into_inner);

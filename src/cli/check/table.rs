@@ -214,7 +214,7 @@ pub(super) fn word(status: Status) -> String {
 }
 
 fn words(row: &TargetReport, now: OffsetDateTime) -> String {
-    if let Some(problem) = &row.problem {
+    if let Some(problem) = row.foremost_problem() {
         return problem.what.clone();
     }
     let bad = row.status() != Status::Ok;
@@ -233,7 +233,7 @@ fn words(row: &TargetReport, now: OffsetDateTime) -> String {
         }
     }
     if let Some(certificate) = &row.certificate {
-        let told = row.findings.first().filter(|one| bad && tells_end(one));
+        let told = row.worst().filter(|one| bad && tells_end(one));
         parts.extend(leaf_words(certificate, row.asked.is_some(), told, now));
     }
     let inside = |finding: &&Finding| finding.code == Code::LiveInside;
@@ -301,7 +301,7 @@ fn sum(report: &CheckReport) -> String {
         parts.push(format!("{} files hold no certificate", counts.skipped));
     }
     parts.extend(not_judged(report));
-    let mend = report.worst().and_then(|row| match &row.problem {
+    let mend = report.worst().and_then(|row| match row.foremost_problem() {
         Some(problem) => Some(problem.mend.clone()),
         None => row
             .worst()

@@ -284,11 +284,13 @@ fn read_list(path: &Path) -> Result<TargetList, Failure> {
             .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?
     };
     let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::usage(
+        let mut failure = Failure::usage(
             "the list of targets is not a text",
-            format!("{} is not UTF-8", path.display()),
+            "it is not UTF-8",
             "write one target a line",
-        )
+        );
+        failure.explanation.place = name_of(path);
+        failure
     })?;
     endpoint::read_list(&text).map_err(|error| {
         let mut failure = Failure::from_error(FailureKind::Usage, &error);

@@ -89,7 +89,7 @@ pub(super) fn watch(
                 text.push_str(&changed);
                 before = Some(standing);
             }
-            // Wrong usage does not mend itself; anything else may.
+            // What is wrong at the first check is wrong usage; a file that is being changed mends itself.
             Err(failure) if before.is_none() => return Err(failure),
             Err(failure) => text.push_str(&render::explanation(&failure.explanation)),
         }

@@ -201,8 +201,9 @@ pub fn take_in_under(
         roots: anchors,
         passphrase: opens,
     };
-    let imported = import_reply(&passage, source)
-        .map_err(|error| imported_elsewhere(&error, store.as_ref()).unwrap_or(refused(&error)))?;
+    let imported = import_reply(&passage, source).map_err(|error| {
+        imported_elsewhere(&error, store.as_ref(), intake.certificate).unwrap_or(refused(&error))
+    })?;
     let seen = Seen::of(&imported, completed.fetched, context.now);
     context.say(tell::found(&imported, &seen, trust, context.now).trim_end());
 
@@ -509,16 +510,21 @@ impl Scene<'_> {
 }
 
 /// A leaf that answers no request of the certificate that was named, because a generation of another has its key.
-fn imported_elsewhere(error: &ImportError, store: Option<&Store>) -> Option<Failure> {
+fn imported_elsewhere(
+    error: &ImportError,
+    store: Option<&Store>,
+    named: Option<&Slug>,
+) -> Option<Failure> {
     let ImportError::Stranger(one) = error else {
         return None;
     };
-    let store = store?;
+    let (store, named) = (store?, named?);
     let key = one.key.to_string();
     let (name, number) = store.certificates().ok()?.into_iter().find_map(|name| {
         let all = store.generations(&name).ok()?;
         let of_key = all.iter().rev().find(|one| one.leaf.spki_sha256 == key)?;
-        Some((name, of_key.number))
+        // One that was adopted answered no request, there as here.
+        (of_key.request.is_some() && name != *named).then_some((name, of_key.number))
     })?;
     let mut failure = refused(error);
     failure.explanation.why = format!(

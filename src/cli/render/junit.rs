@@ -62,7 +62,7 @@ fn case(text: &mut String, row: &TargetReport, taken: &Taken) {
     }
     text.push_str(">\n");
     let told = told(row);
-    let message = match (&row.problem, row.worst()) {
+    let message = match (row.foremost_problem(), row.worst()) {
         (Some(problem), _) => problem.what.clone(),
         (None, Some(finding)) => finding.what.clone(),
         (None, None) => String::new(),

@@ -120,7 +120,7 @@ fn titled(row: &TargetReport) -> String {
 }
 
 fn cause(row: &TargetReport) -> String {
-    match (&row.problem, row.worst()) {
+    match (row.foremost_problem(), row.worst()) {
         (Some(problem), _) => {
             // The target stands before it.
             let what = problem.what.strip_prefix(row.target.as_str());
@@ -129,7 +129,10 @@ fn cause(row: &TargetReport) -> String {
         (None, Some(finding)) => {
             // The title says it already.
             let asked = row.address.map(|address| address.to_string());
-            let rest = finding.what.strip_prefix(row.target.as_str());
+            let rest = finding
+                .what
+                .strip_prefix(row.target.as_str())
+                .filter(|rest| rest.starts_with(' '));
             let place = match row.target.split(' ').any(|word| word == finding.place) {
                 true => "",
                 false if finding.place == row.target || rest.is_some() => "",

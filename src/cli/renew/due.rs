@@ -152,8 +152,9 @@ pub fn standing(
             .map_err(|error| store_failure(&error))?;
     }
     let newest = generations.last();
-    // A first assignment that failed is made up for as any other.
+    // A first assignment that failed is made up for as any other; one that waits for its time is none.
     let never_served = assigned.current.is_none()
+        && assigned.staged.is_none()
         && deployment.is_some_and(|all| !all.gateways_of(&certificate).is_empty());
     let judged = assigned
         .current
@@ -162,6 +163,8 @@ pub fn standing(
     let newer = newest
         .filter(|newest| judged.is_none_or(|judged| newest.number > judged.number))
         .filter(|newest| !newest.compromised)
+        // What has ended is not worth assigning: the next request is.
+        .filter(|newest| life_left(newest, context.now) > 0.0)
         .map(|newest| newest.number);
     let renew_at = renew_at(deployment, &certificate, newest)?;
     Ok(Standing {

@@ -41,8 +41,8 @@ use told::{by_hand, nothing_asked, tell_changes, waits_for_its_time, would_do};
 Examples:
   edgecert renew                  the next request of the only certificate
   edgecert renew --due            for a timer: of every certificate that has less
-                                  life left than its issuer's renew-at, or that
-                                  has no generation yet
+                                  life left than its issuer's renew-at, no
+                                  generation yet, or a first one never assigned
   edgecert renew --due --dry-run  what that would do
 
 The issuer's `submit` program gets the CSR on its standard input and a small
@@ -56,7 +56,7 @@ pub struct RenewArgs {
     /// The certificate [default: the only one]
     #[arg(value_name = "CERT")]
     certificate: Option<String>,
-    /// Only what has less life left than its issuer's renew-at, or no generation yet
+    /// Only what has less life left than its issuer's renew-at, no generation yet, or a first one that was never assigned
     #[arg(long)]
     due: bool,
     /// Show what would be done
@@ -299,7 +299,7 @@ impl Run<'_> {
                 };
                 Wanted::from_deployment(deployment, own, NamesGiven::default(), &choices)
             }
-            (None, Some(last)) => Wanted::again(last),
+            (None, Some(last)) => Wanted::again(last, self.deployment),
             (None, None) => Err(nothing_asked(name)),
         }
     }

@@ -286,11 +286,11 @@ impl Run<'_> {
 /// The environment variables that hold passphrases of keys.
 fn secret_variables(deployment: &Deployment) -> Vec<String> {
     deployment
-        .certificates
-        .iter()
-        .filter_map(|one| match &one.key.passphrase {
-            Some(PassphraseSource::Env(name)) => Some(name.clone()),
-            Some(PassphraseSource::File(_) | PassphraseSource::Credential(_)) | None => None,
+        .passphrases()
+        .into_iter()
+        .filter_map(|source| match source {
+            PassphraseSource::Env(name) => Some(name.clone()),
+            PassphraseSource::File(_) | PassphraseSource::Credential(_) => None,
         })
         .collect()
 }

@@ -214,8 +214,8 @@ impl Wanted {
         })
     }
 
-    /// What an earlier request asked, for a certificate that no deployment knows.
-    pub fn again(record: &RequestRecord) -> Result<Self, Failure> {
+    /// What an earlier request asked, for a certificate without a table; its key is kept as `[key]` says.
+    pub fn again(record: &RequestRecord, deployment: Option<&Deployment>) -> Result<Self, Failure> {
         let certificate = super::flags::certificate("request", &record.certificate)?;
         let profile = IssuerProfile::named(&record.issuer_profile)
             .map_err(|error| Failure::from_error(FailureKind::Refused, &error))?;
@@ -252,9 +252,10 @@ impl Wanted {
                 .collect(),
             policy: KeyPolicy::Warn,
             key: KeyChoice::New,
-            exportable: record.exportable,
+            exportable: record.exportable && deployment.is_none_or(|all| all.key.exportable),
             key_file: None,
-            passphrase: None,
+            passphrase: deployment
+                .and_then(|all| Some((all.key.passphrase.clone()?, all.base.clone()))),
         })
     }
 

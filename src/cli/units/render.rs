@@ -57,7 +57,7 @@ pub struct Made {
 pub fn units(setting: &Setting<'_>) -> Result<Made, Failure> {
     let reach = reach(&setting.deployment.gateways);
     let mut remarks = reach.remarks.clone();
-    let passphrases = passphrases(setting.deployment);
+    let passphrases = setting.deployment.passphrases();
     for source in &passphrases {
         if let PassphraseSource::Env(name) = source {
             remarks.push(format!(
@@ -103,18 +103,6 @@ pub fn units(setting: &Setting<'_>) -> Result<Made, Failure> {
     Ok(Made { units, remarks })
 }
 
-fn passphrases(deployment: &Deployment) -> Vec<PassphraseSource> {
-    let mut found = Vec::new();
-    for certificate in &deployment.certificates {
-        if let Some(source) = &certificate.key.passphrase
-            && !found.contains(source)
-        {
-            found.push(source.clone());
-        }
-    }
-    found
-}
-
 /// What one service may do.
 #[derive(Debug, Default)]
 struct Fence {
@@ -141,7 +129,7 @@ impl Fence {
     fn of_assign(
         setting: &Setting<'_>,
         reach: &Reach,
-        passphrases: &[PassphraseSource],
+        passphrases: &[&PassphraseSource],
         write_config: bool,
     ) -> Self {
         let mut fence = Fence {

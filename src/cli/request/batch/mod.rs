@@ -202,21 +202,7 @@ fn stored_passphrase(context: &Context) -> Result<Option<Passphrase>, Failure> {
     let Some(deployment) = context.find_deployment()? else {
         return Ok(None);
     };
-    let mut sources = deployment
-        .certificates
-        .iter()
-        .map(|one| one.key.passphrase.as_ref());
-    let Some(first) = sources.next() else {
-        return Ok(None);
-    };
-    if sources.any(|other| other != first) {
-        return Err(Failure::usage(
-            "which passphrase the keys of the list get is not clear",
-            "the certificates of the deployment keep their keys with different ones",
-            "name a deployment whose [key] says it with --config, for this run",
-        ));
-    }
-    passphrase::read(first, &deployment.base)
+    passphrase::read(deployment.key.passphrase.as_ref(), &deployment.base)
 }
 
 /// The bytes of the list, and how many there are where that is known.

@@ -187,9 +187,7 @@ fn certificates(view: &View<'_>, page: &mut Page) {
         let date = ends.map(crate::cli::render::date).unwrap_or_default();
         let with = [("certificate", name), ("date", date.as_str())];
         let (mark, line) = match standing {
-            Some(one) if one.generation.is_some() && newer => {
-                ("!", view.texts.say("in-order.unassigned", &with))
-            }
+            Some(_) if newer => ("!", view.texts.say("in-order.unassigned", &with)),
             Some(one) if one.generation.is_some() && one.is_due() => {
                 ("!", view.texts.say("in-order.due", &with))
             }

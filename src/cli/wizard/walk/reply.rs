@@ -105,10 +105,10 @@ fn check_import(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
 /// stored keys: that one is tried then.
 fn check_passphrase(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let file = intent::text(view.answers, "passphrase", "passphrase-file").unwrap_or_default();
-    let has_own = view.facts.deployment().is_some_and(|deployment| {
-        let mut all = deployment.certificates.iter();
-        all.any(|one| one.key.passphrase.is_some())
-    });
+    let has_own = view
+        .facts
+        .deployment()
+        .is_some_and(|deployment| !deployment.passphrases().is_empty());
     let text = if file.is_empty() {
         if has_own {
             return;

@@ -170,19 +170,29 @@ fn fill_which(view: &View<'_>, page: &mut Page) {
             .iter()
             .find(|one| one.certificate == *name)
     };
-    let is_waiting = |name: &Slug| view.facts.unassigned.iter().any(|(one, _)| one == name);
+    let newer = |name: &Slug| {
+        let mut all = view.facts.unassigned.iter();
+        all.find(|(one, _)| one == name).map(|(_, number)| *number)
+    };
     let due = names
         .iter()
-        .find(|name| is_waiting(name) || standing(name).is_some_and(Standing::is_due));
+        .find(|name| newer(name).is_some() || standing(name).is_some_and(Standing::is_due));
     let offered = due.or(names.first()).map(|name| name.as_str().to_owned());
     let options = names
         .iter()
         .map(|name| Choice {
             id: name.to_string(),
             label: name.to_string(),
-            note: match standing(name).and_then(|one| one.not_after) {
-                Some(end) => ends(view, name.as_str(), end),
-                None => view.texts.word("which.never"),
+            note: match (standing(name).and_then(|one| one.not_after), newer(name)) {
+                (Some(end), _) => ends(view, name.as_str(), end),
+                (None, Some(number)) => view.texts.say(
+                    "tasks.newer",
+                    &[
+                        ("certificate", name.as_str()),
+                        ("number", &number.to_string()),
+                    ],
+                ),
+                (None, None) => view.texts.word("which.never"),
             },
         })
         .collect();
