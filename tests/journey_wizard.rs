@@ -344,7 +344,7 @@ fn wrong_answers_are_told_with_file_page_and_field() {
     .said("레이블이 하나뿐입니다");
     world
         .run(&["wizard", "--answers", "none.toml"])
-        .ended(64)
+        .ended(1)
         .said("none.toml");
 }
 
