@@ -414,7 +414,7 @@ async fn a_taken_port_is_told_before_the_server_is_asked() {
         key_kind: KeyKind::Any,
     };
     for (listen, why, mend) in [
-        (call.listen, "address already in use", "ss -ltnp"),
+        (call.listen, "something else listens there", "ss -ltnp"),
         (
             SocketAddr::from(([192, 0, 2, 1], 5269)),
             "",
