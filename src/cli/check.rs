@@ -23,7 +23,8 @@ use carry::{Item, Telling, carry_out};
 
 use super::exit::{Exit, FailureKind};
 use super::expectation;
-use super::options::{slug, told};
+use super::not_taken::NotTaken;
+use super::options::{domain, slug};
 use super::output::{Failure, Outcome};
 use super::render::Taken;
 use super::render::metrics::MetricNames;
@@ -199,22 +200,20 @@ impl CheckArgs {
     }
 }
 
-fn protocol(word: &str) -> Result<Protocol, String> {
-    crate::check::endpoint::protocol(word).map_err(|error| told(&error))
+fn protocol(word: &str) -> Result<Protocol, NotTaken> {
+    crate::check::endpoint::protocol(word).map_err(|error| NotTaken::of(&error))
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
-    Domain::parse(text).map_err(|error| told(&error))
-}
-
-fn connect(text: &str) -> Result<(String, u16), String> {
+fn connect(text: &str) -> Result<(String, u16), NotTaken> {
     crate::check::endpoint::host_and_port(text)
-        .ok_or_else(|| "write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT".to_owned())
+        .ok_or_else(|| NotTaken::unread("write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT"))
 }
 
-fn life(text: &str) -> Result<LifeLeft, String> {
+fn life(text: &str) -> Result<LifeLeft, NotTaken> {
     LifeLeft::parse(text).ok_or_else(|| {
-        "write what must be left at least, as 30d (days) or 25% (of the whole life)".to_owned()
+        NotTaken::unread(
+            "write what must be left at least, as 30d (days) or 25% (of the whole life)",
+        )
     })
 }
 

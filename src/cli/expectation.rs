@@ -5,7 +5,7 @@
 
 use super::Context;
 use super::exit::FailureKind;
-use super::options::told;
+use super::not_taken::NotTaken;
 use super::output::Failure;
 use crate::deployment::{Certificate, Deployment, Issuer, LifeLeft, ProfileSource, RootsSource};
 use crate::federation::Partner;
@@ -182,27 +182,31 @@ pub fn profile_file(path: &std::path::Path) -> Result<IssuerProfile, Failure> {
 }
 
 /// Reads a finding's code, for `--accept`.
-pub fn code(text: &str) -> Result<Code, String> {
+pub fn code(text: &str) -> Result<Code, NotTaken> {
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == text) {
         return Ok(*code);
     }
     let near = crate::explain::nearest(text, Code::ALL.iter().map(|code| code.as_str()));
-    Err(match near {
-        Some(near) => format!("there is no such finding\ndid you mean {near}?"),
-        None => "there is no such finding\nits code stands below each finding, as in names.missing"
-            .to_owned(),
-    })
+    Err(NotTaken::wrong(
+        "there is no such finding",
+        match near {
+            Some(near) => format!("did you mean {near}?"),
+            None => "its code stands below each finding, as in names.missing".to_owned(),
+        },
+    ))
 }
 
 /// Reads `--name TYPE:VALUE`.
-pub fn typed_name(text: &str) -> Result<Identifier, String> {
-    Identifier::parse_typed(text).map_err(|error| told(&error))
+pub fn typed_name(text: &str) -> Result<Identifier, NotTaken> {
+    Identifier::parse_typed(text).map_err(|error| NotTaken::of(&error))
 }
 
 /// Reads `--roots FILE|DIR|system|mozilla`.
-pub fn roots(text: &str) -> Result<RootsSource, String> {
+pub fn roots(text: &str) -> Result<RootsSource, NotTaken> {
     match text {
-        "" => Err("name a file or folder of CA certificates, system or mozilla".to_owned()),
+        "" => Err(NotTaken::unread(
+            "name a file or folder of CA certificates, system or mozilla",
+        )),
         "system" => Ok(RootsSource::System),
         "mozilla" => Ok(RootsSource::Mozilla),
         path => Ok(RootsSource::Path(path.into())),

@@ -25,6 +25,7 @@ mod list;
 mod log;
 mod manual;
 mod named;
+mod not_taken;
 mod options;
 mod output;
 mod partner;

@@ -1,5 +1,6 @@
 //! Flags shared by all commands.
 
+use super::not_taken::NotTaken;
 use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -124,31 +125,19 @@ pub enum Color {
 }
 
 /// Reads a name of a certificate, an issuer or a gateway.
-pub fn slug(text: &str) -> Result<crate::names::Slug, String> {
-    crate::names::Slug::parse(text).map_err(|error| told(&error))
+pub fn slug(text: &str) -> Result<crate::names::Slug, NotTaken> {
+    crate::names::Slug::parse(text).map_err(|error| NotTaken::of(&error))
+}
+
+/// Reads a domain.
+pub fn domain(text: &str) -> Result<crate::names::Domain, NotTaken> {
+    crate::names::Domain::parse(text).map_err(|error| NotTaken::of(&error))
 }
 
 /// Reads an RFC 3339 moment.
-pub fn moment(text: &str) -> Result<time::OffsetDateTime, String> {
+pub fn moment(text: &str) -> Result<time::OffsetDateTime, NotTaken> {
     time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
-        .map_err(|_| "write it as 2026-12-01T04:00:00Z (RFC 3339)".to_owned())
-}
-
-/// What a room's error says, in the one text that clap has room for: why and mend, a line each.
-pub fn told(error: &dyn crate::explain::Explain) -> String {
-    let explanation = error.explain();
-    let mut parts = vec![explanation.what, explanation.why];
-    parts.retain(|part| !part.is_empty());
-    format!("{}\n{}", parts.join(": "), explanation.mend)
-}
-
-/// The words that a flag takes, and the nearest to what was written: why and mend, a line each.
-pub fn not_among(text: &str, known: &[&str]) -> String {
-    let mend = match crate::explain::nearest(text, known.iter().copied()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => "name one of them".to_owned(),
-    };
-    format!("it takes {}\n{mend}", known.join(", "))
+        .map_err(|_| NotTaken::unread("write it as 2026-12-01T04:00:00Z (RFC 3339)"))
 }
 
 /// A certificate, perhaps with the number of a generation: `external-edge`, `external-edge/4`.
@@ -161,7 +150,7 @@ pub struct Lineage {
 }
 
 /// Reads `CERT` or `CERT/N`.
-pub fn lineage(text: &str) -> Result<Lineage, String> {
+pub fn lineage(text: &str) -> Result<Lineage, NotTaken> {
     let (name, number) = match text.split_once('/') {
         None => (text, None),
         Some((name, number)) => {
@@ -169,7 +158,9 @@ pub fn lineage(text: &str) -> Result<Lineage, String> {
                 .parse()
                 .ok()
                 .filter(|number| *number > 0)
-                .ok_or("write a generation as NAME/NUMBER, numbered from 1")?;
+                .ok_or_else(|| {
+                    NotTaken::unread("write a generation as NAME/NUMBER, numbered from 1")
+                })?;
             (name, Some(number))
         }
     };
@@ -180,9 +171,10 @@ pub fn lineage(text: &str) -> Result<Lineage, String> {
 }
 
 /// Reads a key type.
-pub fn key_type(text: &str) -> Result<crate::x509::KeyType, String> {
+pub fn key_type(text: &str) -> Result<crate::x509::KeyType, NotTaken> {
     use crate::x509::KeyType;
-    KeyType::from_word(text).ok_or_else(|| not_among(text, &KeyType::ALL.map(KeyType::word)))
+    KeyType::from_word(text)
+        .ok_or_else(|| NotTaken::not_among(text, &KeyType::ALL.map(KeyType::word)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::commands;
 use super::exit::{Exit, FailureKind, Family};
+use super::not_taken::NotTaken;
 use super::output::error_json;
 use super::render;
 use crate::explain::{Explanation, listed, nearest, printable};
@@ -11,17 +12,6 @@ use std::ffi::OsString;
 
 /// Most commands or values named in one message.
 const MAX_TOLD: usize = 60;
-
-/// How the way out begins in what a reader of values says.
-const MENDS: [&str; 7] = [
-    "write ",
-    "give ",
-    "name ",
-    "did you mean ",
-    "one of ",
-    "leave ",
-    "its code ",
-];
 
 /// Prints what clap says, help and version included, and finds the exit code of the command that was meant.
 pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
@@ -190,13 +180,19 @@ fn known_mistake(error: &clap::Error, command: Option<&str>) -> Option<Explanati
             let flag = text(ContextKind::InvalidArg)?;
             let (name, unit) = split(&flag);
             let value = text(ContextKind::InvalidValue)?;
-            let said = std::error::Error::source(error)?.to_string();
-            let (why, mend) = reason(&said, unit);
+            let source = std::error::Error::source(error)?;
+            let NotTaken { why, mend } = match source.downcast_ref::<NotTaken>() {
+                Some(said) => said.clone(),
+                None => number_not_taken(&source.to_string()),
+            };
             told(
                 format!("{name} does not take {}", quoted(&value)),
                 name,
-                why,
-                mend.unwrap_or(help),
+                why.map_or_else(
+                    || format!("it cannot be read as {unit}"),
+                    |why| printable(&why),
+                ),
+                mend.map_or(help, |mend| printable(&mend)),
             )
         }
         ErrorKind::MissingRequiredArgument => {
@@ -263,40 +259,26 @@ fn split(flag: &str) -> (&str, &str) {
     }
 }
 
-/// What a reader of values says, as why and mend: a line each, or apart where the mend begins.
-fn reason(said: &str, unit: &str) -> (String, Option<String>) {
-    let cannot = || format!("it cannot be read as {unit}");
+/// What clap and std say of a number, as ours would.
+fn number_not_taken(said: &str) -> NotTaken {
     if let Some((_, range)) = said.split_once(" is not in ")
         && let Some((least, most)) = range.split_once("..=")
     {
-        return (
+        return NotTaken::wrong(
             format!("it has to be from {least} to {most}"),
-            Some(format!("write a number from {least} to {most}")),
+            format!("write a number from {least} to {most}"),
         );
     }
     let is_number = ["invalid digit", "cannot parse integer", "number too"];
     if is_number.iter().any(|start| said.starts_with(start)) {
-        return (
-            "it is not a whole number, or too large a one".to_owned(),
-            Some("write a whole number".to_owned()),
+        return NotTaken::wrong(
+            "it is not a whole number, or too large a one",
+            "write a whole number",
         );
     }
-    if let Some((why, mend)) = said.split_once('\n') {
-        return (printable(why), Some(printable(mend)));
-    }
-    if MENDS.iter().any(|start| said.starts_with(start)) {
-        return (cannot(), Some(printable(said)));
-    }
-    let parts = said.match_indices("; ").find_map(|(at, _)| {
-        let (why, mend) = (said.get(..at)?, said.get(at + 2..)?);
-        MENDS
-            .iter()
-            .any(|start| mend.starts_with(start))
-            .then_some((why, mend))
-    });
-    match parts {
-        Some((why, mend)) => (printable(why), Some(printable(mend))),
-        None => (printable(said), None),
+    NotTaken {
+        why: Some(said.to_owned()),
+        mend: None,
     }
 }
 

@@ -16,6 +16,7 @@ use super::output::{self, Failure, Outcome};
 use super::{Context, expectation, stored};
 use crate::assign::AssignPlan;
 use crate::assign::targets::Run;
+use crate::cli::not_taken::NotTaken;
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::{Explain, Explanation};
 use crate::findings::Code;
@@ -71,13 +72,14 @@ pub struct RollbackArgs {
 }
 
 /// A certificate without a generation: a rollback leads to the one before and to no other.
-fn whole_lineage(text: &str) -> Result<Slug, String> {
+fn whole_lineage(text: &str) -> Result<Slug, NotTaken> {
     match lineage(text) {
         Ok(Lineage {
             generation: Some(_),
             ..
-        }) => Err(format!(
-            "a rollback leads to the generation before; `edgecert assign {text}` leads to this one"
+        }) => Err(NotTaken::wrong(
+            "a rollback leads to the generation before",
+            format!("`edgecert assign {text}` leads to this one"),
         )),
         Ok(whole) => Ok(whole.certificate),
         Err(_) => slug(text),

@@ -2,6 +2,7 @@
 
 use super::{CheckArgs, Context, Failure, FailureKind, Item, LiveLimits, Surroundings};
 use crate::check::discover::{Family, Scheme, discover_all};
+use crate::cli::not_taken::NotTaken;
 use crate::deployment::seconds_of;
 use crate::dns::Resolver;
 use crate::names::Domain;
@@ -13,21 +14,21 @@ use std::time::Duration;
 const SPARE_DESCRIPTORS: u64 = 64;
 
 /// `127.0.0.1:53`, `[::1]:53`; without a port, DNS's own.
-pub fn resolver_address(text: &str) -> Result<SocketAddr, String> {
+pub fn resolver_address(text: &str) -> Result<SocketAddr, NotTaken> {
     let address = text
         .parse::<IpAddr>()
         .map(|address| SocketAddr::new(address, 53));
     address
         .or_else(|_| text.parse::<SocketAddr>())
-        .map_err(|_| "write it as ADDRESS:PORT, such as 127.0.0.1:53 or [::1]:53".to_owned())
+        .map_err(|_| NotTaken::unread("write it as ADDRESS:PORT, such as 127.0.0.1:53 or [::1]:53"))
 }
 
 /// `10s`, `2m`, `1h`: as in the deployment, up to an hour.
-pub fn length(text: &str) -> Result<Duration, String> {
+pub fn length(text: &str) -> Result<Duration, NotTaken> {
     seconds_of(text)
         .filter(|seconds| (1..=3_600).contains(seconds))
         .map(Duration::from_secs)
-        .ok_or_else(|| "write a time from 1s to 1h, such as 10s".to_owned())
+        .ok_or_else(|| NotTaken::unread("write a time from 1s to 1h, such as 10s"))
 }
 
 /// Which addresses `-4` and `-6` leave.

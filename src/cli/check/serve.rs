@@ -9,6 +9,7 @@ use super::super::render::metrics::MetricNames;
 use super::super::render::{self, Taken, html};
 use super::{CheckArgs, Context, Failure, Format, Outcome, check, shape};
 use crate::check::CheckReport;
+use crate::cli::not_taken::NotTaken;
 use crate::explain::Explanation;
 use crate::wire::http::{Accepts, MAX_HEAD, Method, Refusal, Request, read_head};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -60,13 +61,13 @@ struct Board {
 type Shared = Arc<RwLock<Board>>;
 
 /// `PORT`, `:PORT` and `ADDR:PORT`; without an address on loopback.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, NotTaken> {
     let port = text.strip_prefix(':').unwrap_or(text);
     if let Ok(port) = port.parse::<u16>() {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     text.parse().map_err(|_| {
-        "write it as PORT or ADDRESS:PORT, an IPv6 address as [ADDRESS]:PORT".to_owned()
+        NotTaken::unread("write it as PORT or ADDRESS:PORT, an IPv6 address as [ADDRESS]:PORT")
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{CheckArgs, Context, Failure, Outcome, check, table};
 use crate::check::{CheckReport, Status};
+use crate::cli::not_taken::NotTaken;
 use crate::cli::render;
 use crate::explain::{Explanation, printable};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ const MAX_CHANGES: usize = 20;
 type Standing = BTreeMap<String, Status>;
 
 /// Seconds, or `30s`, `5m`, `1h`.
-pub(super) fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn interval(text: &str) -> Result<Duration, NotTaken> {
     let (digits, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (text.get(..at), 1),
         Some((at, 'm')) => (text.get(..at), 60),
@@ -35,7 +36,7 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
         .and_then(|digits| digits.parse::<u32>().ok())
         .map(|number| Duration::from_secs(u64::from(number) * unit))
         .filter(|interval| (SHORTEST..=LONGEST).contains(interval))
-        .ok_or_else(|| "write it as 30s, 5m or 1h, from 1s to 168h".to_owned())
+        .ok_or_else(|| NotTaken::unread("write it as 30s, 5m or 1h, from 1s to 168h"))
 }
 
 /// As it is written.

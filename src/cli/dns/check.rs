@@ -27,7 +27,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Only the records of this domain and of what lies below it
-    #[arg(long, value_name = "DOMAIN", value_parser = super::domain)]
+    #[arg(long, value_name = "DOMAIN", value_parser = crate::cli::options::domain)]
     zone: Option<Domain>,
     /// Whom to ask [default: the deployment's resolver, else the system's]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = resolver_address)]

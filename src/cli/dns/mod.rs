@@ -50,10 +50,6 @@ pub fn planned_records(context: &mut Context) -> Result<Outcome, Failure> {
     plan::run(plan::PlanArgs::everything(), context)
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
-    Domain::parse(text).map_err(|error| super::options::told(&error))
-}
-
 /// The plan of the deployment, with the keys of the state.
 fn planned(
     context: &Context,

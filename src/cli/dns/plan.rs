@@ -13,7 +13,7 @@ use std::net::IpAddr;
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Only the records of this domain and of what lies below it
-    #[arg(long, value_name = "DOMAIN", value_parser = super::domain)]
+    #[arg(long, value_name = "DOMAIN", value_parser = crate::cli::options::domain)]
     zone: Option<Domain>,
     /// An address of the edge, for the hosts that the SRV records lead to (repeatable)
     #[arg(long, value_name = "IP")]

@@ -1,6 +1,7 @@
 //! `--accept CODE --reason TEXT`: which findings may be let through, and which never.
 
 use crate::cli::expectation;
+use crate::cli::not_taken::NotTaken;
 use crate::cli::output::Failure;
 use crate::findings::Code;
 use crate::verify::Override;
@@ -18,10 +19,13 @@ const NEVER: [(Code, &str); 2] = [
 ];
 
 /// Reads the code of a finding that may be let through.
-pub fn code(text: &str) -> Result<Code, String> {
+pub fn code(text: &str) -> Result<Code, NotTaken> {
     let code = expectation::code(text)?;
     match NEVER.iter().find(|(never, _)| *never == code) {
-        Some((_, why)) => Err(format!("it can never be let through: {why}")),
+        Some((_, why)) => Err(NotTaken {
+            why: Some(format!("it can never be let through: {why}")),
+            mend: None,
+        }),
         None => Ok(code),
     }
 }

@@ -1,11 +1,12 @@
 //! `partner add` and `partner edit`.
 
-use super::flags::{Compat, SettingArgs, domain};
+use super::flags::{Compat, SettingArgs};
 use super::shown::{differences, judged_text, partner_json, seed_json, seed_text};
 use super::{insist_on_a_method, insist_on_free_domains, unknown};
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
+use crate::cli::options::domain;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render;
 use crate::deployment::RootsSource;

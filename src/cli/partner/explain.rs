@@ -2,10 +2,10 @@
 //! look at the partner's servers.
 
 use super::find;
-use super::flags::domain;
 use super::live::{self, Look};
 use super::shown::{methods_words, partner_json, settings_words};
 use crate::cli::check::domains::{length, resolver_address};
+use crate::cli::options::domain;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render;
 use crate::cli::request::open_if_there;

@@ -1,6 +1,7 @@
 //! The flags of a partner's settings, each read into its type.
 
-use crate::cli::options::{not_among, told};
+use crate::cli::not_taken::NotTaken;
+use crate::cli::options::domain;
 use crate::deployment::description_fault;
 use crate::federation::{Partner, PartnerType, Server, Setting};
 use crate::names::Domain;
@@ -95,42 +96,43 @@ fn switched(on: bool, off: bool) -> Option<bool> {
 }
 
 /// One of a few words, else the nearest.
-fn word<T: Copy, const N: usize>(text: &str, words: [(&str, T); N]) -> Result<T, String> {
+fn word<T: Copy, const N: usize>(text: &str, words: [(&str, T); N]) -> Result<T, NotTaken> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }
     let all = words.map(|(word, _)| word);
-    Err(not_among(text, &all))
+    Err(NotTaken::not_among(text, &all))
 }
 
-/// Reads a domain.
-pub fn domain(text: &str) -> Result<Domain, String> {
-    Domain::parse(text).map_err(|error| told(&error))
-}
-
-fn partner_type(text: &str) -> Result<PartnerType, String> {
+fn partner_type(text: &str) -> Result<PartnerType, NotTaken> {
     word(text, PartnerType::ALL.map(|one| (one.word(), one)))
 }
 
-fn setting(text: &str) -> Result<Setting, String> {
+fn setting(text: &str) -> Result<Setting, NotTaken> {
     word(text, Setting::ALL.map(|one| (one.word(), one)))
 }
 
-fn server(text: &str) -> Result<Server, String> {
+fn server(text: &str) -> Result<Server, NotTaken> {
     let server = word(text, Server::WORDS)?;
     match server.speaks_xmpp() {
         true => Ok(server),
-        false => Err(format!("{} does not speak XMPP", server.title())),
+        false => Err(NotTaken::wrong(
+            format!("{} does not speak XMPP", server.title()),
+            "name one that does, or leave --server out",
+        )),
     }
 }
 
 /// Reads a description.
-pub fn description(text: &str) -> Result<String, String> {
+pub fn description(text: &str) -> Result<String, NotTaken> {
     if text.trim().is_empty() {
-        return Err("it is empty; leave it out, or take it away with --no-description".into());
+        return Err(NotTaken::wrong(
+            "it is empty",
+            "leave it out, or take it away with --no-description",
+        ));
     }
     match description_fault(text) {
-        Some((what, mend)) => Err(format!("{what}\n{mend}")),
+        Some((what, mend)) => Err(NotTaken::wrong(what, mend)),
         None => Ok(text.to_owned()),
     }
 }

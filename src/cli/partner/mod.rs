@@ -11,7 +11,7 @@ mod show;
 mod shown;
 
 pub use add::safe_defaults;
-pub use flags::{description, domain};
+pub use flags::description;
 pub use shown::{differences, permits_json, settings_words};
 
 use super::Context;

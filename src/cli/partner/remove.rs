@@ -1,10 +1,10 @@
 //! `partner remove`.
 
-use super::flags::domain;
 use super::further_of;
 use super::shown::partner_json;
 use crate::cli::Context;
 use crate::cli::deployment_change::Change;
+use crate::cli::options::domain;
 use crate::cli::output::{Failure, Outcome};
 use crate::explain::nearest;
 use crate::names::Domain;

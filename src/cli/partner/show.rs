@@ -1,9 +1,10 @@
 //! `partner list` and `partner show`.
 
-use super::flags::{Compat, domain};
+use super::flags::Compat;
 use super::shown::{partner_json, partner_text, seed_json, seed_text, settings_words};
 use super::{find, further_of};
 use crate::cli::Context;
+use crate::cli::options::domain;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render::Table;
 use crate::explain::printable;

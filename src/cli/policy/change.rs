@@ -5,7 +5,8 @@ use super::{domain_of, policy_json};
 use crate::cli::Context;
 use crate::cli::deployment_change::{Change, Changed};
 use crate::cli::exit::FailureKind;
-use crate::cli::options::{not_among, slug};
+use crate::cli::not_taken::NotTaken;
+use crate::cli::options::slug;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::partner::{description, differences};
 use crate::deployment::Deployment;
@@ -109,15 +110,17 @@ impl SettingArgs {
     }
 }
 
-fn scope(text: &str) -> Result<Scope, String> {
+fn scope(text: &str) -> Result<Scope, NotTaken> {
     let mut all = Scope::ALL.into_iter();
     all.find(|one| one.word() == text)
-        .ok_or_else(|| not_among(text, &Scope::ALL.map(Scope::word)))
+        .ok_or_else(|| NotTaken::not_among(text, &Scope::ALL.map(Scope::word)))
 }
 
-fn member(text: &str) -> Result<String, String> {
+fn member(text: &str) -> Result<String, NotTaken> {
     if text.trim().is_empty() || text.chars().count() > 1023 || text.chars().any(char::is_control) {
-        return Err("write a user as someone@contoso.com, or the name of a site".into());
+        return Err(NotTaken::unread(
+            "write a user as someone@contoso.com, or the name of a site",
+        ));
     }
     Ok(text.to_owned())
 }

@@ -2,8 +2,10 @@
 
 use super::{domain_of, policy_json};
 use crate::cli::Context;
+use crate::cli::not_taken::NotTaken;
+use crate::cli::options::domain;
 use crate::cli::output::{Failure, Outcome};
-use crate::cli::partner::{domain, permits_json};
+use crate::cli::partner::permits_json;
 use crate::cli::render;
 use crate::explain::printable;
 use crate::federation::{Partner, Permission, Permits, Policy, policies_for};
@@ -25,13 +27,13 @@ pub struct ExplainArgs {
     site: Option<String>,
 }
 
-fn user(text: &str) -> Result<String, String> {
+fn user(text: &str) -> Result<String, NotTaken> {
     let sound = text
         .split_once('@')
         .is_some_and(|(user, domain)| !user.is_empty() && Domain::parse(domain).is_ok());
     match sound {
         true => Ok(text.to_owned()),
-        false => Err("write user@domain: someone@contoso.com".into()),
+        false => Err(NotTaken::unread("write user@domain: someone@contoso.com")),
     }
 }
 

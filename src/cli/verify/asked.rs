@@ -5,6 +5,7 @@
 
 use super::shown::Covered;
 use crate::cli::expectation;
+use crate::cli::not_taken::NotTaken;
 use crate::findings::{Code, Finding};
 use crate::names::{Identifier, Presented};
 use crate::verify::rules::names::PLACE;
@@ -29,7 +30,7 @@ impl AskedName {
 }
 
 /// Reads `--name TYPE:VALUE`.
-pub(super) fn asked_name(text: &str) -> Result<AskedName, String> {
+pub(super) fn asked_name(text: &str) -> Result<AskedName, NotTaken> {
     expectation::typed_name(text)
         .map(AskedName::Known)
         .or_else(|why| match text.strip_prefix("dns:") {

@@ -4,6 +4,7 @@
 //! partner whose roots they are will refuse it. Of the sets that `partners` stands for nothing is found here: what a
 //! partner of the deployment makes of the chain is told by its forecast, and Mozilla's list is no partner.
 
+use crate::cli::not_taken::NotTaken;
 use crate::cli::output::Failure;
 use crate::cli::{Context, expectation, render};
 use crate::deployment::RootsSource;
@@ -48,16 +49,18 @@ pub(super) struct Compared {
 }
 
 /// Reads `NAME=FILE|DIR|system|mozilla`, or `partners`.
-pub(super) fn named_roots(text: &str) -> Result<Compare, String> {
+pub(super) fn named_roots(text: &str) -> Result<Compare, NotTaken> {
     if text == PARTNERS {
         return Ok(Compare::Partners);
     }
     let (name, source) = text
         .split_once('=')
         .filter(|(name, _)| !name.trim().is_empty() && name.len() <= 63)
-        .ok_or(
-            "give the set a name of at most 63 bytes, as in fabrikam=roots.pem; or partners, for those of the deployment",
-        )?;
+        .ok_or_else(|| {
+            NotTaken::unread(
+                "give the set a name of at most 63 bytes, as in fabrikam=roots.pem; or partners, for those of the deployment",
+            )
+        })?;
     Ok(Compare::Named(printable(name), expectation::roots(source)?))
 }
 
