@@ -4,7 +4,7 @@
 //! where nobody says (RFC 6120 §3, XEP-0368, RFC 3261 §18).
 
 use super::{CheckError, WrongTarget};
-use crate::deployment::{Deployment, Gateway, GatewayKind, Listener};
+use crate::deployment::{Deployment, Gateway, Listener};
 use crate::names::{Domain, Protocol, Slug};
 use crate::probe::{Depth, KeyKind};
 use crate::x509::{Certificate, Fingerprint};
@@ -293,16 +293,7 @@ pub fn deployed(
             silent.push(gateway.name.clone());
         }
         let assigned = Assigned {
-            embedded: match &gateway.kind {
-                GatewayKind::Embedded(_) => Some(gateway.name.clone()),
-                GatewayKind::Prosody(_)
-                | GatewayKind::Ejabberd(_)
-                | GatewayKind::Kamailio(_)
-                | GatewayKind::Haproxy(_)
-                | GatewayKind::Nginx(_)
-                | GatewayKind::Coturn(_)
-                | GatewayKind::Files(_) => None,
-            },
+            embedded: gateway.kind.embedded().map(|_| gateway.name.clone()),
             ..assigned.clone()
         };
         for handshake in deployment.handshakes(held, &names, &listeners) {

@@ -72,16 +72,11 @@ pub fn wildcard_covers(domain: &Domain, presented: &[Presented]) -> Vec<usize> {
     presented
         .iter()
         .enumerate()
-        .filter_map(|(index, name)| match name {
-            Presented::Dns(text) => wildcard_dns(text, domain).then_some(index),
-            Presented::Srv(_)
-            | Presented::Xmpp(_)
-            | Presented::Uri(_)
-            | Presented::Ip(_)
-            | Presented::Email(_)
-            | Presented::Other(_)
-            | Presented::Malformed(_) => None,
+        .filter(|(_, name)| {
+            name.dns_name()
+                .is_some_and(|text| wildcard_dns(text, domain))
         })
+        .map(|(index, _)| index)
         .collect()
 }
 

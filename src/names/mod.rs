@@ -95,8 +95,13 @@ const MAX_TYPED_BYTES: usize = 2048;
 impl Presented {
     /// The domain of a dNSName that is one; wildcards stand for none.
     pub fn dns_domain(&self) -> Option<Domain> {
+        Domain::parse(self.dns_name()?).ok()
+    }
+
+    /// The text of a dNSName, wildcards and what is no domain too.
+    pub fn dns_name(&self) -> Option<&str> {
         match self {
-            Presented::Dns(text) => Domain::parse(text).ok(),
+            Presented::Dns(text) => Some(text),
             Presented::Srv(_)
             | Presented::Xmpp(_)
             | Presented::Uri(_)

@@ -43,16 +43,8 @@ impl InUse {
                 .names
                 .iter()
                 .flatten()
-                .filter_map(|name| match name {
-                    Presented::Dns(name) => Some(name.to_ascii_lowercase()),
-                    Presented::Srv(_)
-                    | Presented::Xmpp(_)
-                    | Presented::Uri(_)
-                    | Presented::Ip(_)
-                    | Presented::Email(_)
-                    | Presented::Other(_)
-                    | Presented::Malformed(_) => None,
-                })
+                .filter_map(Presented::dns_name)
+                .map(str::to_ascii_lowercase)
                 .collect(),
             Err(_) => self.names.clone(),
         }

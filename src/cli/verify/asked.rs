@@ -62,21 +62,14 @@ fn is_host(text: &str) -> bool {
 fn standing_for(leaf: &Certificate, host: &str) -> Vec<String> {
     let names = leaf.facts().names.iter().flatten();
     names
-        .filter(|one| match one {
-            Presented::Dns(held) if held.eq_ignore_ascii_case(host) => true,
-            Presented::Dns(held) => match (held.strip_prefix("*."), host.split_once('.')) {
-                (Some(parent), Some((_, rest))) => {
-                    rest.contains('.') && parent.eq_ignore_ascii_case(rest)
-                }
-                (Some(_) | None, _) => false,
-            },
-            Presented::Srv(_)
-            | Presented::Xmpp(_)
-            | Presented::Uri(_)
-            | Presented::Ip(_)
-            | Presented::Email(_)
-            | Presented::Other(_)
-            | Presented::Malformed(_) => false,
+        .filter(|one| {
+            one.dns_name().is_some_and(|held| {
+                let wild = held.strip_prefix("*.").zip(host.split_once('.'));
+                held.eq_ignore_ascii_case(host)
+                    || wild.is_some_and(|(parent, (_, rest))| {
+                        rest.contains('.') && parent.eq_ignore_ascii_case(rest)
+                    })
+            })
         })
         .map(Presented::to_typed)
         .collect()

@@ -360,19 +360,11 @@ fn dns_fault(text: &str) -> Option<(Severity, String)> {
 fn uppercase(presented: &[Presented]) -> Option<Finding> {
     let names: Vec<String> = presented
         .iter()
-        .filter_map(|one| match one {
-            // what is no domain is malformed, and never stands in a command that somebody pastes
-            Presented::Dns(text) => (text.bytes().any(|byte| byte.is_ascii_uppercase())
-                && Domain::parse(text.strip_prefix("*.").unwrap_or(text)).is_ok())
-            .then(|| printable(text)),
-            Presented::Srv(_)
-            | Presented::Xmpp(_)
-            | Presented::Uri(_)
-            | Presented::Ip(_)
-            | Presented::Email(_)
-            | Presented::Other(_)
-            | Presented::Malformed(_) => None,
-        })
+        .filter_map(Presented::dns_name)
+        .filter(|text| text.bytes().any(|byte| byte.is_ascii_uppercase()))
+        // what is no domain is malformed, and never stands in a command that somebody pastes
+        .filter(|text| Domain::parse(text.strip_prefix("*.").unwrap_or(text)).is_ok())
+        .map(printable)
         .collect();
     let first = names.first()?;
     Some(Finding::new(
