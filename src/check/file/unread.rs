@@ -1,0 +1,160 @@
+//! Files, or parts of them, in which no certificate could be read: what they are instead, and the row that says so.
+
+use super::Origin;
+use crate::check::{TargetKind, TargetReport};
+use crate::explain::{Explain, Explanation};
+use crate::findings::{Code, Finding, Severity};
+use crate::x509::error::{Expected, ForeignForm};
+use crate::x509::{Csr, PrivateKey, X509Error};
+
+/// Whether the bytes are known to be a thing of another kind: a key, a request, a list of revoked certificates.
+pub(super) fn is_something_else(error: &X509Error) -> bool {
+    match error {
+        X509Error::Unreadable { expected, .. } => {
+            matches!(expected, Expected::Key | Expected::Request)
+        }
+        X509Error::TrailingBytes { after, .. } => {
+            matches!(after, Expected::Key | Expected::Request)
+        }
+        X509Error::ForeignForm { form, .. } => {
+            matches!(
+                form,
+                ForeignForm::Crl | ForeignForm::PublicKey | ForeignForm::SealedBundle
+            )
+        }
+        X509Error::ArchivePassphraseMissing
+        | X509Error::ArchiveWrongPassphrase
+        | X509Error::ArchiveScheme { .. }
+        | X509Error::ArchiveTooCostly { .. }
+        | X509Error::PassphraseMissing
+        | X509Error::WrongPassphrase
+        | X509Error::LegacyEncryption { .. }
+        | X509Error::UnsupportedEncryption { .. }
+        | X509Error::KdfTooCostly { .. }
+        | X509Error::TooManyEncryptedKeys { .. }
+        | X509Error::RsaTooShort { .. }
+        | X509Error::UnknownKeyAlgorithm { .. }
+        | X509Error::BadKey { .. }
+        | X509Error::KeyNotExportable => true,
+        X509Error::Truncated { .. }
+        | X509Error::BadBlock { .. }
+        | X509Error::TooLarge { .. }
+        | X509Error::TooManyBlocks { .. }
+        | X509Error::TooManyItems { .. }
+        | X509Error::NestedTooDeep { .. }
+        | X509Error::NothingRecognised { .. }
+        | X509Error::Unwritable { .. }
+        | X509Error::GenerationFailed { .. }
+        | X509Error::SigningFailed { .. } => false,
+    }
+}
+
+/// Whether the bytes were meant to be a certificate.
+pub(super) fn is_damaged_certificate(error: &X509Error) -> bool {
+    match error {
+        X509Error::Unreadable { expected, .. } => {
+            matches!(expected, Expected::Certificate | Expected::Archive)
+        }
+        X509Error::TrailingBytes { after, .. } => *after == Expected::Certificate,
+        X509Error::Truncated { .. } => true,
+        X509Error::BadBlock { label, .. } => {
+            label.contains("CERTIFICATE") && !label.contains("REQUEST")
+        }
+        X509Error::TooLarge { .. }
+        | X509Error::TooManyBlocks { .. }
+        | X509Error::TooManyEncryptedKeys { .. }
+        | X509Error::TooManyItems { .. }
+        | X509Error::NestedTooDeep { .. }
+        | X509Error::NothingRecognised { .. }
+        | X509Error::ForeignForm { .. }
+        | X509Error::ArchivePassphraseMissing
+        | X509Error::ArchiveWrongPassphrase
+        | X509Error::ArchiveScheme { .. }
+        | X509Error::ArchiveTooCostly { .. }
+        | X509Error::PassphraseMissing
+        | X509Error::WrongPassphrase
+        | X509Error::LegacyEncryption { .. }
+        | X509Error::UnsupportedEncryption { .. }
+        | X509Error::KdfTooCostly { .. }
+        | X509Error::RsaTooShort { .. }
+        | X509Error::UnknownKeyAlgorithm { .. }
+        | X509Error::BadKey { .. }
+        | X509Error::Unwritable { .. }
+        | X509Error::GenerationFailed { .. }
+        | X509Error::SigningFailed { .. }
+        | X509Error::KeyNotExportable => false,
+    }
+}
+
+/// Whether certificates may lie behind it: in PKCS#12, and not in an encrypted key.
+pub(super) fn may_hold_certificates(error: &X509Error) -> bool {
+    matches!(
+        error,
+        X509Error::ArchivePassphraseMissing | X509Error::ArchiveWrongPassphrase
+    )
+}
+
+/// A file that nobody can look into without its passphrase: not known where it was named, and a note in a folder, which
+/// may well hold somebody's backup.
+pub(super) fn closed(
+    name: &str,
+    kind: TargetKind,
+    block: &str,
+    error: &X509Error,
+    origin: Origin,
+) -> TargetReport {
+    let told = Explanation {
+        place: block.to_owned(),
+        mend: "check the certificates that it was made from, or take it in with `edgecert import FILE --passphrase-file PASS --adopt`".to_owned(),
+        ..error.explain()
+    };
+    match origin {
+        Origin::Named => TargetReport::unknown(name, kind, told),
+        Origin::Walked => TargetReport::new(name, kind).with_finding(
+            Finding::new(
+                Code::CheckUnreadable,
+                told.place,
+                told.what,
+                told.why,
+                told.mend,
+            )
+            .with_severity(Severity::Note),
+        ),
+    }
+}
+
+pub(super) fn malformed(
+    name: &str,
+    kind: TargetKind,
+    block: &str,
+    error: &X509Error,
+) -> TargetReport {
+    TargetReport::new(name, kind).with_finding(malformed_finding(block, error))
+}
+
+pub(super) fn malformed_finding(block: &str, error: &X509Error) -> Finding {
+    let told = error.explain();
+    Finding::new(Code::FormMalformed, block, told.what, told.why, told.mend)
+}
+
+pub(super) fn no_certificate(
+    name: &str,
+    kind: TargetKind,
+    keys: &[(String, PrivateKey)],
+    requests: &[(String, Csr)],
+    problems: &[(String, X509Error)],
+) -> TargetReport {
+    let holds = match (keys.first(), requests.first(), problems.first()) {
+        (Some(_), _, _) => "it holds a private key".to_owned(),
+        (None, Some(_), _) => "it holds a certificate request".to_owned(),
+        (None, None, Some((block, problem))) => format!("{block}: {}", problem.explain().why),
+        (None, None, None) => "its blocks hold other things".to_owned(),
+    };
+    TargetReport::new(name, kind).with_finding(Finding::new(
+        Code::FormMalformed,
+        "",
+        "no certificate stands in the file",
+        holds,
+        "name the file with the certificate",
+    ))
+}
