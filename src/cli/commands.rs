@@ -4,7 +4,7 @@ use super::exit::Family;
 use super::{Context, Failure, Outcome};
 use super::{
     assign, check, dns, doctor, export, gateway, import, init, lab, list, log, manual, partner,
-    plan, policy, prune, rekey, remove, renew, request, units, verify, wizard,
+    plan, policy, prune, rekey, remove, renew, request, schema, units, verify, wizard,
 };
 use clap::Subcommand;
 
@@ -124,7 +124,7 @@ Examples:
     /// Make systemd's units for this deployment, with no more rights than its gateways need
     Units(units::UnitsArgs),
     /// Print the JSON Schema of a command's document
-    Schema(manual::SchemaArgs),
+    Schema(schema::SchemaArgs),
     /// Print completions for a shell
     Completions(manual::CompletionsArgs),
     /// Write the manual pages into a folder
@@ -352,7 +352,7 @@ pub fn dispatch(command: Command, context: &mut Context) -> Result<Outcome, Fail
         Command::Log(args) => log::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Units(args) => units::run(args, context),
-        Command::Schema(args) => manual::schema(args),
+        Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::man(args),
     }

@@ -246,7 +246,12 @@ mod tests {
     #[test]
     fn a_mistyped_code_is_answered_with_the_nearest() {
         assert_eq!(code("names.missing"), Ok(Code::NamesMissing));
-        assert!(code("names.mising").unwrap_err().contains("names.missing"));
+        assert!(
+            code("names.mising")
+                .unwrap_err()
+                .to_string()
+                .contains("names.missing")
+        );
     }
 
     #[test]

@@ -13,23 +13,37 @@ const WIDEST: usize = 46;
 const INDENT: &str = "  ";
 const BELOW: &str = "      ";
 
-/// The command and those below it, each with its help arranged and its exit codes told.
-pub fn arranged(root: Command) -> Command {
-    below(root, "")
+/// Where the exit codes of a command are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCodes {
+    /// Below the rest of its help.
+    Below,
+    /// Not in the help: whoever shows it has a place of its own for them.
+    Apart,
 }
 
-fn below(command: Command, words: &str) -> Command {
+/// The command and those below it, each with its help arranged.
+pub fn arranged(root: Command, codes: ExitCodes) -> Command {
+    below(root, "", codes)
+}
+
+fn below(command: Command, words: &str, codes: ExitCodes) -> Command {
     let text = command.get_after_help().map(ToString::to_string);
-    let command = match with_exit_codes(text.as_deref().unwrap_or_default(), words) {
-        text if text.is_empty() => command,
-        text => command.after_help(fitting(&text)),
+    let text = text.unwrap_or_default();
+    let text = match codes {
+        ExitCodes::Below => with_exit_codes(&text, words),
+        ExitCodes::Apart => text,
+    };
+    let command = match text.is_empty() {
+        true => command,
+        false => command.after_help(fitting(&text)),
     };
     command.mut_subcommands(|command| {
         let words = match words.is_empty() {
             true => command.get_name().to_owned(),
             false => format!("{words} {}", command.get_name()),
         };
-        below(command, &words)
+        below(command, &words, codes)
     })
 }
 

@@ -38,6 +38,7 @@ mod remove;
 mod render;
 mod renew;
 mod request;
+mod schema;
 mod stored;
 mod units;
 mod usage;
@@ -97,7 +98,7 @@ fn asked_for_help(mut arguments: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsStr
 
 /// The command line, with every help arranged.
 fn command() -> clap::Command {
-    help::arranged(Cli::command())
+    help::arranged(Cli::command(), help::ExitCodes::Below)
 }
 
 fn parse(arguments: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {

@@ -146,13 +146,24 @@ mod tests {
         assert_eq!(setting("not-supported"), Ok(Setting::NotSupported));
         assert_eq!(
             setting("requird"),
-            Err("it takes required, optional, not-supported\ndid you mean required?".into())
+            Err(NotTaken::wrong(
+                "it takes required, optional, not-supported",
+                "did you mean required?"
+            ))
         );
-        assert!(partner_type("x").unwrap_err().contains("public-verified"));
+        assert!(
+            partner_type("x")
+                .unwrap_err()
+                .to_string()
+                .contains("public-verified")
+        );
         assert_eq!(server("ejabberd-24"), Ok(Server::Ejabberd23));
         assert_eq!(
             server("kamailio"),
-            Err("Kamailio does not speak XMPP".into())
+            Err(NotTaken::wrong(
+                "Kamailio does not speak XMPP",
+                "name one that does, or leave --server out"
+            ))
         );
         assert!(domain("a..b").is_err());
         assert!(description("a\nb").is_err());
