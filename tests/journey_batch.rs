@@ -258,15 +258,7 @@ fn standard_input_is_read_and_what_is_no_list_is_refused() {
 #[test]
 fn keys_are_encrypted_as_the_deployment_says() {
     let world = World::new();
-    world
-        .run(&[
-            "init",
-            "--fqdn",
-            "edge.contoso.com",
-            "--xmpp-domain",
-            "contoso.com",
-        ])
-        .ended(0);
+    world.init_of("--xmpp-domain contoso.com");
     let text = world.read("edgecert.toml");
     let text = format!("{text}\n[key]\npassphrase = {{ file = \"pass\" }}\n");
     world.write("edgecert.toml", text);

@@ -184,15 +184,7 @@ fn port_zero_is_the_records_fault() {
 #[test]
 fn a_domain_among_the_targets_of_the_deployment_is_looked_up() {
     let world = World::new();
-    world
-        .run(&[
-            "init",
-            "--fqdn",
-            "edge.contoso.com",
-            "--xmpp-domain",
-            "contoso.com",
-        ])
-        .ended(0);
+    world.init_of("--xmpp-domain contoso.com");
     let dns = DnsServer::start(
         Zone::Plain,
         "_xmpp-server._tcp.fabrikam.com. SRV 0 0 9 edge.fabrikam.com.\nedge.fabrikam.com. A 127.0.0.9",

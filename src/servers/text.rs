@@ -187,6 +187,16 @@ pub(super) mod given {
             files.insert(change.file.clone(), change.after.clone());
             Self(files)
         }
+
+        /// The same with partners written into it.
+        pub fn changed_by(&self, planned: &super::super::federation::Planned) -> Self {
+            let mut files = self.0.clone();
+            for one in &planned.files {
+                assert_eq!(files.get(&one.file), one.before.as_ref());
+                files.insert(one.file.clone(), one.after.clone());
+            }
+            Self(files)
+        }
     }
 
     fn matches(pattern: &[char], text: &[char]) -> bool {

@@ -178,8 +178,13 @@ impl World {
     /// A deployment for contoso.com, as `init` writes it.
     #[track_caller]
     pub fn init(&self) {
-        let words =
-            "init --fqdn edge.contoso.com --sip-domain contoso.com --xmpp-domain contoso.com";
+        self.init_of("--sip-domain contoso.com --xmpp-domain contoso.com");
+    }
+
+    /// The same with the domains that flags say, a space between words.
+    #[track_caller]
+    pub fn init_of(&self, domains: &str) {
+        let words = format!("init --fqdn edge.contoso.com {domains}");
         self.run(&words.split(' ').collect::<Vec<_>>()).ended(0);
     }
 

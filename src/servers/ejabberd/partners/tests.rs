@@ -31,15 +31,6 @@ fn planned(given: &Given, partners: &[Partner]) -> Result<Planned, ConfigError> 
     with_partners(Path::new(MAIN), given, wish)
 }
 
-fn made(given: &Given, planned: &Planned) -> Given {
-    let mut files = given.0.clone();
-    for one in &planned.files {
-        assert_eq!(files.get(&one.file), one.before.as_ref());
-        files.insert(one.file.clone(), one.after.clone());
-    }
-    Given(files)
-}
-
 #[test]
 fn debians_file_gets_the_include_and_gives_its_dialback_away() {
     let partners = [partner("p.example", true), partner("q.example", false)];
@@ -63,7 +54,7 @@ fn debians_file_gets_the_include_and_gives_its_dialback_away() {
         .filter(|line| !main.lines().any(|kept| kept == *line))
         .collect();
     assert_eq!(gone, ["  mod_s2s_dialback: {}"]);
-    let given = made(&given, &first);
+    let given = given.changed_by(&first);
     assert_eq!(planned(&given, &partners).unwrap().files, []);
     let config = read_from(Path::new(MAIN), Path::new(SPOOL), &given).unwrap();
     let files: Vec<_> = config.common.files.iter().collect();

@@ -32,15 +32,6 @@ fn planned(given: &Given, partners: &[Partner]) -> Planned {
     with_partners(Path::new(MAIN), given, wish).unwrap()
 }
 
-fn made(given: &Given, planned: &Planned) -> Given {
-    let mut files = given.0.clone();
-    for one in &planned.files {
-        assert_eq!(files.get(&one.file), one.before.as_ref());
-        files.insert(one.file.clone(), one.after.clone());
-    }
-    Given(files)
-}
-
 #[test]
 fn the_file_and_its_include_are_written_once() {
     let main = "modules_enabled = { \"tls\"; \"dialback\" }\ns2s_secure_auth = false\nVirtualHost \"a.example\"\n";
@@ -59,7 +50,7 @@ fn the_file_and_its_include_are_written_once() {
     );
     assert!(own.contains("s2s_secure_auth = true\n"), "{own}");
     assert!(first.files[1].after.starts_with(main));
-    let given = made(&given, &first);
+    let given = given.changed_by(&first);
     assert_eq!(planned(&given, &partners).files, []);
     // Read as Prosody reads it, ours counts.
     let loaded = load(Path::new(MAIN), &given).unwrap();
