@@ -22,10 +22,10 @@ const NEVER: [(Code, &str); 2] = [
 pub fn code(text: &str) -> Result<Code, NotTaken> {
     let code = expectation::code(text)?;
     match NEVER.iter().find(|(never, _)| *never == code) {
-        Some((_, why)) => Err(NotTaken {
-            why: Some(format!("it can never be let through: {why}")),
-            mend: None,
-        }),
+        Some((_, why)) => Err(NotTaken::wrong(
+            format!("it can never be let through: {why}"),
+            "do what the finding itself says",
+        )),
         None => Ok(code),
     }
 }
