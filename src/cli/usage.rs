@@ -243,20 +243,33 @@ fn known_mistake(error: &clap::Error, command: Option<&str>) -> Option<Explanati
     }
 }
 
-/// `--at <RFC3339>`: the flag and what it takes; `<CERT>`: a place without a flag.
+/// `--at <RFC3339>`: the flag and what it takes; `[CERT]`: a place without a flag.
 fn split(flag: &str) -> (&str, &str) {
-    let bare = |text: &str| -> usize { text.len() - text.trim_start_matches('<').len() };
     match flag.split_once([' ', '=']) {
-        Some((name, unit)) => (name, unit.trim_matches(['<', '>', '.', '[', ']'])),
-        None => {
-            let from = bare(flag);
-            let name = flag
-                .get(from..)
-                .unwrap_or(flag)
-                .trim_end_matches(['>', '.']);
-            (name, name)
-        }
+        Some((name, unit)) => (name, bare(unit)),
+        None => (bare(flag), bare(flag)),
     }
+}
+
+/// What stands within the brackets around the whole of a text; those of a part are its own (`[ADDR:]PORT`).
+fn bare(text: &str) -> &str {
+    let text = text.trim_end_matches("...");
+    let within = [('<', '>'), ('[', ']')]
+        .into_iter()
+        .find_map(|(opens, closes)| {
+            let within = text.strip_prefix(opens)?.strip_suffix(closes)?;
+            let mut open = 1_usize;
+            let whole = within.chars().all(|one| {
+                if one == opens {
+                    open += 1;
+                } else if one == closes {
+                    open = open.saturating_sub(1);
+                }
+                open > 0
+            });
+            whole.then_some(within)
+        });
+    within.unwrap_or(text)
 }
 
 /// What clap and std say of a number, as ours would.
@@ -441,6 +454,23 @@ mod tests {
             assert!(told.mend.starts_with(mend), "{line:?}: {told:?}");
             assert!(!told.place.is_empty());
         }
+    }
+
+    #[test]
+    fn brackets_around_the_whole_go_and_those_of_a_part_stay() {
+        for (text, shown) in [
+            ("<RFC3339>", "RFC3339"),
+            ("[CERT]", "CERT"),
+            ("[CERT[/N]]", "CERT[/N]"),
+            ("<[ADDR:]PORT>", "[ADDR:]PORT"),
+            ("[ADDR:]PORT", "[ADDR:]PORT"),
+            ("[DOMAIN]...", "DOMAIN"),
+            ("", ""),
+        ] {
+            assert_eq!(bare(text), shown, "{text}");
+        }
+        assert_eq!(split("--serve <[ADDR:]PORT>"), ("--serve", "[ADDR:]PORT"));
+        assert_eq!(split("[CERT]"), ("CERT", "CERT"));
     }
 
     #[test]
