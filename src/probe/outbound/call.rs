@@ -90,7 +90,12 @@ pub(super) async fn await_call(listener: &TcpListener, desk: &Arc<Desk>) -> Outb
                     return OutboundObservation::failed(OutboundError::Io(words_for_io(&error)));
                 }
             },
-            Some(Ok(Some(seen))) = calls.join_next(), if !calls.is_empty() => return seen,
+            // Taken whatever it was: a pattern here would leave the other calls unheard once it does not match.
+            ended = calls.join_next(), if !calls.is_empty() => {
+                if let Some(Ok(Some(seen))) = ended {
+                    return seen;
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use rcgen::PKCS_ECDSA_P256_SHA256;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -58,9 +59,30 @@ struct Script {
     leaf: Vec<u8>,
 }
 
-/// A free port that was just another's.
+impl Script {
+    /// Has the server call once; its own claims have held when this ends.
+    async fn observe(self, limits: Limits) -> OutboundObservation {
+        let seen = observe(&self.call, limits).await;
+        finished(self.server, &seen).await;
+        seen
+    }
+}
+
+/// The end of a server, which is near once we have hung up. One that was never asked waits for ever: then what was seen
+/// says why.
+async fn finished(server: JoinHandle<()>, seen: &OutboundObservation) {
+    let Ok(ended) = tokio::time::timeout(LIMITS.total, server).await else {
+        panic!("the server still waits: {seen:?}");
+    };
+    ended.unwrap();
+}
+
+/// An address at which nothing listens, and nothing will: each has an address of the loopback network of its own, where
+/// no other test is given a port in the meantime.
 async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    static GIVEN: AtomicU8 = AtomicU8::new(1);
+    let host = Ipv4Addr::new(127, 52, 69, GIVEN.fetch_add(1, Ordering::Relaxed));
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
     listener.local_addr().unwrap()
 }
 
@@ -208,10 +230,10 @@ async fn the_callers_certificate_is_kept_however_it_begins_tls() {
         (Protocol::XmppsServer, Call::StartTls(Shows::Certificate)),
     ] {
         let script = script(protocol, DIALBACK, Then::Call("a.example", how)).await;
-        let seen = observe(&script.call, LIMITS).await;
-        script.server.await.unwrap();
+        let leaf = script.leaf.clone();
+        let seen = script.observe(LIMITS).await;
         assert_eq!(seen.failure, None);
-        assert_eq!(seen.chain, vec![script.leaf]);
+        assert_eq!(seen.chain, vec![leaf]);
         assert_eq!(seen.possession, Some(true));
     }
 }
@@ -225,8 +247,7 @@ async fn a_caller_without_a_certificate_of_the_wanted_kind_is_told() {
         let then = Then::Call("a.example", Call::StartTls(shows));
         let mut script = script(Protocol::XmppServer, DIALBACK, then).await;
         script.call.key_kind = kind;
-        let seen = observe(&script.call, LIMITS).await;
-        script.server.await.unwrap();
+        let seen = script.observe(LIMITS).await;
         assert_eq!(seen.failure, Some(OutboundError::NoCertificate));
         assert_eq!((seen.chain, seen.possession), (Vec::new(), None));
     }
@@ -243,8 +264,7 @@ async fn a_call_that_speaks_no_tls_is_told() {
     ] {
         let then = Then::Call("a.example", Call::Garbage(bytes));
         let script = script(Protocol::XmppServer, DIALBACK, then).await;
-        let seen = observe(&script.call, LIMITS).await;
-        script.server.await.unwrap();
+        let seen = script.observe(LIMITS).await;
         let Some(failure @ OutboundError::Call(ProbeError::Tls(_))) = seen.failure else {
             panic!("{seen:?}");
         };
@@ -261,8 +281,7 @@ async fn who_calls_under_another_name_is_not_the_server() {
     ] {
         let then = Then::Call("b\u{e9}.example", how);
         let script = script(Protocol::XmppServer, DIALBACK, then).await;
-        let seen = observe(&script.call, SHORT).await;
-        script.server.await.unwrap();
+        let seen = script.observe(SHORT).await;
         assert!(seen.chain.is_empty(), "{seen:?}");
         let Some(failure @ OutboundError::NotCalled { .. }) = seen.failure else {
             panic!("{seen:?}");
@@ -287,8 +306,36 @@ async fn silent_strangers_do_not_keep_the_call_away() {
         tokio::task::yield_now().await;
     }
     let seen = seen.await.unwrap();
-    script.server.await.unwrap();
+    finished(script.server, &seen).await;
     assert_eq!((seen.failure, seen.possession), (None, Some(true)));
+}
+
+#[tokio::test]
+async fn strangers_that_hang_up_together_leave_the_others_their_turn() {
+    let call = script(Protocol::XmppServer, DIALBACK, Then::Say(" "))
+        .await
+        .call;
+    let listener = TcpListener::bind(call.listen).await.unwrap();
+    let desk = Arc::new(Desk::new(&call).unwrap());
+    let waiting = tokio::spawn(async move { call::await_call(&listener, &desk).await });
+    // The server's call has begun when the strangers end theirs, and there is no room for more.
+    let mut server = TcpStream::connect(call.listen).await.unwrap();
+    let mut strangers = Vec::new();
+    for _ in 1..MAX_CALLS {
+        strangers.push(TcpStream::connect(call.listen).await.unwrap());
+    }
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    drop(strangers);
+    assert!(ask_for_tls(&mut server, "a.example").await);
+    server.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let seen = tokio::time::timeout(LIMITS.total, waiting).await;
+    let seen = seen.expect("its call is not seen").unwrap();
+    assert!(
+        matches!(seen.failure, Some(OutboundError::Call(ProbeError::Tls(_)))),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test]
@@ -298,7 +345,7 @@ async fn what_the_server_says_in_place_of_a_call_is_told() {
             "<db:result type='error'><error type='cancel'><remote-server-not-found \
              xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>nx\u{9b}domain</text></error></db:result>",
             "remote-server-not-found (nx\u{fffd}domain)",
-            "let 127.0.0.1:",
+            "let 127.52.69.",
         ),
         ("<db:result type='invalid'/>", "ruled on the key", "5269"),
         (
@@ -309,8 +356,7 @@ async fn what_the_server_says_in_place_of_a_call_is_told() {
         ("</stream:stream>", "without naming a reason", "5269"),
     ] {
         let script = script(Protocol::XmppServer, DIALBACK, Then::Say(words)).await;
-        let seen = observe(&script.call, LIMITS).await;
-        script.server.await.unwrap();
+        let seen = script.observe(LIMITS).await;
         let Some(failure @ OutboundError::Unreachable { .. }) = seen.failure else {
             panic!("{seen:?}");
         };
@@ -322,10 +368,8 @@ async fn what_the_server_says_in_place_of_a_call_is_told() {
 #[tokio::test]
 async fn a_server_that_does_not_call_is_told_with_what_must_lead_to_us() {
     let script = script(Protocol::XmppServer, DIALBACK, Then::Say(" ")).await;
-    let mut call = script.call.clone();
-    call.listen = free_port().await;
-    let seen = observe(&call, SHORT).await;
-    script.server.await.unwrap();
+    let call = script.call.clone();
+    let seen = script.observe(SHORT).await;
     let Some(OutboundError::NotCalled {
         listen,
         within,
@@ -352,8 +396,7 @@ async fn a_server_that_does_not_call_is_told_with_what_must_lead_to_us() {
 #[tokio::test]
 async fn a_server_without_dialback_is_told() {
     let script = script(Protocol::XmppServer, "", Then::Say("")).await;
-    let seen = observe(&script.call, LIMITS).await;
-    script.server.await.unwrap();
+    let seen = script.observe(LIMITS).await;
     let Some(failure @ OutboundError::NoDialback { .. }) = seen.failure else {
         panic!("{seen:?}");
     };
@@ -378,7 +421,7 @@ async fn a_server_that_refuses_us_is_told_with_its_setting() {
         key_kind: KeyKind::Any,
     };
     let seen = observe(&call, LIMITS).await;
-    task.await.unwrap();
+    finished(task, &seen).await;
     let failure = seen.failure.unwrap();
     let told = failure.explain();
     assert!(
