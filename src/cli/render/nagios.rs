@@ -64,20 +64,11 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
     if let Some((_, window)) = soonest(report) {
         text.push_str(&format!(" days_left_min={}", days(window, taken)));
     }
-    let mut labels = std::collections::BTreeSet::new();
     if report.targets.len() <= MAX_GRAPHED {
-        for row in &report.targets {
-            if let Some(certificate) = &row.certificate {
-                let label = match &row.asked {
-                    Some(asked) => format!("{} {asked}", row.target),
-                    None => row.target.clone(),
-                };
-                let label = label_of(&label);
-                let datum = format!(" '{label}'={}", days(certificate.window(), taken));
-                // A label stands for one thing: the first of two leaves in one file.
-                if text.len() + datum.len() < MAX_BYTES / 2 && labels.insert(label) {
-                    text.push_str(&datum);
-                }
+        for (label, window) in graphed(report) {
+            let datum = format!(" '{label}'={}", days(window, taken));
+            if text.len() + datum.len() < MAX_BYTES / 2 {
+                text.push_str(&datum);
             }
         }
     }
@@ -155,6 +146,28 @@ fn soonest(report: &CheckReport) -> Option<(String, Window)> {
         .iter()
         .filter_map(|row| Some((row.target.clone(), row.certificate.as_ref()?.window())))
         .min_by_key(|(_, window)| window.not_after)
+}
+
+/// Each target once, in the report's order, with the leaf of it that ends first: a host may answer at several addresses,
+/// a file may hold several leaves, and a graph is of one thing as long as its label stays.
+fn graphed(report: &CheckReport) -> Vec<(String, Window)> {
+    let mut graphed: Vec<(String, Window)> = Vec::new();
+    for row in &report.targets {
+        let Some(certificate) = &row.certificate else {
+            continue;
+        };
+        let label = label_of(&match &row.asked {
+            Some(asked) => format!("{} {asked}", row.target),
+            None => row.target.clone(),
+        });
+        let window = certificate.window();
+        match graphed.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, first)) if first.not_after <= window.not_after => {}
+            Some((_, first)) => *first = window,
+            None => graphed.push((label, window)),
+        }
+    }
+    graphed
 }
 
 /// `89;22:;9:`: days left, and below how many a threshold begins.

@@ -148,7 +148,8 @@ fn the_ranges_of_the_data_alert_as_the_targets_stand() {
             ("days_left_min", -4.0, true, true),
             ("edge.contoso.com:5269 contoso.com", 190.0, false, false),
             ("edge.contoso.com:5269 fabrikam.com", 190.0, false, false),
-            ("/etc/ssl/plain.pem", 20.0, true, false),
+            // Of two leaves in it, the one that ends first.
+            ("/etc/ssl/plain.pem", -4.0, true, true),
             ("external-edge/4", 60.0, false, false),
         ]
     );
