@@ -100,6 +100,7 @@ fn a_whole_life_is_listed_shown_and_logged() {
         .run(&["list"])
         .ended(0)
         .said("front")
+        .said("external-edge/2 waits to be assigned, imported ")
         .said("waits for the reply to request");
 
     let show = document(world, &["show"], 0);

@@ -162,6 +162,15 @@ fn describe(known: &[Known<'_>], folder: &Path, has_state: bool, now: OffsetDate
         text.push_str(&table.render());
     }
     for one in known {
+        // Where none is current, the row names the newest.
+        if let (Some(_), Some(newer)) = (one.assignment.current, one.unassigned()) {
+            text.push_str(&format!(
+                "  {}/{} waits to be assigned, imported {}\n",
+                one.name,
+                newer.number,
+                render::age(newer.created, now)
+            ));
+        }
         for request in one.pending() {
             text.push_str(&format!(
                 "  {} waits for the reply to request {}, made {}\n",

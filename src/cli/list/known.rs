@@ -92,6 +92,19 @@ impl<'a> Known<'a> {
             .is_some_and(|record| self.barred.has(record))
     }
 
+    /// The newest generation, where it is neither current nor staged, and may become it.
+    pub(super) fn unassigned(&self) -> Option<&GenerationRecord> {
+        let current = self.assignment.current;
+        if current.is_some() && self.assignment.staged.is_some() {
+            return None;
+        }
+        self.generations
+            .iter()
+            .filter(|one| self.barred.allows(one))
+            .max_by_key(|one| one.number)
+            .filter(|newest| current.is_none_or(|current| current < newest.number))
+    }
+
     /// The command that leads on; never to a barred key, and not back to what the last rollback left.
     pub(super) fn next(&self, now: OffsetDateTime) -> Option<String> {
         let name = &self.name;
@@ -100,14 +113,7 @@ impl<'a> Known<'a> {
         let to = match (is_barred, current) {
             // At once, whatever is staged for later.
             (true, _) => self.barred.instead(&self.generations, now),
-            (false, Some(_)) if self.assignment.staged.is_some() => None,
-            (false, current) => self
-                .generations
-                .iter()
-                .filter(|one| self.barred.allows(one))
-                .map(|one| one.number)
-                .max()
-                .filter(|number| current.is_none_or(|current| current < *number)),
+            (false, _) => self.unassigned().map(|newest| newest.number),
         };
         let waits = self
             .pending()
