@@ -548,31 +548,24 @@ fn certificates_of_the_lab_are_verified_by_openssl_and_certtool() {
     let folder = folder();
     let ca_spec = |name: &str, path: Option<u32>| IssueSpec {
         serial: vec![7],
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
-        names: vec![],
-        not_before: datetime!(2026-01-01 00:00 UTC),
-        not_after: datetime!(2056-01-01 00:00 UTC),
         ca: Some(path),
         key_usage: Some(KeyUsage {
             key_cert_sign: true,
             crl_sign: true,
             ..KeyUsage::default()
         }),
-        key_purposes: vec![],
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::named(name),
+            datetime!(2026-01-01 00:00 UTC),
+            datetime!(2056-01-01 00:00 UTC),
+        )
     };
     for ca_type in [KeyType::Rsa2048, KeyType::Ec384, KeyType::Ed25519] {
         let root_key = PrivateKey::generate(ca_type).unwrap();
         let root = issue(
             &ca_spec("Lab Root", None),
             root_key.spki_der(),
-            &Issuer {
-                certificate: None,
-                key: &root_key,
-            },
+            &Issuer::own(&root_key),
         )
         .unwrap();
         let lower_key = PrivateKey::generate(KeyType::Ec256).unwrap();
@@ -645,10 +638,7 @@ fn no_changed_byte_makes_a_reader_panic() {
         key_purposes: spec().key_purposes,
         ca_issuers: Some("http://ca.example/lower.cer".to_owned()),
     };
-    let issuer = Issuer {
-        certificate: None,
-        key: &key,
-    };
+    let issuer = Issuer::own(&key);
     let certificate = issue(&issued, key.spki_der(), &issuer).unwrap();
     let pkcs8 = key.pkcs8_der().unwrap().to_vec();
     for der in [certificate.der(), &csr.der, &pkcs8] {

@@ -203,24 +203,16 @@ fn more_certificates_than_a_chain_can_have_are_refused_at_once() {
     let world = World::new();
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
     let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
-    let own = Issuer {
-        certificate: None,
-        key: &key,
-    };
+    let own = Issuer::own(&key);
     let certificate = |serial: u16, ca: bool| {
         let spec = IssueSpec {
             serial: (0x0100 + serial).to_be_bytes().to_vec(),
-            subject: Subject {
-                common_name: Some("Example Cross CA".to_owned()),
-                ..Subject::default()
-            },
-            names: Vec::new(),
-            not_before: now - Duration::days(1),
-            not_after: now + Duration::days(90),
             ca: ca.then_some(None),
-            key_usage: None,
-            key_purposes: Vec::new(),
-            ca_issuers: None,
+            ..IssueSpec::of(
+                Subject::named("Example Cross CA"),
+                now - Duration::days(1),
+                now + Duration::days(90),
+            )
         };
         issue(&spec, key.spki_der(), &own).unwrap().to_pem()
     };

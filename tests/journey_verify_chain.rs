@@ -20,21 +20,17 @@ const AT: &str = "2026-06-01T00:00:00Z";
 fn ca_spec(name: &str, serial: u16) -> IssueSpec {
     IssueSpec {
         serial: (0x0100 + serial).to_be_bytes().to_vec(),
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
-        names: Vec::new(),
-        not_before: datetime!(2026-01-01 0:00 UTC),
-        not_after: datetime!(2035-01-01 0:00 UTC),
         ca: Some(None),
         key_usage: Some(KeyUsage {
             key_cert_sign: true,
             crl_sign: true,
             ..KeyUsage::default()
         }),
-        key_purposes: Vec::new(),
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::named(name),
+            datetime!(2026-01-01 0:00 UTC),
+            datetime!(2035-01-01 0:00 UTC),
+        )
     }
 }
 
@@ -64,10 +60,7 @@ struct Ca {
 impl Ca {
     fn root(name: &str) -> Self {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let own = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        let own = Issuer::own(&key);
         let certificate = issue(&ca_spec(name, 1), key.spki_der(), &own).unwrap();
         Self { key, certificate }
     }

@@ -52,17 +52,17 @@ fn leaf_spec(number: usize, name: &str) -> IssueSpec {
     let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
     IssueSpec {
         serial: vec![1, (number >> 16) as u8, (number >> 8) as u8, number as u8],
-        subject: Subject::default(),
         names: vec![Identifier::parse_typed(&format!("dns:{name}")).unwrap()],
-        not_before: now - time::Duration::days(2),
-        not_after: now + time::Duration::days(88),
-        ca: None,
         key_usage: Some(KeyUsage {
             digital_signature: true,
             ..KeyUsage::default()
         }),
         key_purposes: vec![KeyPurpose::ServerAuth],
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::default(),
+            now - time::Duration::days(2),
+            now + time::Duration::days(88),
+        )
     }
 }
 

@@ -23,17 +23,9 @@ struct Signer {
 fn authority(name: &str, above: Option<&Signer>, key: PrivateKey, until: OffsetDateTime) -> Signer {
     let spec = IssueSpec {
         serial: vec![1 + name.len() as u8],
-        subject: Subject {
-            common_name: Some(name.into()),
-            ..Subject::default()
-        },
-        names: Vec::new(),
-        not_before: FROM,
-        not_after: until,
         ca: Some(None),
-        key_usage: None,
-        key_purposes: Vec::new(),
         ca_issuers: above.map(|_| "http://ca.example.net/root.cer".into()),
+        ..IssueSpec::of(Subject::named(name), FROM, until)
     };
     let issuer = Issuer {
         certificate: above.map(|signer| &signer.certificate),
@@ -67,19 +59,16 @@ fn issue_leaf(
         .iter()
         .map(|name| Identifier::parse_typed(name).unwrap())
         .collect();
+    let subject = Subject {
+        common_name: names.first().map(ToString::to_string),
+        ..Subject::default()
+    };
     let spec = IssueSpec {
         serial: vec![77],
-        subject: Subject {
-            common_name: names.first().map(ToString::to_string),
-            ..Subject::default()
-        },
         names,
-        not_before,
-        not_after: UNTIL,
-        ca: None,
-        key_usage: None,
         key_purposes: purposes.to_vec(),
         ca_issuers: Some("http://ca.example.net/e5.cer".into()),
+        ..IssueSpec::of(subject, not_before, UNTIL)
     };
     let issuer = Issuer {
         certificate: Some(&above.certificate),

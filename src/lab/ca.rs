@@ -113,10 +113,7 @@ impl LabCa {
         let root = issue(
             &authority("root", now, ROOT_DAYS, None, &root_key),
             root_key.spki_der(),
-            &Issuer {
-                certificate: None,
-                key: &root_key,
-            },
+            &Issuer::own(&root_key),
         )
         .map_err(trouble("the root"))?;
         let intermediate_key =
@@ -206,22 +203,21 @@ fn authority(
     let not_before = whole_second(now - BACKDATE);
     IssueSpec {
         serial: serial(&[digest.as_bytes(), role.as_bytes()]),
-        subject: Subject {
-            organization: Some("edgecert lab, not for production".into()),
-            common_name: Some(format!("edgecert lab {role} {mark}")),
-            ..Subject::default()
-        },
-        names: Vec::new(),
-        not_before,
-        not_after: not_before + Duration::days(days) - Duration::SECOND,
         ca: Some(path_length),
         key_usage: Some(KeyUsage {
             key_cert_sign: true,
             crl_sign: true,
             ..KeyUsage::default()
         }),
-        key_purposes: Vec::new(),
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject {
+                organization: Some("edgecert lab, not for production".into()),
+                common_name: Some(format!("edgecert lab {role} {mark}")),
+                ..Subject::default()
+            },
+            not_before,
+            not_before + Duration::days(days) - Duration::SECOND,
+        )
     }
 }
 

@@ -216,23 +216,14 @@ mod tests {
     fn root(name: &str) -> Certificate {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
         let spec = IssueSpec {
-            serial: vec![1],
-            subject: Subject {
-                common_name: Some(name.to_owned()),
-                ..Subject::default()
-            },
-            names: vec![],
-            not_before: datetime!(2026-01-01 00:00 UTC),
-            not_after: datetime!(2036-01-01 00:00 UTC),
             ca: Some(None),
-            key_usage: None,
-            key_purposes: vec![],
-            ca_issuers: None,
+            ..IssueSpec::of(
+                Subject::named(name),
+                datetime!(2026-01-01 00:00 UTC),
+                datetime!(2036-01-01 00:00 UTC),
+            )
         };
-        let issuer = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        let issuer = Issuer::own(&key);
         issue(&spec, key.spki_der(), &issuer).unwrap()
     }
 

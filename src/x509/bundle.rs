@@ -70,21 +70,12 @@ pub(crate) mod fresh {
     use time::macros::datetime;
 
     pub(crate) fn chain_of(key: &PrivateKey) -> Chain {
-        let spec = IssueSpec {
-            serial: vec![1],
-            subject: Subject::default(),
-            names: vec![],
-            not_before: datetime!(2026-01-01 00:00 UTC),
-            not_after: datetime!(2026-01-02 00:00 UTC),
-            ca: None,
-            key_usage: None,
-            key_purposes: vec![],
-            ca_issuers: None,
-        };
-        let issuer = Issuer {
-            certificate: None,
-            key,
-        };
+        let spec = IssueSpec::of(
+            Subject::default(),
+            datetime!(2026-01-01 00:00 UTC),
+            datetime!(2026-01-02 00:00 UTC),
+        );
+        let issuer = Issuer::own(key);
         Chain {
             leaf: issue(&spec, key.spki_der(), &issuer).unwrap(),
             intermediates: vec![],

@@ -375,26 +375,17 @@ mod tests {
     pub(crate) fn spec(common_name: &str) -> IssueSpec {
         IssueSpec {
             serial: vec![0x84, 0xa1],
-            subject: Subject {
-                common_name: Some(common_name.to_owned()),
-                ..Subject::default()
-            },
-            names: vec![],
-            not_before: datetime!(2026-11-21 00:00 UTC),
-            not_after: datetime!(2026-11-30 23:59:59 UTC),
-            ca: None,
-            key_usage: None,
-            key_purposes: vec![],
-            ca_issuers: None,
+            ..IssueSpec::of(
+                Subject::named(common_name),
+                datetime!(2026-11-21 00:00 UTC),
+                datetime!(2026-11-30 23:59:59 UTC),
+            )
         }
     }
 
     fn make(spec: &IssueSpec) -> Certificate {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let issuer = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        let issuer = Issuer::own(&key);
         issue(spec, key.spki_der(), &issuer).unwrap()
     }
 

@@ -208,18 +208,8 @@ mod tests {
         until: OffsetDateTime,
     ) -> Certificate {
         let spec = IssueSpec {
-            serial: vec![1],
-            subject: Subject {
-                common_name: Some(name.to_owned()),
-                ..Subject::default()
-            },
-            names: vec![],
-            not_before: datetime!(2026-01-01 00:00 UTC),
-            not_after: until,
             ca: Some(None),
-            key_usage: None,
-            key_purposes: vec![],
-            ca_issuers: None,
+            ..IssueSpec::of(Subject::named(name), datetime!(2026-01-01 00:00 UTC), until)
         };
         let issuer = Issuer {
             certificate: by.map(|ca| &ca.certificate),

@@ -196,20 +196,15 @@ mod tests {
     fn extensions_are_found_with_their_criticality() {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
         let spec = IssueSpec {
-            serial: vec![1],
-            subject: Subject::default(),
             names: vec![crate::names::Identifier::parse_typed("dns:a.example").unwrap()],
-            not_before: datetime!(2026-01-01 00:00 UTC),
-            not_after: datetime!(2026-02-01 00:00 UTC),
             ca: Some(None),
-            key_usage: None,
-            key_purposes: vec![],
-            ca_issuers: None,
+            ..IssueSpec::of(
+                Subject::default(),
+                datetime!(2026-01-01 00:00 UTC),
+                datetime!(2026-02-01 00:00 UTC),
+            )
         };
-        let own = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        let own = Issuer::own(&key);
         let certificate = issue(&spec, key.spki_der(), &own).unwrap();
         for (kind, expected) in [
             (ExtensionKind::SubjectKeyId, Some(false)),

@@ -41,6 +41,23 @@ pub struct IssueSpec {
     pub ca_issuers: Option<String>,
 }
 
+impl IssueSpec {
+    /// The least that a certificate has: serial number 1, no names, no uses, and no CA.
+    pub fn of(subject: Subject, not_before: OffsetDateTime, not_after: OffsetDateTime) -> Self {
+        Self {
+            serial: vec![1],
+            subject,
+            names: Vec::new(),
+            not_before,
+            not_after,
+            ca: None,
+            key_usage: None,
+            key_purposes: Vec::new(),
+            ca_issuers: None,
+        }
+    }
+}
+
 /// Who signs: a name, its key, and its SubjectPublicKeyInfo for the key identifiers.
 #[derive(Debug)]
 pub struct Issuer<'a> {
@@ -48,6 +65,16 @@ pub struct Issuer<'a> {
     pub certificate: Option<&'a Certificate>,
     /// The issuer's key.
     pub key: &'a PrivateKey,
+}
+
+impl<'a> Issuer<'a> {
+    /// The subject itself.
+    pub const fn own(key: &'a PrivateKey) -> Self {
+        Self {
+            certificate: None,
+            key,
+        }
+    }
 }
 
 /// Signs a certificate for a public key (DER SubjectPublicKeyInfo).
@@ -203,27 +230,23 @@ mod tests {
         let root_key = PrivateKey::generate(KeyType::Ec384).unwrap();
         let mut spec = IssueSpec {
             serial: vec![1; 24],
-            subject: Subject {
-                organization: Some("Lab".to_owned()),
-                common_name: Some("Lab Root".to_owned()),
-                ..Subject::default()
-            },
-            names: vec![],
-            not_before: datetime!(2026-01-01 00:00 UTC),
-            not_after: datetime!(2050-01-01 00:00 UTC),
             ca: Some(Some(1)),
             key_usage: Some(KeyUsage {
                 key_cert_sign: true,
                 crl_sign: true,
                 ..KeyUsage::default()
             }),
-            key_purposes: vec![],
-            ca_issuers: None,
+            ..IssueSpec::of(
+                Subject {
+                    organization: Some("Lab".to_owned()),
+                    common_name: Some("Lab Root".to_owned()),
+                    ..Subject::default()
+                },
+                datetime!(2026-01-01 00:00 UTC),
+                datetime!(2050-01-01 00:00 UTC),
+            )
         };
-        let own = Issuer {
-            certificate: None,
-            key: &root_key,
-        };
+        let own = Issuer::own(&root_key);
         let root = issue(&spec, root_key.spki_der(), &own).unwrap();
         assert!(root.is_self_signed() && root.is_ca());
         assert_eq!(root.facts().basic_constraints, Some((true, Some(1))));

@@ -43,6 +43,14 @@ pub struct DistinguishedName {
 }
 
 impl Subject {
+    /// A common name, and nothing else.
+    pub fn named(common_name: &str) -> Self {
+        Self {
+            common_name: Some(common_name.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
         self.fields().iter().all(|(_, _, value, _)| value.is_none())
@@ -320,10 +328,7 @@ mod tests {
 
     #[test]
     fn bounds_are_counted_in_characters() {
-        let cn = |text: &str| Subject {
-            common_name: Some(text.to_owned()),
-            ..Subject::default()
-        };
+        let cn = |text: &str| Subject::named(text);
         let country = |text: &str| Subject {
             country: Some(text.to_owned()),
             ..Subject::default()

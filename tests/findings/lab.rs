@@ -41,17 +41,10 @@ pub struct Given {
     pub crls: Vec<Crl>,
 }
 
-pub fn subject(common_name: &str) -> Subject {
-    Subject {
-        common_name: Some(common_name.to_owned()),
-        ..Subject::default()
-    }
-}
-
 pub fn leaf_spec(names: &[&str]) -> IssueSpec {
     IssueSpec {
         serial: vec![4, 0xa1],
-        subject: subject("edge.contoso.com"),
+        subject: Subject::named("edge.contoso.com"),
         names: names
             .iter()
             .map(|name| Identifier::parse_typed(name).unwrap())
@@ -71,18 +64,17 @@ pub fn leaf_spec(names: &[&str]) -> IssueSpec {
 pub fn ca_spec(name: &str, path_length: Option<u32>) -> IssueSpec {
     IssueSpec {
         serial: vec![7],
-        subject: subject(name),
-        names: vec![],
-        not_before: datetime!(2025-01-01 0:00 UTC),
-        not_after: datetime!(2035-01-01 0:00 UTC),
         ca: Some(path_length),
         key_usage: Some(KeyUsage {
             key_cert_sign: true,
             crl_sign: true,
             ..KeyUsage::default()
         }),
-        key_purposes: vec![],
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::named(name),
+            datetime!(2025-01-01 0:00 UTC),
+            datetime!(2035-01-01 0:00 UTC),
+        )
     }
 }
 

@@ -425,9 +425,9 @@ pub fn rows() -> Vec<Row> {
         ),
         (
             FormCommonNameLong,
-            |lab| lab.given(&with(|spec| spec.subject = subject(&"ä".repeat(65)))),
+            |lab| lab.given(&with(|spec| spec.subject = Subject::named(&"ä".repeat(65)))),
             // characters count, not bytes
-            |lab| lab.given(&with(|spec| spec.subject = subject(&"ä".repeat(64)))),
+            |lab| lab.given(&with(|spec| spec.subject = Subject::named(&"ä".repeat(64)))),
         ),
         (
             NamesPrivate,

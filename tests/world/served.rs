@@ -33,10 +33,7 @@ fn spec(name: &str, from: i64, to: i64) -> IssueSpec {
     let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
     IssueSpec {
         serial: vec![0x21, 0x43],
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
+        subject: Subject::named(name),
         names: Vec::new(),
         not_before: now + Duration::days(from),
         // An hour more, so that no test runs across the end of a whole day.
@@ -67,10 +64,7 @@ fn ca_spec(name: &str, from: i64, to: i64) -> IssueSpec {
 impl Ca {
     pub fn new(world: &World) -> Self {
         let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-        let own = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        let own = Issuer::own(&key);
         let spec = ca_spec("Example Root X1", -100, 3650);
         let root = issue(&spec, key.spki_der(), &own).unwrap();
         world.write("root.pem", root.to_pem());

@@ -25,16 +25,10 @@ fn make(name: &str, sans: &[&str], days: (i64, i64), ca: bool, by: Option<&Made>
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
     let spec = IssueSpec {
         serial: vec![7],
-        subject: Subject {
-            common_name: Some(name.to_owned()),
-            ..Subject::default()
-        },
         names: sans
             .iter()
             .map(|name| Identifier::parse_typed(name).unwrap())
             .collect(),
-        not_before: NOW + Duration::days(days.0),
-        not_after: NOW + Duration::days(days.1),
         ca: ca.then_some(None),
         key_usage: Some(KeyUsage {
             digital_signature: !ca,
@@ -46,7 +40,11 @@ fn make(name: &str, sans: &[&str], days: (i64, i64), ca: bool, by: Option<&Made>
         } else {
             vec![KeyPurpose::ServerAuth]
         },
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::named(name),
+            NOW + Duration::days(days.0),
+            NOW + Duration::days(days.1),
+        )
     };
     let issuer = Issuer {
         certificate: by.map(|by| &by.certificate),

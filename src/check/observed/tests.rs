@@ -18,28 +18,22 @@ fn leaf(names: &[&str]) -> Certificate {
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
     let spec = IssueSpec {
         serial: vec![7],
-        subject: Subject {
-            common_name: Some("contoso.com".to_owned()),
-            ..Subject::default()
-        },
         names: names
             .iter()
             .map(|name| Identifier::parse_typed(name).unwrap())
             .collect(),
-        not_before: NOW - Duration::days(10),
-        not_after: NOW + Duration::days(90),
-        ca: None,
         key_usage: Some(KeyUsage {
             digital_signature: true,
             ..KeyUsage::default()
         }),
         key_purposes: vec![KeyPurpose::ServerAuth, KeyPurpose::ClientAuth],
-        ca_issuers: None,
+        ..IssueSpec::of(
+            Subject::named("contoso.com"),
+            NOW - Duration::days(10),
+            NOW + Duration::days(90),
+        )
     };
-    let own = Issuer {
-        certificate: None,
-        key: &key,
-    };
+    let own = Issuer::own(&key);
     issue(&spec, key.spki_der(), &own).unwrap()
 }
 

@@ -221,10 +221,7 @@ impl Proof {
             |error: &crate::x509::X509Error| Failure::from_error(FailureKind::Failed, error);
         let key = PrivateKey::read(&files.key, secret.as_ref()).map_err(|error| failed(&error))?;
         let spec = CsrSpec {
-            subject: Subject {
-                common_name: Some(PROOF_NAME.into()),
-                ..Subject::default()
-            },
+            subject: Subject::named(PROOF_NAME),
             names: Vec::new(),
             key_usage: KeyUsage {
                 digital_signature: true,

@@ -11,22 +11,14 @@ fn leaf(url: &str) -> Certificate {
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
     let spec = IssueSpec {
         serial: vec![7],
-        subject: Subject {
-            common_name: Some("leaf".to_owned()),
-            ..Subject::default()
-        },
-        names: vec![],
-        not_before: datetime!(2026-01-01 00:00 UTC),
-        not_after: datetime!(2027-01-01 00:00 UTC),
-        ca: None,
-        key_usage: None,
-        key_purposes: vec![],
         ca_issuers: Some(url.to_owned()),
+        ..IssueSpec::of(
+            Subject::named("leaf"),
+            datetime!(2026-01-01 00:00 UTC),
+            datetime!(2027-01-01 00:00 UTC),
+        )
     };
-    let own = Issuer {
-        certificate: None,
-        key: &key,
-    };
+    let own = Issuer::own(&key);
     issue(&spec, key.spki_der(), &own).unwrap()
 }
 

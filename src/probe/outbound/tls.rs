@@ -24,25 +24,13 @@ impl Identity {
     /// A new one; why not, in words.
     pub fn make() -> Result<Self, String> {
         let key = PrivateKey::generate(KeyType::Ec256).map_err(|error| error.to_string())?;
-        let spec = IssueSpec {
-            serial: vec![1],
-            subject: Subject {
-                common_name: Some("edgecert".to_owned()),
-                ..Subject::default()
-            },
-            names: Vec::new(),
-            // Nobody is to believe it, and no clock is read for it (RFC 5280 §4.1.2.5).
-            not_before: datetime!(2000-01-01 00:00 UTC),
-            not_after: datetime!(9999-12-31 23:59:59 UTC),
-            ca: None,
-            key_usage: None,
-            key_purposes: Vec::new(),
-            ca_issuers: None,
-        };
-        let issuer = Issuer {
-            certificate: None,
-            key: &key,
-        };
+        // Nobody is to believe it, and no clock is read for it (RFC 5280 §4.1.2.5).
+        let spec = IssueSpec::of(
+            Subject::named("edgecert"),
+            datetime!(2000-01-01 00:00 UTC),
+            datetime!(9999-12-31 23:59:59 UTC),
+        );
+        let issuer = Issuer::own(&key);
         let certificate =
             issue(&spec, key.spki_der(), &issuer).map_err(|error| error.to_string())?;
         let der = key.pkcs8_der().ok_or("the new key cannot be read")?;

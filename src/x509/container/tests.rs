@@ -11,25 +11,13 @@ struct Parts {
 
 fn parts() -> Parts {
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-    let subject = Subject {
-        common_name: Some("edge.contoso.com".to_owned()),
-        ..Subject::default()
-    };
-    let spec = IssueSpec {
-        serial: vec![1],
-        subject: subject.clone(),
-        names: vec![],
-        not_before: datetime!(2026-01-01 00:00 UTC),
-        not_after: datetime!(2026-01-02 00:00 UTC),
-        ca: None,
-        key_usage: None,
-        key_purposes: vec![],
-        ca_issuers: None,
-    };
-    let issuer = Issuer {
-        certificate: None,
-        key: &key,
-    };
+    let subject = Subject::named("edge.contoso.com");
+    let spec = IssueSpec::of(
+        subject.clone(),
+        datetime!(2026-01-01 00:00 UTC),
+        datetime!(2026-01-02 00:00 UTC),
+    );
+    let issuer = Issuer::own(&key);
     let csr = CsrSpec {
         subject,
         names: vec![],
