@@ -644,7 +644,7 @@ fn an_assignment_that_was_killed_is_a_warning() {
     let folder = edge.world.path("edgecert.state/transactions/external-edge");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let intent = r#"{"id":"external-edge","certificate":"external-edge","from":1,"to":2,"started":"2026-11-01T12:00:00Z","gateways":["front"],"step":"write","kind":"assign"}"#;
+    let intent = r#"{"id":"external-edge","certificate":"external-edge","from":1,"to":2,"started":"2026-11-01T12:00:00Z","gateways":["front"],"kind":"assign"}"#;
     std::fs::write(folder.join("intent.json"), intent).unwrap();
     let document = edge.world.run(&["check", "--json"]).ended(1).json();
     assert_eq!(document["findings"][0]["code"], "doctor.unfinished");

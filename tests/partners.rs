@@ -68,7 +68,7 @@ const KINDS: [Kind; 7] = [
         "common name only",
         |spec| {
             spec.names = vec![];
-            spec.subject = subject("contoso.com");
+            spec.subject = Subject::named("contoso.com");
         },
         "prosody-0.12 metronome ejabberd-23 ejabberd-25.08 lync",
         "prosody-0.12 metronome ejabberd-23 ejabberd-25.08 lync",

@@ -94,7 +94,6 @@ fn intent() -> IntentRecord {
         to: 2,
         started: NOW,
         gateways: Vec::new(),
-        step: "begun".into(),
         kind: IntentKind::Assign,
         write_config: false,
     }
@@ -188,7 +187,6 @@ fn act(what: &str, lease: &mut Lease, folder: &Path) -> Result<(), StoreError> {
             for path in &paths {
                 transaction.keep(path)?;
             }
-            transaction.set_step("writing")?;
             for path in &paths {
                 let placement = Placement::mode(0o644);
                 atomic::write_whole(path, b"served after", placement, Overwrite::Replace)?;

@@ -218,7 +218,6 @@ impl Ledger for StoreLedger<'_> {
                     .iter()
                     .map(|gateway| gateway.gateway.to_string())
                     .collect(),
-                step: "prepared".into(),
                 kind: self.kind,
                 write_config: plan.write_config,
             };

@@ -329,9 +329,6 @@ pub struct IntentRecord {
     /// The gateways, in their order.
     #[serde(default)]
     pub gateways: Vec<String>,
-    /// How far it came, in words of `assign`.
-    #[serde(default)]
-    pub step: String,
     /// Assign or roll back.
     pub kind: IntentKind,
     /// Whether the servers' configuration may be changed along with the files.

@@ -136,22 +136,6 @@ impl Transaction {
         &self.intent
     }
 
-    /// Notes how far the assignment came.
-    pub fn set_step(&mut self, step: &str) -> Result<(), StoreError> {
-        let intent = IntentRecord {
-            step: step.to_owned(),
-            ..self.intent.clone()
-        };
-        write_record(
-            &self.disk,
-            &self.folder.join(INTENT),
-            &intent,
-            Overwrite::Replace,
-        )?;
-        self.intent = intent;
-        Ok(())
-    }
-
     /// Keeps what lies at an absolute path: bytes, owner and mode of a file, the target of a link, or that there is
     /// nothing. A path kept before stays as it was first kept.
     ///

@@ -178,9 +178,8 @@ impl Lineage<'_> {
             format!("{name}/{}", intent.to),
             "an assignment was begun and not ended",
             format!(
-                "it was begun at {} and got to \"{}\": it was killed, unless it runs at this moment",
-                render::moment(intent.started),
-                printable(&intent.step)
+                "it was begun at {}: it was killed, unless it runs at this moment",
+                render::moment(intent.started)
             ),
             format!("`edgecert assign {name}` finishes it or puts everything back"),
         );
