@@ -21,7 +21,7 @@ use edgecert::verify::{
     judge,
 };
 use edgecert::x509::issue::IssueSpec;
-use edgecert::x509::{Certificate, KeyPurpose, KeyType, PrivateKey};
+use edgecert::x509::{Certificate, KeyPurpose, KeyType, PrivateKey, Subject};
 use lab::*;
 
 const MATRIX: &str = include_str!("../fixtures/negotiation-matrix.csv");

@@ -88,7 +88,8 @@ impl Certificate {
                     expected: Expected::Certificate,
                     reason: parser_words(&cause),
                 })?;
-        check_public_key(parsed.public_key().raw, Expected::Certificate)?;
+        let key = parsed.public_key().raw;
+        check_public_key(key, find_spki(der), Expected::Certificate)?;
         Ok(Self {
             der: der.to_vec(),
             facts: Facts::read(der, &parsed),
@@ -224,15 +225,24 @@ pub(crate) fn check_outer(der: &[u8], expected: Expected) -> Result<(), X509Erro
     Err(X509Error::Unreadable { expected, reason })
 }
 
-/// The parser stops behind the key; what else its SEQUENCE holds would be seen by some readers and not by others.
-pub(crate) fn check_public_key(spki: &[u8], expected: Expected) -> Result<(), X509Error> {
-    match tlv::exactly(spki, tlv::SEQUENCE) {
-        Some(_) => Ok(()),
-        None => Err(X509Error::Unreadable {
-            expected,
-            reason: "more stands behind the public key".to_owned(),
-        }),
-    }
+/// Whether all readers see the same public key: the parser stops after the key, whatever else its SEQUENCE holds, and it
+/// takes a version with the wrong tag, so that the key is not where its place in the SEQUENCE says.
+pub(crate) fn check_public_key(
+    spki: &[u8],
+    in_its_place: Option<&[u8]>,
+    expected: Expected,
+) -> Result<(), X509Error> {
+    let reason = if tlv::exactly(spki, tlv::SEQUENCE).is_none() {
+        "more stands behind the public key"
+    } else if in_its_place != Some(spki) {
+        "the public key does not stand in its place"
+    } else {
+        return Ok(());
+    };
+    Err(X509Error::Unreadable {
+        expected,
+        reason: reason.to_owned(),
+    })
 }
 
 /// What the parser met, without the bytes that it met.
@@ -397,6 +407,19 @@ mod tests {
         assert_eq!(certificate.days_left(datetime!(2026-12-02 00:00 UTC)), -1.0);
         assert_eq!(certificate.life_left(datetime!(2026-11-26 00:00 UTC)), 0.5);
         assert_eq!(certificate.life_left(datetime!(2027-01-01 00:00 UTC)), 0.0);
+    }
+
+    /// The parser took a version in a primitive tag, so that the key that was judged was not the key that verifies.
+    #[test]
+    fn a_public_key_out_of_its_place_is_refused() {
+        let der = include_bytes!("../../fixtures/fuzz/certificate/version-in-a-primitive-tag.der");
+        assert_eq!(
+            Certificate::from_der(der),
+            Err(X509Error::Unreadable {
+                expected: Expected::Certificate,
+                reason: "the public key does not stand in its place".to_owned(),
+            })
+        );
     }
 
     #[test]

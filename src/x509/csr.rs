@@ -116,7 +116,7 @@ impl Csr {
             })?;
         let info = &parsed.certification_request_info;
         let spki = info.subject_pki.raw;
-        check_public_key(spki, Expected::Request)?;
+        check_public_key(spki, find_spki(der), Expected::Request)?;
         let requested = all_requested(der);
         let value_of = |wanted: &ObjectIdentifier| {
             requested
@@ -147,12 +147,7 @@ impl Csr {
 
     /// SubjectPublicKeyInfo, DER; empty where it cannot be found.
     pub fn spki_der(&self) -> &[u8] {
-        // version, subject, subjectPKInfo, attributes
-        tlv::signed(&self.der)
-            .and_then(|signed| tlv::exactly(signed.message, tlv::SEQUENCE))
-            .and_then(|info| tlv::items(info.content))
-            .and_then(|fields| fields.get(2).map(|key| key.raw))
-            .unwrap_or_default()
+        find_spki(&self.der).unwrap_or_default()
     }
 
     /// Reads PEM (CERTIFICATE REQUEST or NEW CERTIFICATE REQUEST) or DER.
@@ -314,6 +309,13 @@ fn requested_extensions(attribute: &[u8]) -> Vec<RequestedExtension<'_>> {
             },
         )
         .collect()
+}
+
+fn find_spki(der: &[u8]) -> Option<&[u8]> {
+    let signed = tlv::signed(der)?;
+    let info = tlv::items(tlv::exactly(signed.message, tlv::SEQUENCE)?.content)?;
+    // version, subject, subjectPKInfo, attributes
+    info.get(2).map(|key| key.raw)
 }
 
 #[cfg(test)]
