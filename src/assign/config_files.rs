@@ -11,6 +11,9 @@ use std::path::{Component, Path, PathBuf};
 /// Most entries of one folder that a pattern is held against.
 const MAX_ENTRIES: usize = 100_000;
 
+/// Most paths kept of one pattern, after each of its parts: a part may lead back to where the one before began.
+const MAX_EXPANDED: usize = 4096;
+
 /// Configuration files on this machine.
 #[derive(Debug, Clone)]
 pub struct ConfigFiles {
@@ -77,6 +80,7 @@ impl Source for ConfigFiles {
                 found
                     .iter()
                     .flat_map(|folder| self.matching(folder, part.as_os_str().as_bytes()))
+                    .take(MAX_EXPANDED)
                     .collect()
             } else {
                 found.iter().map(|folder| folder.join(part)).collect()
@@ -181,5 +185,16 @@ mod tests {
         );
         assert_eq!(files.expand(Path::new("/etc/none")), Vec::<PathBuf>::new());
         assert_eq!(files.look(Path::new("/etc")), Some(PathKind::Folder));
+    }
+
+    #[test]
+    fn a_pattern_that_leads_back_does_not_grow_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in 0..20 {
+            fs::create_dir(folder.path().join(name.to_string())).unwrap();
+        }
+        let files = ConfigFiles::below(folder.path());
+        let pattern = "/*/../*/../*/../*/../*";
+        assert_eq!(files.expand(Path::new(pattern)).len(), MAX_EXPANDED);
     }
 }

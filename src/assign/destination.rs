@@ -5,6 +5,7 @@
 //! its files are changed, so that two states on one machine do not write the same file at once.
 
 use super::error::AssignError;
+use super::way;
 use crate::deployment::Content;
 use crate::names::Slug;
 use crate::store::atomic::{self, Placement, read_limited};
@@ -77,44 +78,15 @@ impl Destination {
             why,
             mend,
         };
-        let path = match named.symlink_metadata() {
-            Ok(there) if there.file_type().is_symlink() => {
-                let target = named.canonicalize().map_err(|error| {
-                    unfit(
-                        format!("it is a link that leads nowhere: {error}"),
-                        "take the link away, or let it lead to a file".to_owned(),
-                    )
-                })?;
-                // As the kernel does in folders that many may write (fs.protected_symlinks): a link counts only if it is
-                // root's, ours, or of the owner of the folder that it leads into.
-                let owner = there.uid();
-                let into = atomic::folder_of(&target).metadata().map(|to| to.uid());
-                if owner != 0
-                    && owner != rustix::process::geteuid().as_raw()
-                    && into.ok() != Some(owner)
-                {
-                    return Err(unfit(
-                        format!(
-                            "it is a link that {} made, and it leads to {}",
-                            crate::store::user_name(owner),
-                            target.display()
-                        ),
-                        "take the link away, or make it as root".to_owned(),
-                    ));
-                }
-                target
-            }
+        let path = way::lies_at(named).map_err(|astray| unfit(astray.why, astray.mend))?;
+        let there = match path.symlink_metadata() {
             Ok(there) if !there.is_file() => {
                 return Err(unfit(
                     "it is no file".to_owned(),
                     "name the path of a file".to_owned(),
                 ));
             }
-            // The folders on the way may be links: two names of one file are one file.
-            Ok(_) | Err(_) => match (atomic::folder_of(named).canonicalize(), named.file_name()) {
-                (Ok(folder), Some(name)) => folder.join(name),
-                (Ok(_) | Err(_), Some(_) | None) => named.to_owned(),
-            },
+            there => there.ok(),
         };
         let beyond = |root: PathBuf| !path.starts_with(root);
         if wish.root != Path::new("/") && wish.root.canonicalize().is_ok_and(beyond) {
@@ -145,7 +117,6 @@ impl Destination {
                 ),
             ));
         }
-        let there = path.metadata().ok();
         let placement = placement(content, there.as_ref(), wish)?;
         Ok(Self {
             named: named.to_owned(),
@@ -305,7 +276,7 @@ impl FolderLocks {
                 folder: folder.clone(),
                 source,
             };
-            let file = File::open(&folder).map_err(|error| locked(Some(error)))?;
+            let file = atomic::open_folder(&folder).map_err(|error| locked(Some(error)))?;
             let deadline = Instant::now() + LOCK_PATIENCE;
             loop {
                 match file.try_lock() {

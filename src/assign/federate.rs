@@ -5,9 +5,11 @@
 //! stays from the first write to the last word of the server, so that what a killed command left is loaded by the next
 //! one. Not here: the embedded gateway, which reads the partners by itself.
 
+use super::destination::FolderLocks;
 use super::error::AssignError;
 use super::targets::on_server::OnServer;
 use super::targets::{Hands, Stop, ejabberd, prosody};
+use super::way;
 use crate::deployment::{FileTarget, Gateway, GatewayKind};
 use crate::federation::Partner;
 use crate::names::{Domain, Slug};
@@ -129,7 +131,7 @@ fn of_prosody(
         shell: config.shell,
         hosts: hosts.collect(),
     };
-    Ok(FederatingServer { own, kind, planned })
+    FederatingServer { own, kind, planned }.in_its_place()
 }
 
 fn of_ejabberd(
@@ -145,14 +147,23 @@ fn of_ejabberd(
     };
     let planned =
         with_partners(own.config(), &own.files, wish).map_err(|error| own.config_error(error))?;
-    Ok(FederatingServer {
+    FederatingServer {
         own,
         kind: Kind::Ejabberd,
         planned,
-    })
+    }
+    .in_its_place()
 }
 
 impl FederatingServer {
+    /// Itself, where no link of a stranger leads to what would be changed: else that would be shown as what it was.
+    fn in_its_place(self) -> Result<Self, AssignError> {
+        for file in &self.planned.files {
+            self.lies_at(&self.here(file))?;
+        }
+        Ok(self)
+    }
+
     /// The files that change and what cannot be expressed.
     pub fn planned(&self) -> &Planned {
         &self.planned
@@ -178,6 +189,7 @@ impl FederatingServer {
     /// Errors: `ConfigChanged` where somebody has changed a file since; that one stands as it is.
     pub fn undo(&self) -> Result<(), AssignError> {
         let hands = Hands::to_look(&self.own.gateway, self.own.settings.timeout, &|| false);
+        let _locked = self.lock()?;
         self.put_back(self.planned.files.len())?;
         self.load(&hands).map(drop)
     }
@@ -218,6 +230,7 @@ impl FederatingServer {
             let files = Files::Untouched;
             Box::new(NotKept { error, files })
         };
+        let _locked = self.lock().map_err(untouched)?;
         let before = self.prepare(&hands).map_err(untouched)?;
         let mut written = 0;
         let done = self
@@ -251,6 +264,25 @@ impl FederatingServer {
 
     fn here(&self, file: &Rewritten) -> PathBuf {
         self.own.files.here(&file.file)
+    }
+
+    /// Where a file lies, by the rules of what an assignment writes.
+    fn lies_at(&self, path: &Path) -> Result<PathBuf, AssignError> {
+        lies_at(&self.own, path)
+    }
+
+    /// Locks the folders of all that is written, and removes what a killed command left half written there.
+    fn lock(&self) -> Result<FolderLocks, AssignError> {
+        let paths: Vec<PathBuf> = self
+            .planned
+            .files
+            .iter()
+            .map(|file| self.lies_at(&self.here(file)))
+            .chain([Ok(self.mark())])
+            .collect::<Result<_, _>>()?;
+        let locked = FolderLocks::take(paths.iter().map(PathBuf::as_path))?;
+        locked.sweep()?;
+        Ok(locked)
     }
 
     /// Looks at what is needed before anything is touched; gives what the server's checker says of the files now.
@@ -310,21 +342,16 @@ impl FederatingServer {
 
     /// Our own file first: the include of one that is not there stops a server. Counts the files that it began with.
     fn write(&self, written: &mut usize) -> Result<(), AssignError> {
-        let main = placement_of(&self.own.files.here(self.own.config()))?;
+        let main = placement_of(&self.lies_at(&self.own.files.here(self.own.config()))?)?;
         write_over(&self.mark(), b"", main)?;
         for file in &self.planned.files {
             self.is_as_read(file)?;
             let path = self.here(file);
             // A new file belongs to those who read the main one; a link is followed, as the server follows it.
-            let (path, placement) = match &file.before {
-                Some(_) => {
-                    let path = path
-                        .canonicalize()
-                        .map_err(|source| StoreError::io("follow", &path, source))?;
-                    let placement = placement_of(&path)?;
-                    (path, placement)
-                }
-                None => (path, main),
+            let path = self.lies_at(&path)?;
+            let placement = match &file.before {
+                Some(_) => placement_of(&path)?,
+                None => main,
             };
             *written += 1;
             write_over(&path, file.after.as_bytes(), placement)?;
@@ -344,9 +371,7 @@ impl FederatingServer {
             }
             match &file.before {
                 Some(before) => {
-                    let path = path
-                        .canonicalize()
-                        .map_err(|source| StoreError::io("follow", &path, source))?;
+                    let path = self.lies_at(&path)?;
                     write_over(&path, before.as_bytes(), placement_of(&path)?)?;
                 }
                 None => std::fs::remove_file(&path)
@@ -464,12 +489,21 @@ impl Stands {
     }
 }
 
+fn lies_at(own: &OnServer, path: &Path) -> Result<PathBuf, AssignError> {
+    way::lies_at(path).map_err(|astray| AssignError::Destination {
+        gateway: own.gateway.clone(),
+        path: path.to_owned(),
+        why: astray.why,
+        mend: astray.mend,
+    })
+}
+
 fn placement_of(path: &Path) -> Result<Placement, AssignError> {
     let there = path
-        .metadata()
+        .symlink_metadata()
         .map_err(|source| StoreError::io("look at", path, source))?;
     Ok(Placement {
-        mode: there.mode() & 0o7777,
+        mode: there.mode() & 0o777,
         uid: Some(there.uid()),
         gid: Some(there.gid()),
     })

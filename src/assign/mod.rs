@@ -20,6 +20,7 @@ pub mod prove;
 pub mod reach;
 pub mod sockets;
 pub mod targets;
+mod way;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::{AssignError, GatewayStanding};

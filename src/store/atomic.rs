@@ -6,7 +6,7 @@
 
 mod read;
 
-pub(crate) use read::{Links, open_regular, read_with, wrong_kind};
+pub(crate) use read::{Links, open_folder, open_regular, read_open, read_with, wrong_kind};
 pub use read::{open_to_read, read_limited, read_secret};
 
 use super::StoreError;
@@ -96,17 +96,20 @@ pub fn write_whole(
 }
 
 /// Writes a whole file over whatever file lies there, and carries over what that one has beside mode and owner: its
-/// access list, its label. A link at the path is refused.
+/// label, and its access list where its owner stays the same. A link at the path is refused.
 ///
 /// Errors and effects: those of [`write_whole`].
 pub fn write_over(path: &Path, bytes: &[u8], placement: Placement) -> Result<(), StoreError> {
-    write_like(
-        &Disk::new(),
-        path,
-        bytes,
-        placement,
-        &attributes::read(path),
-    )
+    let mut carried = Vec::new();
+    if let Ok((there, _)) = open_regular(path, Links::Refuse, "a file") {
+        carried = attributes::read(&there);
+        let owner = there.metadata().map(|there| there.uid());
+        let me = rustix::process::geteuid().as_raw();
+        if owner.ok() != Some(placement.uid.unwrap_or(me)) {
+            carried.retain(|one| !attributes::is_access_list(one));
+        }
+    }
+    write_like(&Disk::new(), path, bytes, placement, &carried)
 }
 
 /// [`write_over`] with attributes that were read before.
@@ -302,6 +305,11 @@ fn fill(
     if uid.is_some() || gid.is_some() {
         // Before the mode: a change of owner takes setuid bits away, and a wider mode must not meet a wrong owner.
         disk.set_owner(file, path, uid, gid)?;
+    }
+    let around = folder_of(path).metadata().map(|folder| folder.uid());
+    if placement.uid.is_some_and(|uid| around.ok() != Some(uid)) {
+        // Whoever owns the folder has no say in who reads a file that is not to be his.
+        attributes::take_access_list(file, path)?;
     }
     attributes::give(file, path, attributes)?;
     if !attributes.is_empty() || made.mode() & 0o7777 != placement.mode {

@@ -3,7 +3,7 @@
 //! A file that is replaced by a rename is another file; these have to be carried over. acl(5), xattr(7).
 
 use super::StoreError;
-use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::Path;
@@ -12,7 +12,10 @@ use std::path::Path;
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Carried over: the access list and the label of SELinux. What the kernel computes from the content is not.
-const NAMES: [&str; 2] = ["system.posix_acl_access", "security.selinux"];
+const NAMES: [&str; 2] = [ACCESS_LIST, "security.selinux"];
+
+/// The access list; a new file may have one at once, from its folder's default. acl(5).
+const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// Carried over as well: what people set.
 const USERS: &str = "user.";
@@ -20,10 +23,10 @@ const USERS: &str = "user.";
 /// One attribute: its name, and its value as it is.
 pub(crate) type Attribute = (String, Vec<u8>);
 
-/// The attributes of a file, links followed; none where it is not there, or where the file system has none.
-pub(crate) fn read(path: &Path) -> Vec<Attribute> {
+/// The attributes of an open file; none where the file system has none.
+pub(crate) fn read(file: &File) -> Vec<Attribute> {
     let mut names = vec![0; MAX_BYTES];
-    let Ok(length) = listxattr(path, &mut names) else {
+    let Ok(length) = flistxattr(file, &mut names) else {
         return Vec::new();
     };
     names
@@ -34,11 +37,28 @@ pub(crate) fn read(path: &Path) -> Vec<Attribute> {
         .filter(|name| NAMES.contains(name) || name.starts_with(USERS))
         .filter_map(|name| {
             let mut value = vec![0; MAX_BYTES];
-            let length = getxattr(path, name, &mut value).ok()?;
+            let length = fgetxattr(file, name, &mut value).ok()?;
             value.truncate(length);
             Some((name.to_owned(), value))
         })
         .collect()
+}
+
+/// Whether it says who else may read.
+pub(crate) fn is_access_list((name, _): &Attribute) -> bool {
+    name == ACCESS_LIST
+}
+
+/// Takes the access list that the folder gave to a new file.
+pub(crate) fn take_access_list(file: &File, path: &Path) -> Result<(), StoreError> {
+    match fremovexattr(file, ACCESS_LIST) {
+        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(StoreError::io(
+            "take the access list of",
+            path,
+            error.into(),
+        )),
+    }
 }
 
 /// Gives a new file these attributes. The mode must be set after this: an access list changes it.

@@ -288,21 +288,12 @@ impl Disk {
         self.run(Operation::Remove, "remove", path, || fs::remove_dir(path))
     }
 
-    /// Removes a folder with all it holds; links are removed and not followed.
+    /// Removes a folder with all it holds. Links are removed and not followed, nor is one that takes a folder's place in
+    /// the meantime.
     pub fn remove_tree(&self, path: &Path) -> Result<(), StoreError> {
-        let listed = fs::read_dir(path).map_err(|source| StoreError::io("read", path, source))?;
-        for entry in listed {
-            let entry = entry.map_err(|source| StoreError::io("read", path, source))?;
-            let kind = entry
-                .file_type()
-                .map_err(|source| StoreError::io("read", &entry.path(), source))?;
-            if kind.is_dir() {
-                self.remove_tree(&entry.path())?;
-            } else {
-                self.remove_file(&entry.path())?;
-            }
-        }
-        self.remove_folder(path)
+        self.run(Operation::Remove, "remove", path, || {
+            fs::remove_dir_all(path)
+        })
     }
 
     /// Makes a folder that must not be there, mode 0700.
@@ -323,7 +314,7 @@ impl Disk {
     /// fsync of a folder: what was made, renamed or removed in it is on the disk.
     pub fn sync_folder(&self, path: &Path) -> Result<(), StoreError> {
         self.run(Operation::SyncFolder, "flush", path, || {
-            match File::open(path) {
+            match super::atomic::open_folder(path) {
                 Ok(folder) => folder.sync_all(),
                 // One that may be written and not listed cannot be flushed; its file system orders renames.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),

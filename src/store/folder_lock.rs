@@ -33,7 +33,7 @@ impl FolderLock {
         let failed = |source| StoreError::io("lock", file, source);
         let whole = std::fs::canonicalize(file).map_err(failed)?;
         let folder = super::atomic::folder_of(&whole);
-        let opened = File::open(folder).map_err(failed)?;
+        let opened = super::atomic::open_folder(folder).map_err(failed)?;
         loop {
             match opened.try_lock() {
                 Ok(()) => {

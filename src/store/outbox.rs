@@ -50,7 +50,8 @@ impl Outbox {
             disk.make_folder(path)?;
             disk.sync_folder(atomic::folder_of(path))?;
         }
-        let handle = File::open(folder).map_err(|source| StoreError::io("open", folder, source))?;
+        let handle =
+            atomic::open_folder(folder).map_err(|source| StoreError::io("open", folder, source))?;
         match handle.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

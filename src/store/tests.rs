@@ -346,11 +346,7 @@ fn kept_files_come_back_byte_for_byte() {
     furnished(&state);
     let served = folder.path().join("served");
     fs::create_dir(&served).unwrap();
-    let (file, link, none) = (
-        served.join("file"),
-        served.join("link"),
-        served.join("none"),
-    );
+    let [file, link, none] = ["file", "link", "none"].map(|name| served.join(name));
     fs::write(&file, "old").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     if rustix::process::getuid().is_root() {
@@ -363,24 +359,25 @@ fn kept_files_come_back_byte_for_byte() {
     let store = Store::open(&state).unwrap();
     let mut held = lease(&store);
     let mut transaction = held.begin(&intent()).unwrap();
-    for path in [&file, &link, &none, &file] {
+    for path in [&file, &none, &file] {
         transaction.keep(path).unwrap();
     }
-    assert!(matches!(
-        transaction.keep(&served),
-        Err(StoreError::WrongKind { .. })
-    ));
+    // A link of somebody else would come back as ours.
+    for path in [&served, &link] {
+        assert!(matches!(
+            transaction.keep(path),
+            Err(StoreError::WrongKind { .. })
+        ));
+    }
     atomic::write_whole(&file, b"new", Placement::PRIVATE, Overwrite::Replace).unwrap();
     atomic::write_private(&none, b"new").unwrap();
-    fs::remove_file(&link).unwrap();
-    fs::write(&link, "new").unwrap();
     drop(transaction);
     drop(held);
 
     let mut held = lease(&store);
     assert_eq!(store.intents().unwrap().len(), 1);
     let transaction = held.resume(&edge()).unwrap().unwrap();
-    assert_eq!(transaction.kept().count(), 3);
+    assert_eq!(transaction.kept().count(), 2);
     for _ in 0..2 {
         for (path, outcome) in transaction.restore() {
             outcome.unwrap_or_else(|error| panic!("{path:?}: {error}"));

@@ -14,7 +14,6 @@ use super::records::IntentRecord;
 use crate::names::Slug;
 use crate::x509::Fingerprint;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -35,8 +34,6 @@ enum Was {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         attributes: Vec<Attribute>,
     },
-    /// A symbolic link and where it points.
-    Link { target: PathBuf },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +133,10 @@ impl Transaction {
         &self.intent
     }
 
-    /// Keeps what lies at an absolute path: bytes, owner and mode of a file, the target of a link, or that there is
+    /// Keeps what lies at an absolute path: bytes, owner and mode of a file, all of one and the same, or that there is
     /// nothing. A path kept before stays as it was first kept.
     ///
-    /// Errors: `WrongKind` for folders, FIFOs and devices, `TooLarge` over 16 MiB.
+    /// Errors: `WrongKind` for links, folders, FIFOs and devices, `TooLarge` over 16 MiB.
     pub fn keep(&mut self, path: &Path) -> Result<(), StoreError> {
         let path =
             std::path::absolute(path).map_err(|source| StoreError::io("read", path, source))?;
@@ -147,21 +144,17 @@ impl Transaction {
             return Ok(());
         }
         let number = self.kept.len();
-        let was = match path.symlink_metadata() {
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Was::Absent,
-            Err(source) => return Err(StoreError::io("read", &path, source)),
-            Ok(there) if there.file_type().is_symlink() => Was::Link {
-                target: fs::read_link(&path)
-                    .map_err(|source| StoreError::io("read", &path, source))?,
-            },
-            Ok(there) => {
+        let was = match atomic::open_regular(&path, Links::Refuse, "a file") {
+            Err(error) if error.is_not_found() => Was::Absent,
+            Err(error) => return Err(error),
+            Ok((file, size)) => {
+                // Its owner may put another in its place at any moment: what is kept is all of this one.
+                let there = file
+                    .metadata()
+                    .map_err(|source| StoreError::io("read", &path, source))?;
+                let attributes = attributes::read(&file);
                 // May be a private key of a server.
-                let bytes = Zeroizing::new(atomic::read_with(
-                    &path,
-                    MAX_PEM_BYTES,
-                    Links::Refuse,
-                    "a file",
-                )?);
+                let bytes = Zeroizing::new(atomic::read_open(file, size, &path, MAX_PEM_BYTES)?);
                 atomic::write_whole_on(
                     &self.disk,
                     &self.folder.join(bytes_name(number)),
@@ -171,10 +164,10 @@ impl Transaction {
                     Overwrite::Replace,
                 )?;
                 Was::File {
-                    mode: there.mode() & 0o7777,
+                    mode: there.mode() & 0o777,
                     uid: there.uid(),
                     gid: there.gid(),
-                    attributes: attributes::read(&path),
+                    attributes,
                 }
             }
         };
@@ -234,15 +227,6 @@ impl Transaction {
                     self.disk.sync_folder(folder)
                 }
             },
-            Was::Link { target } => {
-                let temporary = atomic::temporary_in(folder);
-                self.disk.symlink(target, &temporary)?;
-                if let Err(error) = self.disk.rename(&temporary, path) {
-                    let _ = self.disk.remove_file(&temporary);
-                    return Err(error);
-                }
-                self.disk.sync_folder(folder)
-            }
             Was::File {
                 mode,
                 uid,

@@ -448,13 +448,15 @@ fn write_config(gateway: &Slug, change: &Change) -> Result<(), AssignError> {
         gateway: gateway.clone(),
         path: change.file.clone(),
     };
-    let bytes = atomic::read_limited(&change.file, crate::servers::MAX_CONFIG_BYTES)?;
+    // Owner and mode are those of the very file that was read.
+    let (file, size) = atomic::open_regular(&change.file, atomic::Links::Refuse, "a file")?;
+    let there = file.metadata().map_err(|_| raced())?;
+    let bytes = atomic::read_open(file, size, &change.file, crate::servers::MAX_CONFIG_BYTES)?;
     if bytes != change.before.as_bytes() {
         return Err(raced());
     }
-    let there = change.file.metadata().map_err(|_| raced())?;
     let placement = atomic::Placement {
-        mode: there.mode() & 0o7777,
+        mode: there.mode() & 0o777,
         uid: Some(there.uid()),
         gid: Some(there.gid()),
     };

@@ -4,6 +4,7 @@ use super::generation::{load, refuse_compromised};
 use super::transaction::Task;
 use super::watch::Watch;
 use super::{HeldSessions, How, failed};
+use crate::assign::destination::FolderLocks;
 use crate::assign::targets::Run;
 use crate::assign::{Applied, StoreLedger};
 use crate::cli::Context;
@@ -151,6 +152,11 @@ fn put_back(
     why: Option<Failure>,
 ) -> Result<(), Failure> {
     let files = transaction.kept().count();
+    // A private key may lie half written beside them. What another command writes there now is left alone.
+    let locked = FolderLocks::take(transaction.kept());
+    if let Ok(locked) = &locked {
+        locked.sweep().map_err(|error| failed(&error))?;
+    }
     let stuck = transaction
         .restore()
         .into_iter()

@@ -242,7 +242,10 @@ pub fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let disk = Disk::new();
     let mut made = Vec::new();
     for path in missing.into_iter().rev() {
-        if let Err(error) = disk.make_folder(path) {
+        let kept = disk
+            .make_folder(path)
+            .and_then(|()| disk.sync_folder(atomic::folder_of(path)));
+        if let Err(error) = kept {
             for path in made.iter().rev() {
                 let _ = std::fs::remove_dir(path);
             }

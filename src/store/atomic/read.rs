@@ -34,6 +34,16 @@ pub(crate) fn read_with(
     wanted: &'static str,
 ) -> Result<Vec<u8>, StoreError> {
     let (file, size) = open_regular(path, links, wanted)?;
+    read_open(file, size, path, max)
+}
+
+/// Reads a file that was opened as regular; `size` is what it says it has.
+pub(crate) fn read_open(
+    file: File,
+    size: u64,
+    path: &Path,
+    max: u64,
+) -> Result<Vec<u8>, StoreError> {
     if size > max {
         return Err(StoreError::TooLarge {
             path: path.to_path_buf(),
@@ -69,13 +79,14 @@ pub(crate) fn open_regular(
     links: Links,
     wanted: &'static str,
 ) -> Result<(File, u64), StoreError> {
-    if links == Links::Refuse {
-        let there = path
-            .symlink_metadata()
-            .map_err(|source| StoreError::io("read", path, source))?;
-        if !there.is_file() {
-            return Err(wrong_kind(path, &there, wanted));
-        }
+    // Looked at before it is opened: to open some devices is to start them.
+    let there = match links {
+        Links::Refuse => path.symlink_metadata(),
+        Links::Follow => path.metadata(),
+    };
+    let there = there.map_err(|source| StoreError::io("read", path, source))?;
+    if !there.is_file() {
+        return Err(wrong_kind(path, &there, wanted));
     }
     let mut flags = rustix::fs::OFlags::NONBLOCK;
     if links == Links::Refuse {
@@ -85,16 +96,7 @@ pub(crate) fn open_regular(
         .read(true)
         .custom_flags(flags.bits() as i32)
         .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        // A socket cannot be opened at all.
-        Err(source) => {
-            return Err(match path.metadata() {
-                Ok(there) if !there.is_file() => wrong_kind(path, &there, wanted),
-                Ok(_) | Err(_) => StoreError::io("read", path, source),
-            });
-        }
-    };
+    let file = opened.map_err(|source| StoreError::io("read", path, source))?;
     let there = file
         .metadata()
         .map_err(|source| StoreError::io("read", path, source))?;
@@ -103,6 +105,15 @@ pub(crate) fn open_regular(
     } else {
         Err(wrong_kind(path, &there, wanted))
     }
+}
+
+/// Opens a folder, links followed, to lock or to flush it. What is none is an error at once: a FIFO does not block.
+pub(crate) fn open_folder(path: &Path) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)
 }
 
 pub(crate) fn wrong_kind(path: &Path, there: &fs::Metadata, wanted: &'static str) -> StoreError {
