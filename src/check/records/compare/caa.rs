@@ -67,6 +67,19 @@ fn deciding<'a>(name: &'a str, answers: &Answers) -> Option<&'a str> {
     found.or_else(|| climbed.iter().rev().find(asked)).copied()
 }
 
+/// Whether it is critical, its tag in lower case, and its value.
+type Property<'a> = (bool, String, &'a str);
+
+/// The tag that says who may issue for a name. §4.3: for a wildcard `issuewild` stands in place of `issue`, if there
+/// is one.
+fn counting(name: &str, properties: &[Property]) -> &'static str {
+    let has_wild = properties.iter().any(|(_, tag, _)| tag == "issuewild");
+    match name.starts_with("*.") && has_wild {
+        true => "issuewild",
+        false => "issue",
+    }
+}
+
 fn judge_set(
     plan: &RecordPlan,
     issuance: &Issuance,
@@ -89,7 +102,7 @@ fn judge_set(
     let Some(records) = row.take(answers.get(&Question::new(at, Kind::Caa)), &place) else {
         return row;
     };
-    let properties: Vec<(bool, String, &str)> = records
+    let properties: Vec<Property> = records
         .iter()
         .filter_map(|record| match record {
             Found::Caa {
@@ -103,24 +116,12 @@ fn judge_set(
     let unknown = properties
         .iter()
         .find(|(critical, tag, _)| *critical && !KNOWN.contains(&tag.as_str()));
-    let named: Vec<String> = {
-        let of = |wanted: &str| -> Vec<&(bool, String, &str)> {
-            properties
-                .iter()
-                .filter(|(_, tag, _)| tag == wanted)
-                .collect()
-        };
-        let wild = of("issuewild");
-        // §4.3: for a wildcard `issuewild` stands in place of `issue`, if there is one.
-        let counting = match name.starts_with("*.") && !wild.is_empty() {
-            true => wild,
-            false => of("issue"),
-        };
-        counting
-            .iter()
-            .map(|(_, _, value)| issuer_of(value))
-            .collect()
-    };
+    let tag = counting(name, &properties);
+    let named: Vec<String> = properties
+        .iter()
+        .filter(|(_, one, _)| one == tag)
+        .map(|(_, _, value)| issuer_of(value))
+        .collect();
     let allowed = named.is_empty()
         || named.iter().any(|one| {
             issuance
@@ -132,18 +133,19 @@ fn judge_set(
         .names
         .iter()
         .filter(|one| deciding(one, answers) == Some(at))
+        // A critical tag is in the way of all; who may issue differs where wildcards have a tag of their own.
+        .filter(|one| unknown.is_some() || counting(one, &properties) == tag)
         .map(|one| printable(one))
         .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let at = printable(at);
-    if let Some((_, tag, _)) = unknown {
+    if let Some((_, critical, _)) = unknown {
         row.findings.push(place.finding(
             Code::DnsCaaForbids,
             format!("CAA of {at} holds a critical tag that CAs do not know"),
             format!(
                 "{}; a CA that does not know \"{}\" must not issue for {}",
                 answered(&row),
-                printable(tag),
+                printable(critical),
                 listed(&names, MAX_TOLD)
             ),
             "take it out, or clear its critical flag",
@@ -152,7 +154,7 @@ fn judge_set(
         let lines: Vec<String> = issuance
             .issuers
             .iter()
-            .map(|one| format!("{at}. {TTL} IN CAA 0 issue \"{}\"", printable(one)))
+            .map(|one| format!("{at}. {TTL} IN CAA 0 {tag} \"{}\"", printable(one)))
             .collect();
         row.findings.push(place.finding(
             Code::DnsCaaForbids,

@@ -356,6 +356,69 @@ fn a_wildcard_follows_issuewild_where_there_is_one() {
 }
 
 #[test]
+fn what_caa_forbids_is_told_of_the_names_and_with_the_tag_that_counted() {
+    let mut plan = planned();
+    plan.issuances = vec![Issuance {
+        certificate: Slug::parse("external-edge").unwrap(),
+        names: vec!["contoso.com".into(), "*.contoso.com".into()],
+        issuers: vec!["ours.example".into()],
+    }];
+    let critical = Found::Caa {
+        critical: true,
+        tag: "tbs".into(),
+        value: "x".into(),
+    };
+    let both = "it will refuse contoso.com, *.contoso.com";
+    for (records, told) in [
+        (
+            vec![caa("issue", "ours.example"), caa("issuewild", ";")],
+            vec![(
+                "it will refuse *.contoso.com",
+                "CAA 0 issuewild \"ours.example\"",
+            )],
+        ),
+        (
+            vec![caa("issue", ";"), caa("issuewild", "ours.example")],
+            vec![("it will refuse contoso.com", "CAA 0 issue \"ours.example\"")],
+        ),
+        // `issue` counts for wildcards too, so one record mends both
+        (
+            vec![caa("issue", ";")],
+            vec![(both, "CAA 0 issue \"ours.example\"")],
+        ),
+        (
+            vec![caa("issue", ";"), caa("issuewild", ";")],
+            vec![
+                ("it will refuse contoso.com", "CAA 0 issue \"ours.example\""),
+                (
+                    "it will refuse *.contoso.com",
+                    "CAA 0 issuewild \"ours.example\"",
+                ),
+            ],
+        ),
+        (
+            vec![caa("issuewild", "ours.example"), critical],
+            vec![(
+                "must not issue for contoso.com, *.contoso.com",
+                "take it out",
+            )],
+        ),
+    ] {
+        let answers = Answers::from([(
+            Question::new("contoso.com", Kind::Caa),
+            reply(records.clone()),
+        )]);
+        let rows = caa::judge(&plan, &answers, "x");
+        let found: Vec<_> = rows.iter().flat_map(|row| &row.findings).collect();
+        assert_eq!(found.len(), told.len(), "{records:?}: {found:?}");
+        for (one, (why, mend)) in found.iter().zip(told) {
+            assert!(one.why.ends_with(why), "{records:?}: {}", one.why);
+            assert!(one.mend.contains(mend), "{records:?}: {}", one.mend);
+        }
+    }
+}
+
+#[test]
 fn dane_is_a_choice_and_other_pins_are_not_judged_by_the_key() {
     assert_eq!(
         codes(&compared(vec![(TLSA, Kind::Tlsa, reply(vec![]))])),
