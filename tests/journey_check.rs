@@ -651,7 +651,7 @@ fn an_assignment_that_was_killed_is_a_warning() {
     edge.world
         .run(&["check"])
         .ended(1)
-        .said("begun at 2026-11-01 12:00:00Z")
+        .said("begun at 2026-11-01 12:00:00 UTC")
         .said("`edgecert assign external-edge` finishes it");
 }
 

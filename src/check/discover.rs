@@ -10,7 +10,7 @@ use self::plan::{Place, Plan, plan};
 use super::endpoint::Presence;
 use super::{CheckError, Endpoint, TargetKind, TargetReport};
 use crate::dns::{Answer, DnsError, Outcome, Proof, Resolver, Srv};
-use crate::explain::{Explain, printable};
+use crate::explain::{Explain, count, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol};
 use crate::probe::{Depth, KeyKind};
@@ -258,15 +258,14 @@ impl Search<'_> {
                 self.believe(answer.proof, &answer.asked);
             }
         }
-        let count = plan.places.len();
-        let plural = if count == 1 { "" } else { "s" };
-        self.row.seen.push(format!("{count} SRV target{plural}"));
+        let targets = plan.places.len();
+        self.row.seen.push(count(targets, "SRV target"));
         if plan.left_out > 0 {
-            let all = count + plan.left_out;
+            let all = targets + plan.left_out;
             self.row.findings.push(Finding::new(
                 Code::DnsTargetsLeftOut,
                 self.domain.as_str(),
-                format!("only {count} of {all} SRV targets are asked"),
+                format!("only {targets} of {all} SRV targets are asked"),
                 format!("at most {MAX_TARGETS} targets of one domain are asked, and nothing is known of the others"),
                 "publish fewer records, or check the others as HOST:PORT",
             ));

@@ -1,6 +1,6 @@
 //! What is wrong with a deployment file, where, and the nearest right word.
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, count, printable};
 use std::fmt::Write as _;
 
 /// Most further mistakes told beside the first one.
@@ -63,8 +63,7 @@ impl Explain for DeploymentError {
             if !why.is_empty() {
                 why.push('\n');
             }
-            let plural = if others.len() == 1 { "" } else { "s" };
-            let _ = write!(why, "{} further mistake{plural}:", others.len());
+            let _ = write!(why, "{}:", count(others.len(), "further mistake"));
             for mistake in others.iter().take(MAX_TOLD) {
                 let (line, column) = (mistake.line, mistake.column);
                 let _ = write!(why, "\n{path}:{line}:{column} {}", mistake.line());

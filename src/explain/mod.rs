@@ -3,15 +3,19 @@
 //! The lowest room: every other may use it, and it uses none. It holds no words of its own about certificates;
 //! each room's error type says its own, beside its variants, by [`Explain`].
 
+mod count;
 mod diff;
 mod listed;
+mod moment;
 mod nearest;
 mod os;
 mod printable;
 mod span;
 
+pub use count::count;
 pub use diff::{DiffLine, diff};
 pub use listed::listed;
+pub use moment::{date, moment, rfc3339};
 pub use nearest::nearest;
 pub use os::{os_words, reading_mend};
 pub use printable::{is_harmful, printable};

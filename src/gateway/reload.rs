@@ -6,7 +6,7 @@
 //! with it is told.
 
 use super::choose::ServedPair;
-use crate::explain::{Explain, printable};
+use crate::explain::{Explain, moment, printable};
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::store::atomic::{self, Overwrite, Placement};
@@ -230,7 +230,11 @@ fn look_at(leaf: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
             Code::ValidityExpired,
             "leaf",
             "the certificate has expired",
-            format!("it ended on {}, and now is {}", facts.not_after, now),
+            format!(
+                "it ended on {}, and now is {}",
+                moment(facts.not_after),
+                moment(now)
+            ),
             "request and assign a new one (`edgecert renew`)",
         ));
     }
@@ -239,7 +243,11 @@ fn look_at(leaf: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
             Code::ValidityNotYet,
             "leaf",
             "the certificate is not valid yet",
-            format!("it begins on {}, and now is {}", facts.not_before, now),
+            format!(
+                "it begins on {}, and now is {}",
+                moment(facts.not_before),
+                moment(now)
+            ),
             "wait (`edgecert assign --effective-date`), or set this machine's clock right",
         ));
     }

@@ -4,7 +4,7 @@
 //! miss is an error here; what only some look at (SRVName, XmppAddr) a warning. Whether it lives too long is not judged here.
 
 use super::{Asked, AskedState};
-use crate::explain::printable;
+use crate::explain::{listed, printable};
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::{Domain, Identifier, NameForm, Presented, matching};
 use crate::x509::{Certificate, Chain, KeyPurpose};
@@ -351,17 +351,8 @@ fn canonical_typed(name: &str) -> String {
 
 fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let all: Vec<String> = names.map(|name| printable(name)).collect();
-    match all.len() {
-        0 => "none".to_owned(),
-        count if count > MAX_LISTED => format!(
-            "{} and {} more",
-            all.iter()
-                .take(MAX_LISTED)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", "),
-            count - MAX_LISTED
-        ),
-        _ => all.join(", "),
+    match all.is_empty() {
+        true => "none".to_owned(),
+        false => listed(&all, MAX_LISTED),
     }
 }

@@ -401,11 +401,10 @@ fn no_certificate(files: &[String], requests: usize, keys: usize) -> Explanation
     }
 }
 
-fn counted(count: usize, word: &str) -> String {
-    match count {
+fn counted(number: usize, word: &str) -> String {
+    match number {
         0 => format!("no {word}"),
-        1 => format!("1 {word}"),
-        more => format!("{more} {word}s"),
+        some => crate::explain::count(some, word),
     }
 }
 

@@ -6,6 +6,7 @@
 use super::StoreError;
 use super::atomic::{self, Links};
 use super::disk::Disk;
+use crate::explain::moment;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom};
@@ -36,16 +37,12 @@ pub struct Holder {
 /// `edgecert import (process 4711, since 2026-11-20 10:00:00 UTC)`.
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (date, hour, minute, second) = (
-            self.time.date(),
-            self.time.hour(),
-            self.time.minute(),
-            self.time.second(),
-        );
         write!(
             f,
-            "{} (process {}, since {date} {hour:02}:{minute:02}:{second:02} UTC)",
-            self.command, self.pid
+            "{} (process {}, since {})",
+            self.command,
+            self.pid,
+            moment(self.time)
         )
     }
 }

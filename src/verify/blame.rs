@@ -2,8 +2,8 @@
 
 use super::path::{Search, Verdict, place};
 use super::search::{Candidate, End, other_key};
-use super::words::{count, key_id, quoted, quoted_issuer, where_to_get_issuer};
-use crate::explain::printable;
+use super::words::{key_id, quoted, quoted_issuer, where_to_get_issuer};
+use crate::explain::{count, printable};
 use crate::findings::{Code, Finding};
 use crate::names::Presented;
 use crate::x509::Certificate;

@@ -9,9 +9,9 @@
 use super::blame::bad_signature;
 use super::rules::{key::weakness, usage, validity};
 use super::search::{End, MAX_LENGTH, Signatures, between, candidates, names_fit};
-use super::words::{count, quoted, quoted_issuer};
+use super::words::{quoted, quoted_issuer};
 use super::{Expectation, Profile, Purpose, Strictness, TrustSet};
-use crate::explain::printable;
+use crate::explain::{count, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::x509::{Certificate, KeyPurpose, PublicKeyKind};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};

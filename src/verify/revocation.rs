@@ -8,7 +8,7 @@ use super::path::place;
 use super::search::Signatures;
 use super::words::{self, quoted, quoted_issuer};
 use super::{Expectation, Strictness};
-use crate::explain::printable;
+use crate::explain::{moment, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::x509::crl::{CrlScope, Revoked};
 use crate::x509::{Certificate, Crl};
@@ -241,7 +241,7 @@ impl Asked<'_> {
                 "the list of {} has its serial number {} since {}{reason}",
                 quoted(self.issuer),
                 self.certificate.serial_hex(),
-                words::moment(entry.at)
+                moment(entry.at)
             ),
             "request a new certificate (`edgecert request`), with a new key if the old one may be known to others",
         )

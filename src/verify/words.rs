@@ -1,31 +1,8 @@
 //! How certificates, places and times are spoken of in findings; everything foreign is made printable here.
 
-use crate::explain::{listed, printable};
+use crate::explain::{date, listed, moment, printable};
 use crate::x509::{Certificate, PublicKeyKind};
 use time::OffsetDateTime;
-
-/// `2026-03-02`.
-pub(crate) fn date(time: OffsetDateTime) -> String {
-    let time = time.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}",
-        time.year(),
-        u8::from(time.month()),
-        time.day()
-    )
-}
-
-/// `2026-03-02 10:15:00 UTC`.
-pub(crate) fn moment(time: OffsetDateTime) -> String {
-    let time = time.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{} {:02}:{:02}:{:02} UTC",
-        date(time),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
-}
 
 /// The time, as a date where days tell enough apart, to the second where they do not.
 pub(crate) fn beside(time: OffsetDateTime, other: OffsetDateTime) -> String {
@@ -50,11 +27,6 @@ pub(crate) fn quoted_issuer(certificate: &Certificate) -> String {
         .find(|name| !name.trim().is_empty())
         .unwrap_or(&issuer.text);
     format!("\"{}\"", printable(name))
-}
-
-/// `1 intermediate`, `2 intermediates`.
-pub(crate) fn count(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first bytes of a key identifier as hex, or `none`.
@@ -103,7 +75,6 @@ mod tests {
     #[test]
     fn times_are_told_as_people_tell_them() {
         let noon = datetime!(2026-03-02 12:00 UTC);
-        assert_eq!(date(noon), "2026-03-02");
         assert_eq!(beside(noon, datetime!(2026-03-05 0:00 UTC)), "2026-03-02");
         assert_eq!(
             beside(noon, datetime!(2026-03-02 12:00:01 UTC)),

@@ -8,7 +8,7 @@ use super::{
 use crate::assign::destination::{Destination, digest_of};
 use crate::assign::error::AssignError;
 use crate::assign::other_writers::{Watched, other_writers};
-use crate::explain::printable;
+use crate::explain::{moment, printable};
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::{Change, Configured};
@@ -473,17 +473,10 @@ fn written_at(path: &Path) -> String {
         Ok(there) => {
             let when = time::OffsetDateTime::from_unix_timestamp(there.mtime()).map_or_else(
                 |_| "at an unknown time".to_owned(),
-                |when| {
-                    format!(
-                        "{} {:02}:{:02} UTC",
-                        when.date(),
-                        when.hour(),
-                        when.minute()
-                    )
-                },
+                |when| format!("on {}", moment(when)),
             );
             format!(
-                "it was written on {when}, and belongs to {}",
+                "it was written {when}, and belongs to {}",
                 crate::store::user_name(there.uid())
             )
         }

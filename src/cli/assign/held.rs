@@ -1,10 +1,9 @@
 //! What `--end-sessions` shows before, does after the proof, and says of it. Nothing here makes an assignment fail.
 
-use super::told::plural;
 use crate::assign::{AssignPlan, Ended, Held};
 use crate::cli::Context;
 use crate::cli::output::Outcome;
-use crate::explain::{Explain, printable};
+use crate::explain::{Explain, count, printable};
 use console::style;
 use serde_json::{Value, json};
 
@@ -92,7 +91,7 @@ fn words(one: &Ended) -> String {
         (0, _) => format!("  {name:<10} {mark} no connection from before\n"),
         (before, 0) => format!(
             "  {name:<10} {mark} {} from before, all ended\n",
-            plural(before, "connection")
+            count(before, "connection")
         ),
         (before, left)
             if one
@@ -102,13 +101,13 @@ fn words(one: &Ended) -> String {
         {
             format!(
                 "  {name:<10} {mark} {} from before, {left} left\n",
-                plural(before, "connection")
+                count(before, "connection")
             )
         }
         // The kernel knows ports and no names.
         (before, left) => format!(
             "  {name:<10} {mark} {} from before, {left} left: of other names on these ports, or not ended yet\n",
-            plural(before, "connection")
+            count(before, "connection")
         ),
     };
     for (step, done) in &one.steps {

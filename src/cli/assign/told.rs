@@ -6,7 +6,7 @@ use crate::assign::prove::{Proved, Seen};
 use crate::assign::{AssignPlan, Standing};
 use crate::cli::Context;
 use crate::cli::render::{difference, hanging};
-use crate::explain::{DiffLine, Explain, diff, printable};
+use crate::explain::{DiffLine, Explain, count, diff, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::servers::Change;
@@ -31,7 +31,7 @@ pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
     text.push_str(&on_gateways(plan.gateways.len()));
     text.push('\n');
     for gateway in &plan.gateways {
-        let to_prove = format!("{} to prove", plural(gateway.proofs.len(), "handshake"));
+        let to_prove = format!("{} to prove", count(gateway.proofs.len(), "handshake"));
         let (last, before) = match gateway.actions.split_last() {
             Some((last, before)) => (format!("{last} · {to_prove}"), before),
             None => (to_prove, [].as_slice()),
@@ -99,7 +99,7 @@ pub(super) fn session_findings(plan: &AssignPlan, standings: &[Standing]) -> Vec
                 format!("gateway \"{}\"", standing.gateway),
                 format!(
                     "{} began before and keep {before} until they end",
-                    plural(standing.sessions, "connection")
+                    count(standing.sessions, "connection")
                 ),
                 "TLS shows a certificate once, when a connection begins",
                 "nothing to do; for a compromised key, `edgecert assign --end-sessions` ends them",
@@ -130,16 +130,12 @@ pub(super) fn next_words(store: &Store, plan: &AssignPlan) -> String {
     "edgecert check".into()
 }
 
-pub(super) fn on_gateways(count: usize) -> String {
-    if count == 0 {
+pub(super) fn on_gateways(number: usize) -> String {
+    if number == 0 {
         String::new()
     } else {
-        format!(" on {}", plural(count, "gateway"))
+        format!(" on {}", count(number, "gateway"))
     }
-}
-
-pub(super) fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::output::Outcome;
 use crate::cli::render::{self, json::certificate_json};
 use crate::cli::verify::servers::{partners_json, partners_text};
-use crate::explain::printable;
+use crate::explain::{count, printable};
 use crate::findings::{Code, Finding};
 use crate::import::Imported;
 use crate::names::Presented;
@@ -162,8 +162,8 @@ fn compared(leaf: &Certificate, asked: usize, purposes: &[KeyPurpose]) -> String
         }
     };
     format!(
-        "asked {asked} name{}, granted {} · asked {}, granted {}",
-        if asked == 1 { "" } else { "s" },
+        "asked {}, granted {} · asked {}, granted {}",
+        count(asked, "name"),
         facts.names.as_ref().map_or(0, Vec::len),
         words(purposes),
         match &facts.key_purposes {

@@ -8,7 +8,7 @@ use super::render::{self, Table};
 use super::request::flags::{self, NameFlags};
 use super::request::template_words;
 use super::request::wanted::{Choices, Wanted, shown};
-use crate::explain::Explanation;
+use crate::explain::{Explanation, count};
 use crate::findings::Finding;
 use crate::names::offered::offered_names;
 use crate::names::plan::{PlannedName, Reason, SanPlan};
@@ -272,10 +272,6 @@ fn profile_words(profile: &IssuerProfile) -> String {
         None if !profile.wildcards => format!("{forms}, no wildcards"),
         None => forms,
     }
-}
-
-fn count(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn json_of(wanted: &Wanted) -> Value {

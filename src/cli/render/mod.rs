@@ -1,6 +1,5 @@
 //! Reports, plans and errors as text: the words' colours, tables, times, and the only writers to the terminal.
 
-mod count;
 mod diff;
 pub mod html;
 pub mod json;
@@ -15,14 +14,14 @@ mod taken;
 mod time;
 mod wrap;
 
-pub use count::count;
 pub use diff::difference;
 pub use table::Table;
 pub use taken::Taken;
-pub use time::{age, date, left, moment, rfc3339};
+pub use time::{age, left};
 pub use wrap::{columns, hanging, hanging_within, within, wrap};
 
 use crate::explain::Explanation;
+pub use crate::explain::{count, date, moment, rfc3339};
 use crate::findings::{Finding, Severity};
 use console::style;
 use std::io::Write;

@@ -7,7 +7,7 @@
 use super::Taken;
 use crate::check::group::groups;
 use crate::check::{CheckReport, Status, TargetReport};
-use crate::explain::is_harmful;
+use crate::explain::{count, is_harmful};
 use crate::x509::Window;
 
 /// What Nagios reads of a plugin by default, in bytes; more is cut there, and here first.
@@ -41,9 +41,12 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
         None => line.push_str(&match soonest(report) {
             Some((name, window)) => {
                 format!(
-                    "{total} of {total}, {} ends first, in {} days",
+                    "{total} of {total}, {} ends first, in {}",
                     plain(&name),
-                    window.whole_days_left(now)
+                    count(
+                        usize::try_from(window.whole_days_left(now)).unwrap_or(0),
+                        "day"
+                    )
                 )
             }
             None => format!("{total} of {total}"),

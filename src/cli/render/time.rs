@@ -1,37 +1,8 @@
 //! Times for people.
 
-use crate::explain::span;
+use crate::explain::{date, span};
 use crate::x509::{Standing, Window};
 use time::OffsetDateTime;
-use time::macros::format_description;
-
-/// `2026-03-02`, UTC.
-pub fn date(moment: OffsetDateTime) -> String {
-    moment
-        .to_offset(time::UtcOffset::UTC)
-        .format(format_description!("[year]-[month]-[day]"))
-        .unwrap_or_default()
-}
-
-/// `2026-03-02 14:05:09Z`.
-pub fn moment(moment: OffsetDateTime) -> String {
-    moment
-        .to_offset(time::UtcOffset::UTC)
-        .format(format_description!(
-            "[year]-[month]-[day] [hour]:[minute]:[second]Z"
-        ))
-        .unwrap_or_default()
-}
-
-/// RFC 3339, UTC, whole seconds: the form of every time in JSON.
-pub fn rfc3339(moment: OffsetDateTime) -> String {
-    moment
-        .to_offset(time::UtcOffset::UTC)
-        .format(format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
-        ))
-        .unwrap_or_default()
-}
 
 /// `2026-03-02 (in 41 days)`, `2026-03-02 (3 days ago)`, in hours or minutes when nearer.
 pub fn age(moment: OffsetDateTime, now: OffsetDateTime) -> String {

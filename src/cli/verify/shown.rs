@@ -309,9 +309,8 @@ impl Shown<'_> {
             words = part.words.clone();
         }
         if notes > 0 {
-            let plural = if notes == 1 { "" } else { "s" };
             let gap = if words.is_empty() { "" } else { " · " };
-            words.push_str(&format!("{gap}{notes} note{plural} (-v)"));
+            words.push_str(&format!("{gap}{} (-v)", render::count(notes, "note")));
         }
         let mut text = match words.is_empty() {
             true => format!("  {mark} {}\n", part.name),

@@ -10,7 +10,7 @@ mod groups;
 pub use error::SplitError;
 pub use family::{Family, Member, SplitBy, base_of, split_family};
 
-use crate::explain::listed;
+use crate::explain::{count, listed};
 use crate::names::plan::{PlannedName, Reason, SanPlan};
 use crate::names::{Domain, Identifier};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,12 +33,8 @@ pub struct Part {
 impl Part {
     /// `contoso.com, fabrikam.com (12 names)`.
     pub fn words(&self) -> String {
-        let plural = if self.names.len() == 1 { "" } else { "s" };
-        format!(
-            "{} ({} name{plural})",
-            self.domains_in_words(),
-            self.names.len()
-        )
+        let names = count(self.names.len(), "name");
+        format!("{} ({names})", self.domains_in_words())
     }
 
     /// `contoso.com, fabrikam.com` and how many more, or `further names`.

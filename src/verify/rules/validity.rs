@@ -2,9 +2,9 @@
 
 use super::{Case, Ruling};
 use crate::deployment::LifeLeft;
-use crate::explain::span;
+use crate::explain::{date, moment, rfc3339, span};
 use crate::findings::{Code, Finding, Severity};
-use crate::verify::words::{beside, date, moment, quoted};
+use crate::verify::words::{beside, quoted};
 use crate::x509::Certificate;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -249,8 +249,4 @@ fn too_long(case: &Case<'_>) -> Option<Finding> {
 /// RFC 5280 knows whole seconds only.
 pub(crate) fn whole_seconds(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_nanosecond(0).unwrap_or(time)
-}
-
-fn rfc3339(time: OffsetDateTime) -> String {
-    moment(time).replacen(' ', "T", 1).replacen(" UTC", "Z", 1)
 }

@@ -1,4 +1,6 @@
-use super::super::samples::{HOSTILE, endpoint, report, taken, unknown as row_unknown};
+use super::super::samples::{
+    HOSTILE, certificate, endpoint, report, taken, unknown as row_unknown,
+};
 use super::*;
 use crate::check::TargetKind;
 use crate::findings::{Code, Finding, Severity};
@@ -186,6 +188,21 @@ fn critical_is_told_before_warning_and_warning_before_unknown() {
         .filter_map(|line| line.split(' ').next())
         .collect();
     assert_eq!(long, ["CRITICAL", "WARNING", "UNKNOWN"]);
+}
+
+#[test]
+fn one_day_is_not_many() {
+    for (days, told) in [(0, "in 0 days"), (1, "in 1 day"), (2, "in 2 days")] {
+        let mut all = CheckReport::default();
+        let mut row = endpoint("good", "contoso.com", None);
+        row.certificate = Some(certificate("contoso.com", 1, -10, days));
+        all.push(row);
+        let text = check(&all, &taken());
+        assert!(
+            text.contains(&format!("good ends first, {told} |")),
+            "{text}"
+        );
+    }
 }
 
 #[test]
