@@ -6,8 +6,8 @@
 mod unread;
 
 use self::unread::{
-    closed, is_damaged_certificate, is_something_else, malformed, malformed_finding,
-    may_hold_certificates, no_certificate,
+    closed, hides_certificates, is_damaged_certificate, is_something_else, malformed,
+    malformed_finding, no_certificate,
 };
 use super::keep::Place;
 use super::{Kept, TargetKind, TargetReport, Yardstick};
@@ -230,7 +230,7 @@ pub fn check_bytes(
 ) -> Option<Vec<TargetReport>> {
     let contents = match container::read(bytes, None) {
         Ok(contents) => contents,
-        Err(error) if error.is_closed() && may_hold_certificates(&error) => {
+        Err(error) if hides_certificates(&error) => {
             return Some(vec![closed(name, kind, "", &error, origin)]);
         }
         Err(error)
@@ -257,7 +257,7 @@ pub fn check_bytes(
         .collect();
     let sealed = problems
         .iter()
-        .find(|(_, problem)| problem.is_closed() && may_hold_certificates(problem));
+        .find(|(_, problem)| hides_certificates(problem));
     if certificates.is_empty()
         && damaged.is_empty()
         && let Some((block, problem)) = sealed

@@ -2,14 +2,16 @@
 
 use super::order::{Ordered, order_chain};
 use super::{FoundLeaf, ImportError, MAX_CERTIFICATES, Reply, ReplyFile};
-use crate::explain::printable;
+use crate::explain::{count, printable};
 use crate::x509::container::{self, BagName, Contents};
-use crate::x509::error::ForeignForm;
 use crate::x509::{Certificate, Fingerprint, Passphrase, PrivateKey, X509Error};
 use std::collections::HashSet;
 
 /// Most keys, and most certificates, whose names in PKCS#12 are compared.
 const MAX_PAIRS: usize = 50;
+
+/// What could not be read: its file, its block, and why.
+type Problem = (String, String, X509Error);
 
 /// What all files hold together.
 #[derive(Default)]
@@ -21,7 +23,7 @@ struct Pile {
     requests: usize,
     /// Certificates that stood in the files before.
     doubles: Vec<(String, Certificate)>,
-    problems: Vec<(String, String, X509Error)>,
+    problems: Vec<Problem>,
     inventory: Vec<(String, String)>,
     notes: Vec<(String, String)>,
 }
@@ -51,9 +53,10 @@ pub fn sort_reply(
     let beside: Vec<Fingerprint> = pile.keys.iter().map(|(_, key)| key.spki_sha256()).collect();
     let (leaf_place, leaf) = match choose_leaf(&pile.certificates, wanted, &beside) {
         Ok(found) => found,
-        // A block that cannot be read is the nearer cause of a leaf that is not there.
+        // What cannot be read, and may be the leaf, is the nearer cause of a leaf that is not there.
         Err(error @ ImportError::OnlyCaCertificates { .. }) => {
-            return Err(first_problem(pile.problems).unwrap_or(error));
+            let suspect = take_suspect(&mut pile.problems).or_else(|| take_closed_key(&mut pile));
+            return Err(suspect.map_or(error, unreadable));
         }
         Err(error) => return Err(error),
     };
@@ -80,17 +83,10 @@ pub fn sort_reply(
     spare.extend(older);
     let doubles = pile.doubles;
     // The unreadable block may be the very certificate that is missing.
-    let suspect = pile
-        .problems
-        .iter()
-        .position(|(_, _, error)| may_be_certificate(error));
-    if let (Some(_), Some(at)) = (&missing_issuer, suspect) {
-        let (file, block, source) = pile.problems.swap_remove(at);
-        return Err(ImportError::Unreadable {
-            file,
-            block,
-            source,
-        });
+    if missing_issuer.is_some()
+        && let Some(suspect) = take_suspect(&mut pile.problems)
+    {
+        return Err(unreadable(suspect));
     }
     Ok(Reply {
         chain,
@@ -205,9 +201,11 @@ fn unlike_pairs(pile: &Pile) -> Vec<(String, String)> {
     found
 }
 
-fn no_certificate(files: &[ReplyFile], pile: Pile) -> ImportError {
-    match first_problem(pile.problems) {
-        Some(error) => error,
+fn no_certificate(files: &[ReplyFile], mut pile: Pile) -> ImportError {
+    // Where nothing may have been a certificate, a damaged key still says more than that none is there.
+    let problem = take_suspect(&mut pile.problems).or_else(|| pile.problems.into_iter().next());
+    match problem {
+        Some(problem) => unreadable(problem),
         None => ImportError::NoCertificate {
             files: files.iter().map(|file| printable(&file.name)).collect(),
             requests: pile.requests,
@@ -216,35 +214,34 @@ fn no_certificate(files: &[ReplyFile], pile: Pile) -> ImportError {
     }
 }
 
-fn first_problem(problems: Vec<(String, String, X509Error)>) -> Option<ImportError> {
-    problems
-        .into_iter()
-        .next()
-        .map(|(file, block, source)| ImportError::Unreadable {
-            file,
-            block,
-            source,
-        })
+/// The first thing that could not be read and may have been a certificate.
+fn take_suspect(problems: &mut Vec<Problem>) -> Option<Problem> {
+    let at = problems
+        .iter()
+        .position(|(_, _, error)| error.about().may_be_certificate())?;
+    Some(problems.remove(at))
 }
 
-/// Whether the trouble may have been a certificate: all but what is certainly about a private key.
-fn may_be_certificate(error: &X509Error) -> bool {
-    !matches!(
-        error,
-        X509Error::PassphraseMissing
-            | X509Error::WrongPassphrase
-            | X509Error::LegacyEncryption { .. }
-            | X509Error::UnsupportedEncryption { .. }
-            | X509Error::KdfTooCostly { .. }
-            | X509Error::RsaTooShort { .. }
-            | X509Error::UnknownKeyAlgorithm { .. }
-            | X509Error::BadKey { .. }
-            | X509Error::TooManyEncryptedKeys { .. }
-            | X509Error::ForeignForm {
-                form: ForeignForm::Crl | ForeignForm::PublicKey,
-                ..
-            }
-    )
+/// The key that could not be opened, where one of the certificates issued itself: `openssl req -x509` makes its leaf a
+/// CA, and the key would show it.
+fn take_closed_key(pile: &mut Pile) -> Option<Problem> {
+    let own = |(_, one): &(String, Certificate)| one.is_self_signed();
+    if !pile.certificates.iter().any(own) {
+        return None;
+    }
+    let at = pile
+        .problems
+        .iter()
+        .position(|(_, _, error)| error.is_closed())?;
+    Some(pile.problems.remove(at))
+}
+
+fn unreadable((file, block, source): Problem) -> ImportError {
+    ImportError::Unreadable {
+        file,
+        block,
+        source,
+    }
 }
 
 /// The leaf and where it stands.
@@ -313,24 +310,14 @@ fn join(file: &str, block: &str) -> String {
 
 fn describe(contents: &Contents) -> String {
     let mut words = vec![contents.packing.words().to_owned()];
-    for (count, one, more) in [
-        (contents.certificates.len(), "certificate", "certificates"),
-        (contents.keys.len(), "private key", "private keys"),
-        (
-            contents.requests.len(),
-            "request (not needed)",
-            "requests (not needed)",
-        ),
-        (
-            contents.problems.len(),
-            "unreadable block",
-            "unreadable blocks",
-        ),
+    for (number, word, more) in [
+        (contents.certificates.len(), "certificate", ""),
+        (contents.keys.len(), "private key", ""),
+        (contents.requests.len(), "request", " (not needed)"),
+        (contents.problems.len(), "unreadable block", ""),
     ] {
-        match count {
-            0 => {}
-            1 => words.push(format!("1 {one}")),
-            _ => words.push(format!("{count} {more}")),
+        if number > 0 {
+            words.push(count(number, word) + more);
         }
     }
     words.join(", ")

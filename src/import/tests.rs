@@ -377,6 +377,51 @@ fn a_missing_intermediate_is_named_with_its_address() {
 }
 
 #[test]
+fn what_cannot_be_a_certificate_stands_in_for_none_that_is_missing() {
+    let w = world();
+    let block = |label: &str, content: &str| {
+        format!("-----BEGIN {label}-----\n{content}\n-----END {label}-----\n")
+    };
+    let passphrase = Passphrase::new("a long passphrase".into());
+    let closed = w.key.to_pem(Some(&passphrase)).unwrap().to_string();
+    for (unread, may_be) in [
+        (block("PRIVATE KEY", "!!!!"), false),
+        (block("PRIVATE KEY", "MAMCAQE="), false),
+        (block("CERTIFICATE REQUEST", "!!!!"), false),
+        (block("CERTIFICATE REQUEST", "MAMCAQE="), false),
+        (closed.clone(), false),
+        (block("CERTIFICATE", "!!!!"), true),
+        (block("CERTIFICATE", "MAMCAQE="), true),
+        (block("PKCS7", "MAMCAQE="), true),
+        (block("SOMETHING", "MAMCAQE="), true),
+    ] {
+        // a leaf without its intermediate is taken, with what is missing told
+        let files = [file("reply.pem", w.leaf.to_pem() + &unread)];
+        let sorted = sort_reply(&files, None, &[], &[]);
+        assert_eq!(sorted.is_err(), may_be, "{unread}: {sorted:?}");
+        // and of CA certificates alone only that is said
+        let files = [file("ca.pem", w.lower.certificate.to_pem() + &unread)];
+        let told = sort_reply(&files, None, &[], &[]).unwrap_err().explain();
+        let code = match may_be {
+            true => "import.unreadable-block",
+            false => "import.no-leaf",
+        };
+        assert_eq!(told.code, code, "{unread}: {told:?}");
+    }
+    // A damaged key is passed over for the certificate behind it.
+    let files = [file(
+        "two.pem",
+        block("PRIVATE KEY", "!!!!") + &block("CERTIFICATE", "!!!!"),
+    )];
+    let told = sort_reply(&files, None, &[], &[]).unwrap_err().explain();
+    assert!(told.what.starts_with("block 2 of two.pem"), "{told:?}");
+    // One that issued itself may be the leaf of the key that is closed.
+    let files = [file("pair.pem", w.root.certificate.to_pem() + &closed)];
+    let told = sort_reply(&files, None, &[], &[]).unwrap_err().explain();
+    assert!(told.why.contains("passphrase"), "{told:?}");
+}
+
+#[test]
 fn an_expired_cross_sign_is_dropped_and_listed() {
     let root = authority("Root X1", None, key(), datetime!(2036-01-01 00:00 UTC));
     let old = authority("Old Root X3", None, key(), datetime!(2036-01-01 00:00 UTC));

@@ -20,6 +20,18 @@ pub enum Expected {
 }
 
 impl Expected {
+    /// What the label of a PEM block promises.
+    pub fn of_label(label: &str) -> Self {
+        match label {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Expected::Certificate,
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Expected::Request,
+            "PKCS7" | "CMS" | "CERTIFICATE CHAIN" | "PKCS12" => Expected::Archive,
+            "X509 CRL" => Expected::Crl,
+            key if key.ends_with("PRIVATE KEY") => Expected::Key,
+            _ => Expected::Anything,
+        }
+    }
+
     /// In words, with article: `a certificate`.
     pub fn words(self) -> &'static str {
         match self {

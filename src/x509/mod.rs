@@ -6,6 +6,7 @@
 //! ([`key`]). No type of these crates shows in a signature here. Bundles ([`bundle`]) exist only if leaf, chain and
 //! key belong together. Standards: RFC 5280, 2986, 5958, 7468.
 
+mod about;
 mod ber;
 pub mod bundle;
 pub mod certificate;
@@ -40,6 +41,7 @@ pub mod usage;
 mod utf16;
 pub mod window;
 
+pub use about::About;
 pub use bundle::Bundle;
 pub use certificate::Certificate;
 pub use chain::{Chain, Ordered, order};

@@ -4,94 +4,29 @@ use super::Origin;
 use crate::check::{TargetKind, TargetReport};
 use crate::explain::{Explain, Explanation};
 use crate::findings::{Code, Finding, Severity};
-use crate::x509::error::{Expected, ForeignForm};
-use crate::x509::{Csr, PrivateKey, X509Error};
+use crate::x509::{About, Csr, PrivateKey, X509Error};
 
-/// Whether the bytes are known to be a thing of another kind: a key, a request, a list of revoked certificates.
+/// Whether the bytes are known to be a thing of another kind: a key, a request, a list of revoked certificates, a
+/// container that is sound and closed.
 pub(super) fn is_something_else(error: &X509Error) -> bool {
-    match error {
-        X509Error::Unreadable { expected, .. } => {
-            matches!(expected, Expected::Key | Expected::Request)
-        }
-        X509Error::TrailingBytes { after, .. } => {
-            matches!(after, Expected::Key | Expected::Request)
-        }
-        X509Error::ForeignForm { form, .. } => {
-            matches!(
-                form,
-                ForeignForm::Crl | ForeignForm::PublicKey | ForeignForm::SealedBundle
-            )
-        }
-        X509Error::ArchivePassphraseMissing
-        | X509Error::ArchiveWrongPassphrase
-        | X509Error::ArchiveScheme { .. }
-        | X509Error::ArchiveTooCostly { .. }
-        | X509Error::PassphraseMissing
-        | X509Error::WrongPassphrase
-        | X509Error::LegacyEncryption { .. }
-        | X509Error::UnsupportedEncryption { .. }
-        | X509Error::KdfTooCostly { .. }
-        | X509Error::TooManyEncryptedKeys { .. }
-        | X509Error::RsaTooShort { .. }
-        | X509Error::UnknownKeyAlgorithm { .. }
-        | X509Error::BadKey { .. }
-        | X509Error::KeyNotExportable => true,
-        X509Error::Truncated { .. }
-        | X509Error::BadBlock { .. }
-        | X509Error::TooLarge { .. }
-        | X509Error::TooManyBlocks { .. }
-        | X509Error::TooManyItems { .. }
-        | X509Error::NestedTooDeep { .. }
-        | X509Error::NothingRecognised { .. }
-        | X509Error::Unwritable { .. }
-        | X509Error::GenerationFailed { .. }
-        | X509Error::SigningFailed { .. } => false,
+    match error.about() {
+        About::Request | About::Key | About::ClosedArchive | About::Other => true,
+        About::Certificate | About::Archive | About::Unknown => false,
     }
 }
 
-/// Whether the bytes were meant to be a certificate.
+/// Whether the bytes were meant to be a certificate, or begin as one and are cut off.
 pub(super) fn is_damaged_certificate(error: &X509Error) -> bool {
-    match error {
-        X509Error::Unreadable { expected, .. } => {
-            matches!(expected, Expected::Certificate | Expected::Archive)
-        }
-        X509Error::TrailingBytes { after, .. } => *after == Expected::Certificate,
-        X509Error::Truncated { .. } => true,
-        X509Error::BadBlock { label, .. } => {
-            label.contains("CERTIFICATE") && !label.contains("REQUEST")
-        }
-        X509Error::TooLarge { .. }
-        | X509Error::TooManyBlocks { .. }
-        | X509Error::TooManyEncryptedKeys { .. }
-        | X509Error::TooManyItems { .. }
-        | X509Error::NestedTooDeep { .. }
-        | X509Error::NothingRecognised { .. }
-        | X509Error::ForeignForm { .. }
-        | X509Error::ArchivePassphraseMissing
-        | X509Error::ArchiveWrongPassphrase
-        | X509Error::ArchiveScheme { .. }
-        | X509Error::ArchiveTooCostly { .. }
-        | X509Error::PassphraseMissing
-        | X509Error::WrongPassphrase
-        | X509Error::LegacyEncryption { .. }
-        | X509Error::UnsupportedEncryption { .. }
-        | X509Error::KdfTooCostly { .. }
-        | X509Error::RsaTooShort { .. }
-        | X509Error::UnknownKeyAlgorithm { .. }
-        | X509Error::BadKey { .. }
-        | X509Error::Unwritable { .. }
-        | X509Error::GenerationFailed { .. }
-        | X509Error::SigningFailed { .. }
-        | X509Error::KeyNotExportable => false,
+    match error.about() {
+        About::Certificate | About::Archive => true,
+        About::Unknown => matches!(error, X509Error::Truncated { .. }),
+        About::Request | About::Key | About::ClosedArchive | About::Other => false,
     }
 }
 
-/// Whether certificates may lie behind it: in PKCS#12, and not in an encrypted key.
-pub(super) fn may_hold_certificates(error: &X509Error) -> bool {
-    matches!(
-        error,
-        X509Error::ArchivePassphraseMissing | X509Error::ArchiveWrongPassphrase
-    )
+/// Whether a passphrase would open it and certificates may lie in it: PKCS#12, and not an encrypted key.
+pub(super) fn hides_certificates(error: &X509Error) -> bool {
+    error.is_closed() && error.about() == About::ClosedArchive
 }
 
 /// A file that nobody can look into without its passphrase: not known where it was named, and a note in a folder, which

@@ -10,7 +10,7 @@ use crate::names::Slug;
 use crate::store::{StoreError, atomic};
 use crate::verify::{MAX_CERTIFICATES, too_many};
 use crate::x509::container;
-use crate::x509::{Certificate, Crl, Passphrase, PrivateKey, X509Error};
+use crate::x509::{About, Certificate, Crl, Passphrase, PrivateKey, X509Error};
 use std::path::{Path, PathBuf};
 
 pub(super) fn store_failure(error: &StoreError) -> Failure {
@@ -24,19 +24,10 @@ pub(super) fn damaged_finding(item: &str, block: &str, error: &X509Error) -> Fin
         block => printable(&format!("{item}, {block}")),
     };
     let finding = Finding::new(Code::FormMalformed, place, told.what, told.why, told.mend);
-    // A key that cannot be opened says nothing about the certificate.
-    let is_closed_key = matches!(
-        error,
-        X509Error::PassphraseMissing
-            | X509Error::WrongPassphrase
-            | X509Error::LegacyEncryption { .. }
-            | X509Error::UnsupportedEncryption { .. }
-            | X509Error::KdfTooCostly { .. }
-            | X509Error::TooManyEncryptedKeys { .. }
-    );
-    match is_closed_key {
-        true => finding.with_severity(Severity::Note),
-        false => finding,
+    match error.about() {
+        // What is of another kind says nothing about the certificate.
+        About::Request | About::Key | About::Other => finding.with_severity(Severity::Note),
+        About::Certificate | About::Archive | About::ClosedArchive | About::Unknown => finding,
     }
 }
 

@@ -162,16 +162,6 @@ fn is_web_page(bytes: &[u8]) -> bool {
         })
 }
 
-fn expected_of(label: &str) -> Expected {
-    match label {
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Expected::Certificate,
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Expected::Request,
-        "PKCS7" | "CMS" | "CERTIFICATE CHAIN" | "PKCS12" => Expected::Archive,
-        key if key.ends_with("PRIVATE KEY") => Expected::Key,
-        _ => Expected::Anything,
-    }
-}
-
 /// Gathers while it goes.
 struct Reader<'a> {
     contents: Contents,
@@ -307,7 +297,7 @@ impl Reader<'_> {
         };
         match sniff::form(der) {
             Form::Unknown => Err(X509Error::Unreadable {
-                expected: expected_of(&block.label),
+                expected: Expected::of_label(&block.label),
                 reason: format!(
                     "the block {} holds no structure that is known here",
                     printable(&block.label)
