@@ -7,7 +7,7 @@ pub const MAX_HEAD: usize = 16 * 1024;
 
 /// A whole answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct Answer {
     /// The status code.
     pub status: u16,
     /// Where it sends.
@@ -17,7 +17,7 @@ pub struct Head {
 }
 
 /// Reads an answer as far as it has come (RFC 9112); none where more is needed. `ended`: no more will come.
-pub fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Head>, String> {
+pub fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Answer>, String> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return if bytes.len() > MAX_HEAD {
             Err(format!("has a head of more than {MAX_HEAD} bytes"))
@@ -45,7 +45,7 @@ pub fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Head>, String> {
             .map(|(_, value)| value.trim())
     };
     let answer = |body: Vec<u8>| {
-        Some(Head {
+        Some(Answer {
             status,
             location: field("location").map(str::to_owned),
             body,

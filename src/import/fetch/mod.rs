@@ -11,7 +11,7 @@ mod tests;
 
 use crate::explain::{Explain, Explanation, printable};
 use crate::x509::{Certificate, X509Error, container};
-use http::{Head, read_answer};
+use http::{Answer, read_answer};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use target::{Target, is_http};
@@ -20,6 +20,9 @@ use tokio::net::TcpStream;
 
 /// Most certificates fetched for one chain.
 pub const MAX_FETCHES: usize = 6;
+
+/// Most certificates of one answer that are looked at; a `.p7c` of a large CA holds some ten.
+pub const MAX_IN_ANSWER: usize = 100;
 
 /// Most bytes of an answer, head and body together; an intermediate has some 2 KB.
 pub const MAX_ANSWER: usize = 256 * 1024;
@@ -222,7 +225,7 @@ impl<'a> Fetcher<'a> {
             source,
         })?;
         let mut found = String::new();
-        for (_, one) in contents.certificates.into_iter().take(MAX_FETCHES) {
+        for (_, one) in contents.certificates.into_iter().take(MAX_IN_ANSWER) {
             if one.facts().subject.der == of.facts().issuer.der && of.is_signed_by(&one) {
                 return Ok(Fetched {
                     issuer: one,
@@ -271,8 +274,8 @@ impl<'a> Fetcher<'a> {
         for _ in 0..=MAX_REDIRECTS {
             (self.tell)(&target.shown());
             match ask(&target).await? {
-                Answer::Body(body, address) => return Ok((body, address)),
-                Answer::Moved(location) => target = target.moved(&location)?,
+                Got::Body(body, address) => return Ok((body, address)),
+                Got::Moved(location) => target = target.moved(&location)?,
             }
         }
         Err(FetchError::BadAnswer {
@@ -282,12 +285,13 @@ impl<'a> Fetcher<'a> {
     }
 }
 
-enum Answer {
+/// What one place gave.
+enum Got {
     Body(Vec<u8>, SocketAddr),
     Moved(String),
 }
 
-async fn ask(target: &Target) -> Result<Answer, FetchError> {
+async fn ask(target: &Target) -> Result<Got, FetchError> {
     let host = target.host_and_port();
     let broken = |reason: std::io::Error| FetchError::Network {
         host: host.clone(),
@@ -315,15 +319,15 @@ async fn ask(target: &Target) -> Result<Answer, FetchError> {
         };
         match read_answer(&bytes, count == 0).map_err(bad)? {
             None => {}
-            Some(Head {
+            Some(Answer {
                 status: 200, body, ..
-            }) => return Ok(Answer::Body(body, address)),
-            Some(Head {
+            }) => return Ok(Got::Body(body, address)),
+            Some(Answer {
                 status: 301 | 302 | 303 | 307 | 308,
                 location: Some(location),
                 ..
-            }) => return Ok(Answer::Moved(location)),
-            Some(Head { status, .. }) => {
+            }) => return Ok(Got::Moved(location)),
+            Some(Answer { status, .. }) => {
                 return Err(FetchError::Status {
                     host: host.clone(),
                     status,

@@ -9,17 +9,7 @@ use time::macros::datetime;
 /// A leaf whose issuer lies at that URL.
 fn leaf(url: &str) -> Certificate {
     let key = PrivateKey::generate(KeyType::Ec256).unwrap();
-    let spec = IssueSpec {
-        serial: vec![7],
-        ca_issuers: Some(url.to_owned()),
-        ..IssueSpec::of(
-            Subject::named("leaf"),
-            datetime!(2026-01-01 00:00 UTC),
-            datetime!(2027-01-01 00:00 UTC),
-        )
-    };
-    let own = Issuer::own(&key);
-    issue(&spec, key.spki_der(), &own).unwrap()
+    issued("leaf", &key, &Issuer::own(&key), Some(url.to_owned()))
 }
 
 /// Serves one connection after the other, as the function will have it, until nobody listens any more.
@@ -49,6 +39,54 @@ fn asked(url: &str, time: Duration) -> (Result<Fetched, FetchError>, Vec<String>
     fetcher.ends = Instant::now() + time;
     let found = fetcher.issuer_of(&leaf(url));
     (found, heard.into_inner())
+}
+
+/// A certificate under the name, issued by the key.
+fn issued(subject: &str, key: &PrivateKey, by: &Issuer<'_>, url: Option<String>) -> Certificate {
+    let spec = IssueSpec {
+        serial: vec![7],
+        ca: url.is_none().then_some(None),
+        ca_issuers: url,
+        ..IssueSpec::of(
+            Subject::named(subject),
+            datetime!(2026-01-01 00:00 UTC),
+            datetime!(2027-01-01 00:00 UTC),
+        )
+    };
+    issue(&spec, key.spki_der(), by).unwrap()
+}
+
+#[test]
+fn the_issuer_is_found_wherever_it_stands_in_an_answer() {
+    let key = || PrivateKey::generate(KeyType::Ec256).unwrap();
+    let (authority, own) = (key(), key());
+    let issuer = issued("issuer", &authority, &Issuer::own(&authority), None);
+    // older keys under the issuer's name, as a CA's `.p7c` lists them
+    let others: String = (0..MAX_FETCHES)
+        .map(|_| key())
+        .map(|key| issued("issuer", &key, &Issuer::own(&key), None).to_pem())
+        .collect();
+    for (many, is_found) in [(1, true), (MAX_IN_ANSWER / MAX_FETCHES + 1, false)] {
+        let body = others.repeat(many) + &issuer.to_pem();
+        let port = serve(move |stream| {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all((head + &body).as_bytes());
+        });
+        let by = Issuer {
+            certificate: Some(&issuer),
+            key: &authority,
+        };
+        let url = format!("http://127.0.0.1:{port}/chain.p7c");
+        let leaf = issued("leaf", &own, &by, Some(url));
+        let tell = |_: &str| ();
+        let mut fetcher = Fetcher::new(&tell);
+        fetcher.ends = Instant::now() + LONG;
+        let found = fetcher.issuer_of(&leaf);
+        assert_eq!(
+            found.ok().map(|found| found.issuer),
+            is_found.then(|| issuer.clone())
+        );
+    }
 }
 
 const LONG: Duration = Duration::from_secs(60);
