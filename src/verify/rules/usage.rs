@@ -60,10 +60,17 @@ pub(crate) fn lacks(
     if present.contains(purpose) {
         return None;
     }
-    let code = match purpose {
-        KeyPurpose::ClientAuth => Code::UsageNoClientAuth,
-        KeyPurpose::ServerAuth | KeyPurpose::SipDomain | KeyPurpose::Any | KeyPurpose::Other(_) => {
-            Code::UsageNoServerAuth
+    let (code, profile) = match purpose {
+        KeyPurpose::ClientAuth => (
+            Code::UsageNoClientAuth,
+            " (a private CA's profile; public CAs no longer issue it)",
+        ),
+        KeyPurpose::ServerAuth => (
+            Code::UsageNoServerAuth,
+            " (a profile for TLS servers has it)",
+        ),
+        KeyPurpose::SipDomain | KeyPurpose::Any | KeyPurpose::Other(_) => {
+            (Code::UsageNoServerAuth, "")
         }
     };
     Some(
@@ -75,7 +82,7 @@ pub(crate) fn lacks(
                 words::quoted(certificate)
             ),
             format!("its extended key usage holds {}", purposes(present)),
-            format!("ask the CA to issue with {purpose} (a profile for TLS servers has it)"),
+            format!("ask the CA to issue with {purpose}{profile}"),
         )
         .with_severity(Severity::Error),
     )
@@ -133,4 +140,45 @@ fn leaf_among(sent: &[Certificate]) -> Option<(usize, &Certificate)> {
         .enumerate()
         .find(|(_, certificate)| !certificate.is_ca())
         .map(|(index, certificate)| (index + 2, certificate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::issue::{IssueSpec, Issuer, issue};
+    use crate::x509::{KeyType, PrivateKey, Subject};
+    use time::macros::datetime;
+
+    #[test]
+    fn who_lacks_a_purpose_is_sent_to_a_ca_that_issues_it() {
+        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
+        for (there, wanted, profile) in [
+            (
+                KeyPurpose::ServerAuth,
+                KeyPurpose::ClientAuth,
+                "a private CA's profile; public CAs no longer issue it",
+            ),
+            (
+                KeyPurpose::ClientAuth,
+                KeyPurpose::ServerAuth,
+                "a profile for TLS servers has it",
+            ),
+        ] {
+            let spec = IssueSpec {
+                serial: vec![7],
+                key_purposes: vec![there],
+                ..IssueSpec::of(
+                    Subject::named("leaf"),
+                    datetime!(2026-01-01 00:00 UTC),
+                    datetime!(2027-01-01 00:00 UTC),
+                )
+            };
+            let leaf = issue(&spec, key.spki_der(), &Issuer::own(&key)).unwrap();
+            let mend = lacks(&leaf, "leaf", &wanted).unwrap().mend;
+            assert_eq!(
+                mend,
+                format!("ask the CA to issue with {wanted} ({profile})")
+            );
+        }
+    }
 }
