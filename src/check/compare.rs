@@ -1,7 +1,7 @@
 //! What is held against what: thresholds, names and roots; then the rules of `verify`.
 
 use super::{CertificateForm, Holding, TargetReport};
-use crate::deployment::{LifeLeft, Thresholds};
+use crate::deployment::Thresholds;
 use crate::explain::span;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
@@ -59,18 +59,12 @@ pub struct Yardstick {
 }
 
 impl Yardstick {
-    /// Thresholds alone: 25 % and 10 % of the leaf's life, 60 and 14 days of the others'.
+    /// Thresholds alone, those of a deployment that says nothing.
     pub fn new(now: OffsetDateTime) -> Self {
         Self {
             now,
-            leaf: Thresholds {
-                warning: LifeLeft::Share(0.25),
-                critical: LifeLeft::Share(0.10),
-            },
-            chain: Thresholds {
-                warning: LifeLeft::Days(60.0),
-                critical: LifeLeft::Days(14.0),
-            },
+            leaf: Thresholds::LEAF,
+            chain: Thresholds::CHAIN,
             holds: Vec::new(),
             by_key: HashMap::new(),
             forced: None,

@@ -78,6 +78,19 @@ pub struct Thresholds {
     pub critical: LifeLeft,
 }
 
+impl Thresholds {
+    /// For leaves, where nothing is said.
+    pub const LEAF: Thresholds = Thresholds {
+        warning: LifeLeft::Share(0.25),
+        critical: LifeLeft::Share(0.10),
+    };
+    /// For intermediates, where nothing is said.
+    pub const CHAIN: Thresholds = Thresholds {
+        warning: LifeLeft::Days(60.0),
+        critical: LifeLeft::Days(14.0),
+    };
+}
+
 /// `[assign]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignSettings {
@@ -88,9 +101,9 @@ pub struct AssignSettings {
 /// `[check]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckSettings {
-    /// For leaves; default 25 % and 10 %.
+    /// For leaves; default [`Thresholds::LEAF`].
     pub leaf: Thresholds,
-    /// For intermediates; default 60 and 14 days.
+    /// For intermediates; default [`Thresholds::CHAIN`].
     pub chain: Thresholds,
     /// For one endpoint; default 10 s.
     pub timeout: Duration,

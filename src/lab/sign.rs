@@ -204,7 +204,7 @@ fn grant_subject(csr: &Csr, names: &[Identifier], dropped: &mut Vec<Dropped>) ->
         let granted = names.iter().any(|name| {
             name.form() == NameForm::Dns && name.to_string().eq_ignore_ascii_case(found)
         });
-        if granted && common_name.is_none() && found.chars().count() <= 64 {
+        if granted && common_name.is_none() && found.chars().count() <= Subject::MAX_COMMON_NAME {
             common_name = Some(found.to_ascii_lowercase());
         } else {
             dropped.push(Dropped {

@@ -19,9 +19,6 @@ use keys::{judge_key, key_refused};
 /// Most names told in one finding.
 const MAX_TOLD: usize = 12;
 
-/// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
-const COMMON_NAME_LIMIT: usize = 64;
-
 /// What is asked, in full.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestSpec {
@@ -286,7 +283,7 @@ fn reduce_subject(
     let organizational_unit = take("OU", organizational_unit);
     let wanted = choose_common_name(profile, common_name.as_deref(), names)?;
     let fits = wanted.as_ref().is_none_or(|name| {
-        name.chars().count() <= COMMON_NAME_LIMIT || common_name.is_some() && !profile.public
+        name.chars().count() <= Subject::MAX_COMMON_NAME || common_name.is_some() && !profile.public
     });
     if !fits || common_name.is_some() && wanted.is_none() {
         left_out.push("CN");
@@ -346,7 +343,8 @@ fn note_of_fields(
     let mut reasons = Vec::new();
     if !common_name_fits {
         reasons.push(format!(
-            "a common name has at most {COMMON_NAME_LIMIT} characters"
+            "a common name has at most {} characters",
+            Subject::MAX_COMMON_NAME
         ));
     }
     if left_out.len() > usize::from(!common_name_fits) {

@@ -23,7 +23,7 @@ pub struct Subject {
     pub organization: Option<String>,
     /// OU.
     pub organizational_unit: Option<String>,
-    /// CN, at most 64 characters.
+    /// CN, at most [`Subject::MAX_COMMON_NAME`] characters.
     pub common_name: Option<String>,
 }
 
@@ -43,6 +43,9 @@ pub struct DistinguishedName {
 }
 
 impl Subject {
+    /// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
+    pub const MAX_COMMON_NAME: usize = 64;
+
     /// A common name, and nothing else.
     pub fn named(common_name: &str) -> Self {
         Self {
@@ -77,7 +80,12 @@ impl Subject {
                 organizational_unit.as_deref(),
                 64,
             ),
-            ("subject CN", oid::COMMON_NAME, common_name.as_deref(), 64),
+            (
+                "subject CN",
+                oid::COMMON_NAME,
+                common_name.as_deref(),
+                Self::MAX_COMMON_NAME,
+            ),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! `[assign]`, `[check]` and `[store]`.
 
 use super::super::read::{Table, Value};
-use super::super::{AssignSettings, CheckSettings, LifeLeft, StoreSettings, Thresholds};
+use super::super::{AssignSettings, CheckSettings, StoreSettings, Thresholds};
 use super::{Context, optional_table};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -25,14 +25,8 @@ pub(super) fn assign(root: &Table<'_, '_>) -> Option<AssignSettings> {
 
 pub(super) fn check(root: &Table<'_, '_>) -> Option<CheckSettings> {
     let mut settings = CheckSettings {
-        leaf: Thresholds {
-            warning: LifeLeft::Share(0.25),
-            critical: LifeLeft::Share(0.10),
-        },
-        chain: Thresholds {
-            warning: LifeLeft::Days(60.0),
-            critical: LifeLeft::Days(14.0),
-        },
+        leaf: Thresholds::LEAF,
+        chain: Thresholds::CHAIN,
         timeout: Duration::from_secs(10),
         jobs: 256,
         resolver: None,

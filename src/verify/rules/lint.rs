@@ -7,11 +7,8 @@ use crate::explain::printable;
 use crate::findings::{Code, Finding};
 use crate::names::Presented;
 use crate::verify::words;
-use crate::x509::{ExtensionKind, PublicKeyKind};
+use crate::x509::{ExtensionKind, PublicKeyKind, Subject};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
-const COMMON_NAME_LIMIT: usize = 64;
 
 /// Top-level domains that the public DNS does not have and will not get (RFC 6761, RFC 6762, RFC 8375, RFC 7686; ICANN
 /// resolution 2024.07.29.06 for `internal`; RFC 6762 appendix G for the others).
@@ -79,11 +76,14 @@ fn long_common_name(case: &Case<'_>) -> Option<Finding> {
     let (name, count) = names
         .iter()
         .map(|name| (name, name.chars().count()))
-        .find(|(_, count)| *count > COMMON_NAME_LIMIT)?;
+        .find(|(_, count)| *count > Subject::MAX_COMMON_NAME)?;
     Some(Finding::new(
         Code::FormCommonNameLong,
         "leaf, subject",
-        format!("the common name is longer than {COMMON_NAME_LIMIT} characters"),
+        format!(
+            "the common name is longer than {} characters",
+            Subject::MAX_COMMON_NAME
+        ),
         format!(
             "\"{}\" has {count}; libraries that keep to the bound cannot read the certificate",
             printable(name)

@@ -8,15 +8,13 @@ use crate::cli::wizard::page::{FieldId, Mistake, Page, Tick};
 use crate::explain::{Explain, printable};
 use crate::names::plan::{PlanError, PlannedName, Reason};
 use crate::names::{Domain, Identifier, NameError};
+use crate::x509::Subject;
 
 /// Columns of a name's form.
 const FORM_COLUMNS: usize = 10;
 
 /// Columns of the form and the name before the reason.
 const NAME_COLUMNS: usize = 40;
-
-/// Most characters of a common name (ub-common-name, RFC 5280 appendix A.1).
-const COMMON_NAME_LIMIT: usize = 64;
 
 /// The pages of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,10 +216,10 @@ fn planned(view: &View<'_>, intent: &Intent) -> Vec<String> {
     if let Some(fqdn) = &intent.fqdn
         && profile.common_name
     {
-        let text = if fqdn.as_str().len() > COMMON_NAME_LIMIT {
+        let text = if fqdn.as_str().len() > Subject::MAX_COMMON_NAME {
             view.texts.say(
                 "names.no-common-name",
-                &[("most", &COMMON_NAME_LIMIT.to_string())],
+                &[("most", &Subject::MAX_COMMON_NAME.to_string())],
             )
         } else {
             view.texts
