@@ -216,6 +216,20 @@ fn what_is_there_is_never_overwritten() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_is_told_as_such() {
+    let world = World::new();
+    world.write("list", THREE);
+    world.run(&ask(&[])).ended(0);
+    // a link to itself: not even root reads it
+    let record = world.path("out/edge.a.org/request.json");
+    std::fs::remove_file(&record).unwrap();
+    std::os::unix::fs::symlink("request.json", &record).unwrap();
+    let ran = world.run(&ask(&[])).ended(1);
+    let ran = ran.said("cannot read out/edge.a.org/request.json");
+    assert!(!ran.stderr.contains("no whole request"), "{}", ran.stderr);
+}
+
+#[test]
 fn standard_input_is_read_and_what_is_no_list_is_refused() {
     let world = World::new();
     let mut child = world

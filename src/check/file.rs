@@ -11,11 +11,11 @@ use self::unread::{
 };
 use super::keep::Place;
 use super::{Kept, TargetKind, TargetReport, Yardstick};
-use crate::explain::Explanation;
+use crate::explain::{Explain, Explanation, count};
 use crate::names::{Domain, Presented};
 use crate::verify::{MAX_CERTIFICATES, too_many};
 use crate::x509::container::{self, Contents};
-use crate::x509::{Certificate, PrivateKey, X509Error};
+use crate::x509::{About, Certificate, PrivateKey, X509Error};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use zeroize::Zeroizing;
@@ -57,8 +57,8 @@ pub enum FileRead {
 /// The files that lie beside a certificate file by their usual names, as they were read.
 #[derive(Debug, Default)]
 pub struct BesideFiles {
-    /// The key file.
-    pub key: Option<Zeroizing<Vec<u8>>>,
+    /// The key file, or why it cannot be read.
+    pub key: Option<Result<Zeroizing<Vec<u8>>, String>>,
     /// `chain.pem`.
     pub chain: Option<Vec<u8>>,
     /// `fullchain.pem`.
@@ -68,8 +68,8 @@ pub struct BesideFiles {
 /// What lies beside a certificate.
 #[derive(Debug, Default)]
 pub struct Beside {
-    /// Its key; counts where the file itself holds none.
-    pub key: Option<PrivateKey>,
+    /// Its key, or why it cannot be read; counts where the file itself holds none.
+    pub key: Option<Result<PrivateKey, String>>,
     /// Certificates that can stand behind a leaf; those that issued nothing here are passed over.
     pub issuers: Vec<Certificate>,
 }
@@ -166,8 +166,7 @@ fn check_one(
     let beside = Beside {
         key: files
             .key
-            .as_ref()
-            .and_then(|key| PrivateKey::read(key, None).ok()),
+            .map(|key| PrivateKey::read(&key?, None).map_err(|error| error.explain().what)),
         issuers: certificates_in(files.chain.as_deref())
             .into_iter()
             .chain(full)
@@ -273,12 +272,24 @@ pub fn check_bytes(
             )]),
         };
     }
-    if keys.is_empty()
-        && let Some(key) = beside.key
-    {
-        keys.push(("the key beside it".to_owned(), key));
+    let mut key_missing = "no key of it lies in the file or beside it".to_owned();
+    let unread = problems
+        .iter()
+        .find(|(_, problem)| problem.about() == About::Key);
+    match beside.key {
+        Some(Ok(key)) if keys.is_empty() => keys.push(("the key beside it".to_owned(), key)),
+        Some(Err(why)) => key_missing = format!("the key beside it cannot be read: {why}"),
+        Some(Ok(_)) | None => {}
     }
-    let mut rows = judge_certificates(name, kind, certificates, &keys, &beside.issuers, yardstick);
+    if let Some((block, problem)) = unread {
+        key_missing = format!("{block} cannot be read: {}", problem.explain().what);
+    }
+    let files = Around {
+        keys: &keys,
+        key_missing: &key_missing,
+        issuers: &beside.issuers,
+    };
+    let mut rows = judge_certificates(name, kind, certificates, &files, yardstick);
     if let Some(first) = rows.first_mut() {
         for (block, problem) in damaged {
             first.findings.insert(0, malformed_finding(block, problem));
@@ -287,14 +298,22 @@ pub fn check_bytes(
     Some(rows)
 }
 
+/// What the certificates of a file are judged with.
+struct Around<'a> {
+    keys: &'a [(String, PrivateKey)],
+    /// Why there is no key, where there is none.
+    key_missing: &'a str,
+    issuers: &'a [Certificate],
+}
+
 fn judge_certificates(
     name: &str,
     kind: TargetKind,
     certificates: Vec<(String, Certificate)>,
-    keys: &[(String, PrivateKey)],
-    beside: &[Certificate],
+    around: &Around<'_>,
     yardstick: &Yardstick,
 ) -> Vec<TargetReport> {
+    let keys = around.keys;
     let key_of = |one: &Certificate| {
         keys.iter()
             .map(|(_, key)| key)
@@ -338,23 +357,19 @@ fn judge_certificates(
                 None if alone => keys.first().map(|(_, key)| key),
                 None => None,
             };
-            if key.is_none() {
-                row.not_applicable.push((
-                    "key",
-                    "no key lies in the file or beside it, or it is encrypted".to_owned(),
-                ));
-            }
             let hold = yardstick.hold_for(&leaf);
-            let not_applicable = std::mem::take(&mut row.not_applicable);
-            let (chain, borrowed) = in_order(leaf, &others, beside, alone);
+            let (chain, borrowed) = in_order(leaf, &others, around.issuers, alone);
             if borrowed > 0 {
-                let plural = if borrowed == 1 { "" } else { "s" };
                 row.seen.push(format!(
-                    "{borrowed} intermediate{plural} from the file beside it"
+                    "{} from the file beside it",
+                    count(borrowed, "intermediate")
                 ));
             }
             yardstick.judge_chain(&mut row, &chain, key, hold, None);
-            row.not_applicable.extend(not_applicable);
+            if key.is_none() {
+                let missing = around.key_missing.to_owned();
+                row.not_applicable.push(("key", missing));
+            }
             row
         })
         .collect()

@@ -7,7 +7,7 @@ use crate::findings::Severity;
 use crate::names::Identifier;
 use crate::verify::TrustSet;
 use crate::x509::issue::{IssueSpec, Issuer, issue};
-use crate::x509::{KeyPurpose, KeyType, KeyUsage, Subject};
+use crate::x509::{KeyPurpose, KeyType, KeyUsage, Passphrase, Subject};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,7 +70,9 @@ fn chain(leaf: (i64, i64), inter: (i64, i64)) -> Chain {
 
 fn rows(bytes: &str, key: Option<&str>, yardstick: &Yardstick) -> Vec<TargetReport> {
     let beside = Beside {
-        key: key.and_then(|key| PrivateKey::read(key.as_bytes(), None).ok()),
+        key: key.map(|key| {
+            PrivateKey::read(key.as_bytes(), None).map_err(|error| error.explain().what)
+        }),
         issuers: Vec::new(),
     };
     check_bytes(
@@ -200,6 +202,45 @@ fn the_key_in_the_file_or_beside_it_must_be_the_leafs() {
     ] {
         let rows = rows(&text, beside, &yardstick);
         assert_eq!(codes(&rows[0]), expected, "{rows:#?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_judged_is_told_with_its_reason() {
+    let made = chain((-10, 90), (-100, 900));
+    let yardstick = Yardstick::new(NOW);
+    let leaf = made.leaf.certificate.to_pem();
+    let passphrase = Passphrase::new("a long passphrase".into());
+    let closed = made.leaf.key.to_pem(Some(&passphrase)).unwrap();
+    let damaged = "-----BEGIN PRIVATE KEY-----\n!!!!\n-----END PRIVATE KEY-----\n";
+    for (text, beside, told) in [
+        (
+            leaf.clone(),
+            None,
+            "no key of it lies in the file or beside it",
+        ),
+        (
+            leaf.clone(),
+            Some(closed.as_str()),
+            "the key beside it cannot be read: the private key is encrypted",
+        ),
+        (
+            leaf.clone(),
+            Some(damaged),
+            "the key beside it cannot be read: the block PRIVATE KEY cannot be decoded",
+        ),
+        (
+            leaf.clone() + closed.as_str(),
+            None,
+            "block 2 cannot be read: the private key is encrypted",
+        ),
+    ] {
+        let rows = rows(&text, beside, &yardstick);
+        let key = rows[0]
+            .not_applicable
+            .iter()
+            .find(|(part, _)| *part == "key");
+        assert_eq!(key.map(|(_, why)| why.as_str()), Some(told));
     }
 }
 

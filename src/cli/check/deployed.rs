@@ -257,7 +257,7 @@ impl Lineage<'_> {
             TargetKind::Generation,
             &files.fullchain,
             Beside {
-                key,
+                key: key.map(Ok),
                 issuers: Vec::new(),
             },
             Origin::Named,

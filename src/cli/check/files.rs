@@ -8,6 +8,7 @@ use crate::store::walk::{Walk, WalkLimits};
 use crate::x509::PrivateKey;
 use crate::x509::container;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The files of all paths, folders walked as it goes.
 pub(super) struct Files {
@@ -69,8 +70,7 @@ pub(super) fn read(task: &FileTask) -> FileRead {
     }
     match atomic::read_secret(&task.path, container::MAX_BYTES as u64) {
         Ok(bytes) => {
-            let key = key_beside(&task.path)
-                .and_then(|path| atomic::read_secret(&path, PrivateKey::MAX_BYTES as u64).ok());
+            let key = key_beside(&task.path).and_then(|path| read_key(&path));
             let chain = |word| {
                 chain_beside(&task.path, word)
                     .and_then(|path| atomic::read_limited(&path, container::MAX_BYTES as u64).ok())
@@ -87,6 +87,14 @@ pub(super) fn read(task: &FileTask) -> FileRead {
         }
         Err(StoreError::WrongKind { .. }) if walked => FileRead::Skip,
         Err(error) => FileRead::Failed(error.explain()),
+    }
+}
+
+/// The key file, or why it cannot be read; none where nothing lies there.
+fn read_key(path: &Path) -> Option<Result<Zeroizing<Vec<u8>>, String>> {
+    match atomic::read_secret(path, PrivateKey::MAX_BYTES as u64) {
+        Err(error) if error.is_not_found() => None,
+        read => Some(read.map_err(|error| error.explain().why)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Taken;
 use crate::check::{CertificateForm, CheckReport, Holding, TargetKind, TargetReport};
-use crate::deployment::LifeLeft;
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol};
@@ -21,10 +20,7 @@ pub fn taken() -> Taken {
     Taken {
         now: NOW,
         took: Duration::from_millis(1_250),
-        leaf: Thresholds {
-            warning: LifeLeft::Share(0.25),
-            critical: LifeLeft::Share(0.1),
-        },
+        leaf: Thresholds::LEAF,
     }
 }
 

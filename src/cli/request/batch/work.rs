@@ -261,9 +261,12 @@ impl Plant<'_> {
             path.symlink_metadata()
                 .is_ok_and(|there| there.is_file() && there.len() > 0)
         };
-        let read = atomic::read_limited(&record, MAX_RECORD_BYTES)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let read = match atomic::read_limited(&record, MAX_RECORD_BYTES) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if error.is_not_found() => None,
+            // It may be whole: whoever may read it can tell.
+            Err(error) => return Err(store_failure(&error)),
+        };
         match read {
             Some(read) if is_there(&key) && is_there(&csr) => Ok(Some(read)),
             Some(_) | None => {
