@@ -135,6 +135,7 @@ impl Walk {
         walk
     }
 
+    /// Lists a folder. What was listed before an error comes all the same, behind the error.
     fn enter(&mut self, folder: &Path, there: &Metadata) -> Result<(), WalkError> {
         if self.levels.len() > self.limits.depth {
             return Err(WalkError::TooDeep {
@@ -147,13 +148,9 @@ impl Walk {
         }
         let room = self.limits.entries.saturating_sub(self.looked_at) + 1;
         let listed = fs::read_dir(folder).map_err(|source| unreadable(folder, source))?;
-        let mut entries: Vec<PathBuf> = listed
-            .take(room)
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .collect();
-        entries.sort_unstable();
+        let (entries, broken) = sorted(listed.take(room).map(|entry| Ok(entry?.path())));
         self.levels.push(entries.into_iter());
-        Ok(())
+        broken.map_or(Ok(()), |source| Err(unreadable(folder, source)))
     }
 
     /// The entry, if it is a regular file that was not met yet; a folder is entered.
@@ -203,6 +200,22 @@ impl Iterator for Walk {
     }
 }
 
+/// The entries by name, as far as they could be listed, and what ended the listing.
+fn sorted(listed: impl Iterator<Item = io::Result<PathBuf>>) -> (Vec<PathBuf>, Option<io::Error>) {
+    let (mut entries, mut broken) = (Vec::new(), None);
+    for entry in listed {
+        match entry {
+            Ok(path) => entries.push(path),
+            Err(source) => {
+                broken = Some(source);
+                break;
+            }
+        }
+    }
+    entries.sort_unstable();
+    (entries, broken)
+}
+
 fn unreadable(path: &Path, source: io::Error) -> WalkError {
     WalkError::Unreadable {
         path: path.to_path_buf(),
@@ -245,6 +258,19 @@ mod tests {
             names(root, WalkLimits::CERTIFICATES),
             ["archive/x/cert1.pem", "! walk.unreadable", "secret.pem"]
         );
+    }
+
+    #[test]
+    fn a_listing_that_breaks_off_is_told_and_what_was_listed_stays() {
+        let broken = || io::Error::from(io::ErrorKind::TimedOut);
+        let listed = [
+            Ok(PathBuf::from("b")),
+            Ok(PathBuf::from("a")),
+            Err(broken()),
+        ];
+        let (entries, error) = sorted(listed.into_iter());
+        assert_eq!(entries, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(error.map(|error| error.kind()), Some(broken().kind()));
     }
 
     #[test]
