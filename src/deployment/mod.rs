@@ -5,6 +5,7 @@
 //! them absolute against the file's folder.
 
 mod certificate;
+pub(crate) mod csv;
 mod description;
 mod edge;
 pub mod edit;

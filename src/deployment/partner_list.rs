@@ -4,7 +4,6 @@
 //! All of them or none: one mistake refuses the list, and every mistake is told with its line. What a key or column
 //! that is left out means is what it means at its source: a table as in a deployment, a CSV as in Lync.
 
-mod csv;
 mod rows;
 
 use super::parse::federation::{Claims, read_partner, tables};

@@ -1,8 +1,8 @@
 //! The columns of a CSV of partners, and what their values mean.
 
+use super::super::csv::{Broken, Reader};
 use super::super::description_fault;
 use super::super::parse::federation::{Claims, MAX_CONNECTIONS};
-use super::csv::{Record, records};
 use super::{Deployment, Mistake, faults};
 use crate::explain::{Explain, listed, nearest, printable};
 use crate::federation::{Negotiation, Partner, PartnerType, Server, Setting};
@@ -11,6 +11,12 @@ use std::collections::BTreeSet;
 
 /// Most values told in one note.
 const MAX_NOTED: usize = 8;
+
+/// A record that says something, with the line it begins in.
+struct Record {
+    line: usize,
+    fields: Vec<String>,
+}
 
 /// A column that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +83,7 @@ pub(super) fn read(
     let records = records(text).map_err(|broken| {
         vec![mistake(
             broken.line,
-            broken.what.to_owned(),
+            broken.fault.words().to_owned(),
             "the list is no CSV from here on",
             "write the list anew: Get-CsXmppAllowedPartner | Export-Csv partners.csv",
         )]
@@ -377,5 +383,24 @@ impl Row<'_> {
             return None;
         }
         Some(text)
+    }
+}
+
+/// The records of a text, empty lines and lines that begin with `#` left out.
+fn records(text: &str) -> Result<Vec<Record>, Broken> {
+    let mut reader = Reader::new(text, 1, None);
+    let mut records = Vec::new();
+    loop {
+        if reader.pass_comment() {
+            continue;
+        }
+        let Some(cells) = reader.record()? else {
+            return Ok(records);
+        };
+        let line = cells.first().map_or(0, |cell| cell.line);
+        let fields: Vec<String> = cells.into_iter().map(|cell| cell.text).collect();
+        if fields.iter().any(|one| !one.trim().is_empty()) {
+            records.push(Record { line, fields });
+        }
     }
 }

@@ -82,7 +82,7 @@ fn every_mistake_of_a_list_is_told_with_its_line() {
             ],
         ),
         ("Name,Type\na,b\n", &[(1, "no column is named Domain; ")]),
-        ("Domain,Type\n\"a.example,x\n", &[(2, "a quote is opened and never closed; ")]),
+        ("Domain,Type\n\"a.example,x\n", &[(2, "a quote is not closed; ")]),
         ("Domain\na.example,x\n", &[(2, "the line has 2 fields for 1 columns; ")]),
         ("Domain,AdditionalDomains\na.example,System.Collections.Generic.List`1[System.String]\n", &[(2, "additional-domains: \"System.")]),
         ("Domain,tls,TlsNegotiation\na.example,required,\n", &[(1, "the columns tls and TlsNegotiation mean the same; leave one of them out")]),

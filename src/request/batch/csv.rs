@@ -1,19 +1,10 @@
-//! Records of RFC 4180: a header row names the columns, quotes are doubled within quotes, lists are separated by
-//! spaces or semicolons.
-//!
-//! Written here, as no dependency reads CSV, and one more for sixty lines is one too many.
+//! Records of a batch: a header row names the columns, lists are separated by spaces or semicolons.
 
 use super::frames::Frame;
 use super::{
     BatchMistake, Entry, Field, Key, MAX_VALUES, Word, settled, too_many_values, unknown_key,
 };
-
-/// A cell, where it begins.
-struct Cell {
-    text: String,
-    line: usize,
-    column: usize,
-}
+use crate::deployment::csv::{Cell, Fault, Reader};
 
 /// The keys of the header row.
 pub(super) fn header(frame: &Frame) -> Result<Vec<Key>, BatchMistake> {
@@ -99,77 +90,25 @@ fn parts(cell: &Cell) -> Vec<Word> {
         .collect()
 }
 
-/// RFC 4180 §2, with the line end of any system.
+/// The cells of one record, in the words of a batch where it is none.
 fn cells(text: &str, first: usize) -> Result<Vec<Cell>, BatchMistake> {
-    let mut cells = Vec::new();
-    let mut characters = text
-        .strip_suffix('\n')
-        .map(|text| text.strip_suffix('\r').unwrap_or(text))
-        .unwrap_or(text)
-        .chars()
-        .peekable();
-    let (mut line, mut column) = (first, 1);
-    loop {
-        let mut cell = Cell {
-            text: String::new(),
-            line,
-            column,
+    let record = Reader::new(text, first, Some(',')).record();
+    record.map(Option::unwrap_or_default).map_err(|broken| {
+        let (why, mend) = match broken.fault {
+            Fault::Unclosed => (
+                "the record ends within it",
+                "close the quote; a quote within quotes is written twice (RFC 4180 §2)",
+            ),
+            Fault::QuoteWithin | Fault::BehindQuote => (
+                "quotes stand around a whole value (RFC 4180 §2)",
+                "put the whole value in double quotes, and write a quote within it twice",
+            ),
+            Fault::TooMany => (
+                "no list has as many columns",
+                "see whether a line end is missing",
+            ),
         };
-        let quoted = characters.next_if_eq(&'"').is_some();
-        if quoted {
-            column += 1;
-            loop {
-                column += 1;
-                match characters.next() {
-                    Some('"') if characters.next_if_eq(&'"').is_some() => {
-                        column += 1;
-                        cell.text.push('"');
-                    }
-                    Some('"') => break,
-                    Some(other) => {
-                        if other == '\n' {
-                            line += 1;
-                            column = 1;
-                        }
-                        cell.text.push(other);
-                    }
-                    None => {
-                        return Err(BatchMistake::new(
-                            cell.line,
-                            Some(cell.column),
-                            "a quote is not closed",
-                            "the record ends within it",
-                            "close the quote; a quote within quotes is written twice (RFC 4180 §2)",
-                        ));
-                    }
-                }
-            }
-        }
-        loop {
-            column += 1;
-            match characters.next() {
-                Some(',') => break,
-                None => {
-                    cells.push(cell);
-                    return Ok(cells);
-                }
-                Some('"') => return Err(misplaced(line, column - 1, "a quote within a value")),
-                Some(_) if quoted => {
-                    return Err(misplaced(line, column - 1, "text behind a quoted value"));
-                }
-                Some(other) => cell.text.push(other),
-            }
-        }
-        cells.push(cell);
-    }
-}
-
-fn misplaced(line: usize, column: usize, what: &str) -> BatchMistake {
-    BatchMistake::new(
-        line,
-        Some(column),
-        what,
-        "quotes stand around a whole value (RFC 4180 §2)",
-        "put the whole value in double quotes, and write a quote within it twice",
-    )
+        let (line, column) = (broken.line, Some(broken.column));
+        BatchMistake::new(line, column, broken.fault.words(), why, mend)
+    })
 }
