@@ -301,6 +301,8 @@ fn next_command(folder: &Path, told: &str) -> Store {
     if store.intents().unwrap().is_empty() {
         assert!(problems.is_empty(), "{told}: {problems:?}");
     }
+    let journal = store.journal().unwrap();
+    assert_eq!(journal.state, JournalState::Intact, "{told}");
     let again = store.lock(PATIENCE, "again", NOW).unwrap();
     assert!(again.tidied().is_empty(), "{told}: {:?}", again.tidied());
     store

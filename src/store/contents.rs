@@ -286,7 +286,7 @@ impl Store {
         Ok(intents)
     }
 
-    /// What is wrong with the state, for `doctor`; changes nothing.
+    /// What is wrong with the state but for its journal ([`Store::journal`] tells that), for `doctor`; changes nothing.
     pub fn problems(&self) -> Result<Vec<Problem>, StoreError> {
         problems::look(self)
     }

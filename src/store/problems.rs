@@ -1,10 +1,11 @@
-//! What is wrong with a state at rest, for `doctor`: looked at, not changed.
+//! What is wrong with a state at rest, for `doctor`: looked at, not changed. Not the journal, whose reading tells its own
+//! state.
 
 use super::atomic;
 use super::layout::{FOLDERS, GONE, KEY, REMOVAL, TRANSACTIONS};
 use super::record_files::list;
 use super::records::RequestState;
-use super::{JournalState, Store, StoreError};
+use super::{Store, StoreError};
 use crate::explain::{Explain, printable};
 use crate::names::Slug;
 use std::fs;
@@ -76,26 +77,6 @@ pub(super) fn look(store: &Store) -> Result<Vec<Problem>, StoreError> {
             &what,
             &mend,
         );
-    }
-    match store.journal()?.state {
-        JournalState::Intact => {}
-        JournalState::TornLastLine => add(
-            &mut problems,
-            "store.journal-torn",
-            &root.join("journal.jsonl"),
-            "the last line is not whole",
-            "the next command that writes cuts it and says so",
-        ),
-        JournalState::Broken { line, why } => {
-            let what = format!("the chain breaks at line {line}: {}", printable(&why));
-            add(
-                &mut problems,
-                "store.journal-broken",
-                &root.join("journal.jsonl"),
-                &what,
-                "someone or something changed it: compare with a backup; `edgecert log` shows what still holds",
-            );
-        }
     }
     Ok(problems)
 }

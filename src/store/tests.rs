@@ -203,6 +203,7 @@ fn create_makes_private_folders_and_a_killed_create_is_taken_up() {
     let held = lease(&store);
     assert!(matches!(held.tidied(), [Tidied::LeftoverRemoved(_)]));
     assert_eq!(store.problems().unwrap(), []);
+    assert_eq!(store.journal().unwrap().state, JournalState::Intact);
     // Copied or restored elsewhere it works as well.
     drop(held);
     let moved = folder.path().join("moved");

@@ -42,7 +42,7 @@ pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Opt
     if let Some(store) = &store {
         let mut findings: Vec<Finding> = owner_finding(folder).into_iter().collect();
         match store.problems() {
-            Ok(problems) => findings.extend(problems.iter().filter_map(finding)),
+            Ok(problems) => findings.extend(problems.iter().map(finding)),
             Err(error) => findings.push(finding_of(Code::DoctorState, &error.explain())),
         }
         looks.add("state", &*shown, findings);
@@ -52,10 +52,9 @@ pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Opt
     store
 }
 
-/// A problem of the store as a finding; those of the journal are told by [`look_at_journal`].
-fn finding(problem: &Problem) -> Option<Finding> {
+/// A problem of the store as a finding.
+fn finding(problem: &Problem) -> Finding {
     let (code, severity) = match problem.code {
-        "store.journal-torn" | "store.journal-broken" => return None,
         "store.mode" => (Code::DoctorStateMode, None),
         "store.leftover" | "store.key-twice" | "store.stranger" => {
             (Code::DoctorStateLeftover, None)
@@ -75,10 +74,10 @@ fn finding(problem: &Problem) -> Option<Finding> {
     };
     let place = problem.path.display().to_string();
     let finding = Finding::new(code, place, what, why, problem.mend.clone());
-    Some(match severity {
+    match severity {
         Some(severity) => finding.with_severity(severity),
         None => finding,
-    })
+    }
 }
 
 fn owner_finding(folder: &Path) -> Option<Finding> {
@@ -171,32 +170,22 @@ mod tests {
     #[test]
     fn problems_of_the_store_become_findings_by_what_they_break() {
         for (code, wanted) in [
-            ("store.mode", Some((Code::DoctorStateMode, Severity::Error))),
+            ("store.mode", (Code::DoctorStateMode, Severity::Error)),
             (
                 "store.leftover",
-                Some((Code::DoctorStateLeftover, Severity::Note)),
+                (Code::DoctorStateLeftover, Severity::Note),
             ),
             (
                 "store.unfinished",
-                Some((Code::DoctorUnfinished, Severity::Warning)),
+                (Code::DoctorUnfinished, Severity::Warning),
             ),
-            (
-                "store.live-nowhere",
-                Some((Code::DoctorLive, Severity::Error)),
-            ),
-            (
-                "store.live-differs",
-                Some((Code::DoctorLive, Severity::Warning)),
-            ),
+            ("store.live-nowhere", (Code::DoctorLive, Severity::Error)),
+            ("store.live-differs", (Code::DoctorLive, Severity::Warning)),
             (
                 "store.key-missing",
-                Some((Code::DoctorStateDamaged, Severity::Error)),
+                (Code::DoctorStateDamaged, Severity::Error),
             ),
-            (
-                "store.corrupt",
-                Some((Code::DoctorStateDamaged, Severity::Error)),
-            ),
-            ("store.journal-torn", None),
+            ("store.corrupt", (Code::DoctorStateDamaged, Severity::Error)),
         ] {
             let problem = Problem {
                 code,
@@ -204,8 +193,8 @@ mod tests {
                 what: "what".into(),
                 mend: "mend".into(),
             };
-            let found = finding(&problem).map(|finding| (finding.code, finding.severity));
-            assert_eq!(found, wanted, "{code}");
+            let found = finding(&problem);
+            assert_eq!((found.code, found.severity), wanted, "{code}");
         }
     }
 }
