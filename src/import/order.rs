@@ -48,11 +48,15 @@ pub fn order_chain(
     let top = chain.intermediates.last().unwrap_or(&chain.leaf);
     let missing = missing_issuer.filter(|_| !known_roots.iter().any(|root| top.is_signed_by(root)));
     let urls = match &missing {
-        Some(_) => top.facts().ca_issuers.iter().take(MAX_URLS),
-        None => [].iter().take(0),
+        Some(_) => top.facts().ca_issuers.as_slice(),
+        None => &[],
     };
     Ordered {
-        missing_issuer_urls: urls.map(|url| printable(url)).collect(),
+        missing_issuer_urls: urls
+            .iter()
+            .take(MAX_URLS)
+            .map(|url| printable(url))
+            .collect(),
         missing_issuer: missing.map(|name| printable(&name.text)),
         chain,
         roots,

@@ -185,14 +185,9 @@ impl Csr {
                 Ok(_) | Err(_) => {}
             }
         }
-        let labels: Vec<&str> = blocks
-            .iter()
-            .take(5)
-            .map(|block| block.label.as_str())
-            .collect();
         Err(X509Error::NothingRecognised {
             expected: Expected::Request,
-            found: format!("PEM blocks: {}", labels.join(", ")),
+            found: super::pem::labels(&blocks),
         })
     }
 

@@ -121,22 +121,25 @@ pub(crate) struct Inner<'a> {
     pub parameters: Option<Tlv<'a>>,
 }
 
+/// One whole value and nothing behind it.
+fn one_value(der: &[u8], damaged: impl Fn() -> X509Error) -> Result<Tlv<'_>, X509Error> {
+    match tlv::read(der) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(X509Error::TrailingBytes {
+            after: Expected::Key,
+            count: rest.len(),
+        }),
+        Err(tlv::TlvError::Truncated { expected, found }) => {
+            Err(X509Error::Truncated { expected, found })
+        }
+        Err(tlv::TlvError::Unreadable) => Err(damaged()),
+    }
+}
+
 /// Takes a PKCS#8 value apart; trailing bytes and damage are errors.
 pub(crate) fn open(pkcs8: &[u8]) -> Result<Inner<'_>, X509Error> {
     let damaged = || unreadable("the PKCS#8 structure is damaged");
-    match tlv::read(pkcs8) {
-        Ok((_, [])) => {}
-        Ok((_, rest)) => {
-            return Err(X509Error::TrailingBytes {
-                after: Expected::Key,
-                count: rest.len(),
-            });
-        }
-        Err(tlv::TlvError::Truncated { expected, found }) => {
-            return Err(X509Error::Truncated { expected, found });
-        }
-        Err(tlv::TlvError::Unreadable) => return Err(damaged()),
-    }
+    one_value(pkcs8, damaged)?;
     let outer = tlv::exactly(pkcs8, tlv::SEQUENCE).ok_or_else(damaged)?;
     let fields = tlv::items(outer.content).ok_or_else(damaged)?;
     match fields.as_slice() {
@@ -205,19 +208,7 @@ pub(crate) struct Sealed<'a> {
 impl<'a> Sealed<'a> {
     /// An EncryptedPrivateKeyInfo (RFC 5958 §3).
     fn read(der: &'a [u8]) -> Result<Self, X509Error> {
-        let outer = match tlv::read(der) {
-            Ok((outer, [])) => outer,
-            Ok((_, rest)) => {
-                return Err(X509Error::TrailingBytes {
-                    after: Expected::Key,
-                    count: rest.len(),
-                });
-            }
-            Err(tlv::TlvError::Truncated { expected, found }) => {
-                return Err(X509Error::Truncated { expected, found });
-            }
-            Err(tlv::TlvError::Unreadable) => return Err(seal_damaged()),
-        };
+        let outer = one_value(der, seal_damaged)?;
         match tlv::items(outer.content)
             .ok_or_else(seal_damaged)?
             .as_slice()

@@ -4,6 +4,7 @@
 //! guessing is read; one bad block never spoils the rest. Which block is what is decided elsewhere, by content.
 
 use super::utf16;
+use crate::explain::listed;
 use zeroize::Zeroizing;
 
 /// One block, good or bad.
@@ -78,6 +79,13 @@ fn scan_utf8(text: &[u8]) -> Vec<PemBlock> {
         rest = &body[used..];
     }
     blocks
+}
+
+/// What stands in a text, by its first labels: `PEM blocks: CERTIFICATE, X509 CRL`.
+pub(crate) fn labels(blocks: &[PemBlock]) -> String {
+    const MOST: usize = 5;
+    let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).collect();
+    format!("PEM blocks: {}", listed(&labels, MOST))
 }
 
 /// A block with a label, 64 characters a line, LF.
