@@ -8,6 +8,7 @@ use crate::findings::{Code, Finding};
 use crate::probe::{KeyKind, Observation};
 use crate::verify::Wanted;
 use crate::x509::{Certificate, Standing};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use time::OffsetDateTime;
 
@@ -59,16 +60,24 @@ pub(super) fn judge_observation(
     report
         .findings
         .extend(not_completed(endpoint, address, observation));
-    let stranger = yardstick
-        .stranger
-        .and_then(|place| yardstick.holds.get(place));
-    let hold = match &endpoint.assigned {
-        Some(assigned) => assigned.hold.and_then(|place| yardstick.holds.get(place)),
-        None => yardstick.hold_for(leaf).or(stranger),
-    };
-    let forced = yardstick
-        .forced
-        .and_then(|place| yardstick.holds.get(place));
+    let (hold, asked) = hold_of(endpoint, leaf, yardstick);
+    yardstick.judge_chain(&mut report, &chain, None, hold.as_deref(), asked);
+    for (part, why) in &mut report.not_applicable {
+        if *part == "names" {
+            *why = "no name was asked for: give --servername, --xmpphost or --name".to_owned();
+        }
+    }
+    report
+}
+
+/// What a leaf is held against here, and the name that was asked for.
+fn hold_of<'a>(
+    endpoint: &Endpoint,
+    leaf: &Certificate,
+    yardstick: &'a Yardstick,
+) -> (Option<Cow<'a, Hold>>, Option<Wanted>) {
+    let at = |place: Option<usize>| place.and_then(|place| yardstick.holds.get(place));
+    let (stranger, forced) = (at(yardstick.stranger), at(yardstick.forced));
     // Names that were demanded go before the one that was asked; a deployment's other names are not this listener's.
     let asked = match forced {
         Some(forced) if !forced.wanted.is_empty() && endpoint.assigned.is_none() => None,
@@ -78,36 +87,21 @@ pub(super) fn judge_observation(
             because: format!("{domain}, which was asked for"),
         }),
     };
-    let nameless;
-    let hold = match (&asked, hold, forced) {
-        (None, Some(hold), None) => {
-            nameless = Hold {
-                wanted: Vec::new(),
-                ..hold.clone()
-            };
-            Some(&nameless)
-        }
-        (_, hold, _) => hold,
+    let hold = match &endpoint.assigned {
+        Some(assigned) => at(assigned.hold),
+        None => yardstick.hold_for(leaf).or(stranger),
     };
-    // Names alone were demanded: whom to trust is a stranger's view all the same.
-    let trusting;
-    let hold = match hold {
-        Some(hold) if hold.trust.is_none() => {
-            trusting = Hold {
-                trust: stranger.and_then(|stranger| stranger.trust.clone()),
-                ..hold.clone()
-            };
-            Some(&trusting)
+    let mut hold = hold.map(Cow::Borrowed);
+    if let Some(hold) = &mut hold {
+        if asked.is_none() && forced.is_none() {
+            hold.to_mut().wanted.clear();
         }
-        hold => hold,
-    };
-    yardstick.judge_chain(&mut report, &chain, None, hold, asked);
-    for (part, why) in &mut report.not_applicable {
-        if *part == "names" {
-            *why = "no name was asked for: give --servername, --xmpphost or --name".to_owned();
+        // Names alone were demanded: whom to trust is a stranger's view all the same.
+        if hold.trust.is_none() {
+            hold.to_mut().trust = stranger.and_then(|stranger| stranger.trust.clone());
         }
     }
-    report
+    (hold, asked)
 }
 
 fn seen(observation: &Observation) -> Vec<String> {
