@@ -48,6 +48,7 @@ where
     let mut last = Instant::now();
     let mut alarm = pin!(sleep_until(far(last)));
     let mut set_for: Option<Duration> = None;
+    let mut half = false;
     poll_fn(|cx| {
         let before = (inward.moved, outward.moved);
         let a = inward.poll(cx, Pin::new(&mut peer), Pin::new(&mut backend))?;
@@ -64,19 +65,16 @@ where
         if before != (inward.moved, outward.moved) {
             last = Instant::now();
         }
-        let limit = if a.is_ready() || b.is_ready() {
-            Some(half_closed)
-        } else {
-            idle
-        };
-        let Some(limit) = limit else {
+        let closing = a.is_ready() || b.is_ready();
+        if closing && !half {
+            // The clock of a half-closed stream starts now, however long it was silent.
+            half = true;
+            last = Instant::now();
+        }
+        let Some(limit) = (if half { Some(half_closed) } else { idle }) else {
             return Poll::Pending;
         };
         if set_for != Some(limit) {
-            // The clock of a half-closed stream starts now.
-            if set_for.is_none() {
-                last = Instant::now();
-            }
             set_for = Some(limit);
             alarm.as_mut().reset(last + limit);
         }
@@ -242,6 +240,29 @@ mod tests {
             client.shutdown().await.unwrap();
             let ended = relay(peer, backend, None, limit, || {}).await;
             assert_eq!(ended.unwrap(), Ended::Idle);
+        });
+    }
+
+    #[test]
+    fn half_closed_clock_starts_at_the_half_close() {
+        run(async {
+            let half_closed = Duration::from_millis(300);
+            let idle = Some(Duration::from_secs(60));
+            let (mut client, peer) = duplex(64);
+            let (mut server, backend) = duplex(64);
+            let relayed = tokio::spawn(relay(peer, backend, idle, half_closed, || {}));
+            tokio::spawn(async move {
+                server.read_to_end(&mut Vec::new()).await.unwrap();
+                server.write_all(b"last words").await.unwrap();
+                server.shutdown().await.unwrap();
+            });
+            // Silent for longer than a half-closed stream may be.
+            sleep_until(Instant::now() + half_closed + half_closed / 10).await;
+            client.shutdown().await.unwrap();
+            let mut got = Vec::new();
+            client.read_to_end(&mut got).await.unwrap();
+            assert_eq!(got, b"last words");
+            assert_eq!(relayed.await.unwrap().unwrap(), Ended::Both);
         });
     }
 }
