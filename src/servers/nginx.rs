@@ -5,6 +5,7 @@
 //! `stream`. Not read: `mail`, regular expressions as names, and conditions of any kind.
 
 mod change;
+mod lua_block;
 mod opens;
 mod tree;
 

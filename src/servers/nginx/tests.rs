@@ -221,10 +221,29 @@ fn what_nginx_would_not_take_is_refused_with_its_place() {
 
 #[test]
 fn foreign_blocks_are_passed_over() {
-    let text =
-        "http { content_by_lua_block { if x then y = { \"\" } end } server { listen 1 ssl; } }";
-    let config = read(Path::new("/n/nginx.conf"), &small(text)).unwrap();
-    assert_eq!(config.common.listeners.len(), 1);
+    for lua in [
+        "if x then y = { \"\" } end",
+        "ngx.say(\"}\")",
+        "ngx.say('{') -- }",
+        "ngx.say('it\\'s }', \"\\\\\")",
+        "--[[ }\n} ]] x = [==[ ]] } ]==]",
+        "x = a[b[1]] - -1",
+        "-- it's",
+    ] {
+        let text =
+            format!("http {{ content_by_lua_block {{ {lua}\n }} server {{ listen 1 ssl; }} }}");
+        let config = read(Path::new("/n/nginx.conf"), &small(&text)).unwrap();
+        assert_eq!(config.common.listeners.len(), 1, "{lua}");
+        let place = config.common.listeners[0].place.as_ref().unwrap();
+        assert_eq!(place.line, 2 + lua.matches('\n').count(), "{lua}");
+    }
+    for open in [
+        "init_by_lua_block { x = \"}",
+        "init_by_lua_block { {} --[[ }",
+    ] {
+        let error = read(Path::new("/n/nginx.conf"), &small(open)).unwrap_err();
+        assert!(error.to_string().contains("does not end"), "{error}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::text::{Reading, folder_of, top_of};
 use super::super::{ConfigError, Place, Source};
+use super::lua_block::end_of_block;
 use std::path::{Path, PathBuf};
 
 /// How deep blocks may lie in one another.
@@ -154,6 +155,7 @@ impl Grower<'_> {
                         return Err(malformed(lexer.line, "a `;` without a directive before it"));
                     }
                     let one = directive(std::mem::take(&mut words), begun, lexer.at);
+                    let within = blocks + open.len();
                     let into = match open.last_mut() {
                         Some((_, inner)) => inner,
                         None => &mut outer,
@@ -164,12 +166,7 @@ impl Grower<'_> {
                             line: one.line,
                         };
                         let pattern = self.base.join(one.value());
-                        let within = blocks + open.len();
-                        let included = self.include(&pattern, deep, within, &place)?;
-                        match open.last_mut() {
-                            Some((_, inner)) => inner.extend(included),
-                            None => outer.extend(included),
-                        }
+                        into.extend(self.include(&pattern, deep, within, &place)?);
                     } else {
                         into.push(one);
                     }
@@ -183,7 +180,9 @@ impl Grower<'_> {
                     }
                     let one = directive(std::mem::take(&mut words), begun, lexer.at);
                     if one.name().ends_with("_by_lua_block") {
-                        lexer.skip_foreign_block();
+                        if !lexer.skips_foreign_block() {
+                            return Err(malformed(begun, "a block of Lua that does not end"));
+                        }
                         continue;
                     }
                     open.push((one, Vec::new()));
@@ -292,11 +291,9 @@ impl Lexer<'_> {
                         Some(_) => Err("a letter right after a quote"),
                     };
                 }
-                Some(first) => {
+                // A line's end is a blank, so that the line stays.
+                Some(_) => {
                     self.at = from;
-                    if first == '\n' {
-                        self.line = line;
-                    }
                     let text = self.bare();
                     let word = Word {
                         text,
@@ -353,19 +350,15 @@ impl Lexer<'_> {
         }
     }
 
-    /// Passes over a block in another language, up to its `}`.
-    fn skip_foreign_block(&mut self) {
-        let mut depth = 1_usize;
-        while let Some(c) = self.take() {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                return;
-            }
-        }
+    /// Passes over a block of Lua, its `}` with it; whether it has one.
+    fn skips_foreign_block(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some(block) = end_of_block(rest).and_then(|end| rest.get(..end)) else {
+            return false;
+        };
+        self.at += block.len();
+        self.line += block.matches('\n').count();
+        true
     }
 }
 
