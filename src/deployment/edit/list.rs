@@ -92,7 +92,7 @@ impl<'t> List<'t> {
                 Element::New(_) => None,
             };
             let lead = match known {
-                Some((at, chunk)) => self.lead_of(at, chunk, place),
+                Some((at, chunk)) => self.lead_of(at, chunk, place, eol),
                 None => self.lead_of_new(place, eol),
             };
             put(&mut out, &lead, &mut after_comment);
@@ -121,11 +121,11 @@ impl<'t> List<'t> {
     }
 
     /// The blanks before an element that may have moved to or from the first place.
-    fn lead_of(&self, at: usize, chunk: &Chunk<'t>, place: usize) -> String {
+    fn lead_of(&self, at: usize, chunk: &Chunk<'t>, place: usize, eol: &str) -> String {
         let plain = |lead: &str| !lead.contains(['\n', '#']);
         match (at, place) {
             (0, 0) => chunk.lead.to_owned(),
-            (0, _) if plain(chunk.lead) => self.lead_of_new(place, "\n"),
+            (0, _) if plain(chunk.lead) => self.lead_of_new(place, eol),
             (_, 0) if plain(chunk.lead) => match self.chunks.first() {
                 Some(first) if plain(first.lead) => first.lead.to_owned(),
                 Some(_) | None => chunk.lead.to_owned(),
@@ -179,5 +179,23 @@ fn comment_in_line(text: &str) -> &str {
         line
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moved_elements_keep_the_line_ends_of_the_file() {
+        for (eol, wanted) in [
+            ("\r\n", "\r\n  \"b\",\r\n  \"a\""),
+            ("\n", "\n  \"b\",\n  \"a\""),
+        ] {
+            let inner = format!("\"a\",{eol}  \"b\"");
+            let list = List::read(&inner, &[3, inner.len()], Brackets::Square);
+            let swapped = [Element::Kept(1), Element::Kept(0)];
+            assert_eq!(list.write(&swapped, eol), wanted);
+        }
     }
 }
