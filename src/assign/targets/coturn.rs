@@ -4,7 +4,7 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
 use super::on_server::{Kind, OnServer};
-use super::pid_file::process_of;
+use super::pid_file::{process_of, send};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
@@ -13,7 +13,7 @@ use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::coturn::{CoturnConfig, read};
 use crate::servers::{Configured, PathKind, Source};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -173,14 +173,7 @@ impl OnFiles for Coturn {
             return hands.run_well(&words).map(drop);
         };
         let pid = self.process(&file)?;
-        kill_process(pid, Signal::USR2).map_err(|error| {
-            self.own.unfit(
-                &file,
-                "the signal could not be sent",
-                error.to_string(),
-                "run this command as root, or as the user that the server runs as".to_owned(),
-            )
-        })
+        send(&self.own, &file, pid, Signal::USR2)
     }
 
     fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {

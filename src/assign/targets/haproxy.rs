@@ -6,7 +6,7 @@
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer, dns_names};
-use super::pid_file::process_of;
+use super::pid_file::{process_of, send};
 use super::runtime::Runtime;
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -18,7 +18,7 @@ use crate::servers::haproxy::{Bind, HaproxyConfig, Level, Opening, SocketAt, rea
 use crate::servers::{Configured, Listening};
 use crate::store::MAX_PEM_BYTES;
 use crate::store::atomic::read_secret;
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl Haproxy {
 
     /// Reads the pid of the master process and has it load everything again.
     fn signal(&self, file: &Path) -> Result<(), AssignError> {
-        let unfit = |why: String| {
+        let pid = process_of(file, KIND.word).map_err(|why| {
             self.own.unfit(
                 file,
                 "the pid file leads to no HAProxy",
@@ -103,9 +103,8 @@ impl Haproxy {
                 "start the server as a master (`-W`), or name its pid file as `pid-file`"
                     .to_owned(),
             )
-        };
-        let pid = process_of(file, KIND.word).map_err(unfit)?;
-        kill_process(pid, Signal::USR2).map_err(|error| unfit(error.to_string()))
+        })?;
+        send(&self.own, file, pid, Signal::USR2)
     }
 
     /// Checks the whole configuration and loads it again.

@@ -1,8 +1,10 @@
 //! The process that a pid file leads to, if it is of the right program.
 
-use crate::explain::printable;
+use super::on_server::OnServer;
+use crate::assign::error::AssignError;
+use crate::explain::{os_words, printable};
 use crate::store::atomic::read_limited;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 
 /// Most bytes of a pid file, and of a program's name.
@@ -30,9 +32,27 @@ pub(super) fn process_of(file: &Path, program: &str) -> Result<Pid, String> {
     }
 }
 
+/// Sends a signal to the process of a pid file.
+pub(super) fn send(
+    own: &OnServer,
+    file: &Path,
+    pid: Pid,
+    signal: Signal,
+) -> Result<(), AssignError> {
+    kill_process(pid, signal).map_err(|error| {
+        own.unfit(
+            file,
+            "the signal could not be sent",
+            os_words(&error.into()),
+            "run this command as root, or as the user that the server runs as".to_owned(),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::Explain;
 
     #[test]
     fn a_number_alone_is_no_process_of_a_program() {
@@ -59,5 +79,23 @@ mod tests {
             assert!(error.starts_with(why), "{text:?}: {error}");
         }
         assert!(process_of(&folder.path().join("none"), "x").is_err());
+    }
+
+    #[test]
+    fn a_signal_that_is_refused_is_told_as_such() {
+        // Its number is free once it was waited for.
+        let mut ended = std::process::Command::new("/bin/true").spawn().unwrap();
+        ended.wait().unwrap();
+        let pid = Pid::from_raw(ended.id().cast_signed()).unwrap();
+        let gateway = crate::names::Slug::parse("front").unwrap();
+        let settings = crate::deployment::FileTarget::default();
+        let own = OnServer::new(gateway, settings, super::super::haproxy::KIND);
+        let file = Path::new("/run/haproxy.pid");
+        let told = send(&own, file, pid, Signal::USR2).unwrap_err().explain();
+        assert!(
+            told.what.contains("the signal could not be sent"),
+            "{told:?}"
+        );
+        assert!(!told.why.contains("os error"), "{told:?}");
     }
 }
