@@ -182,9 +182,13 @@ impl Destination {
     pub fn bytes(&self, fullchain_pem: &str, key_pem: &str) -> Zeroizing<String> {
         // HAProxy's runtime API takes an empty line for the end.
         let lines = |text: &str| {
-            text.lines()
-                .filter(|line| !line.trim().is_empty())
-                .fold(String::new(), |all, line| all + line + "\n")
+            // As large as it can become: a key that regrows leaves copies behind.
+            let mut all = String::with_capacity(text.len() + 1);
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                all.push_str(line);
+                all.push('\n');
+            }
+            all
         };
         let end = "-----END CERTIFICATE-----\n";
         let chain = lines(fullchain_pem);
