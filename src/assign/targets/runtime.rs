@@ -83,10 +83,7 @@ impl<'a> Runtime<'a> {
     /// Closes the transaction that a refusal leaves open.
     fn fail(&self, name: &str, said: &Said) -> AssignError {
         let _ = self.ask(&format!("abort ssl cert {name}"), "");
-        self.hands.refused(&Said {
-            status: Some(0),
-            ..said.clone()
-        })
+        self.hands.refused(said)
     }
 
     fn ask(&self, command: &str, payload: &str) -> Result<Said, AssignError> {
