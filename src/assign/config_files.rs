@@ -1,10 +1,11 @@
 //! The files of a server's configuration, read from disk; below a root where the server is in a chroot or a container.
 
-use crate::explain::Explain;
+use crate::explain::{Explain, os_words};
 use crate::servers::{ConfigError, MAX_CONFIG_BYTES, PathKind, Source};
 use crate::store::StoreError;
 use crate::store::atomic::read_limited;
 use std::fs;
+use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -89,6 +90,27 @@ impl Source for ConfigFiles {
         found.retain(|path| self.look(path).is_some());
         found.sort();
         found
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+        let unreadable = |error: Error| ConfigError::Unreadable {
+            path: folder.to_owned(),
+            why: os_words(&error),
+        };
+        let listed = match fs::read_dir(self.here(folder)) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut found = Vec::new();
+        for entry in listed.take(MAX_ENTRIES) {
+            let name = entry.map_err(unreadable)?.file_name();
+            if !name.as_bytes().starts_with(b".") {
+                found.push(folder.join(name));
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 }
 
@@ -185,6 +207,23 @@ mod tests {
         );
         assert_eq!(files.expand(Path::new("/etc/none")), Vec::<PathBuf>::new());
         assert_eq!(files.look(Path::new("/etc")), Some(PathKind::Folder));
+        assert_eq!(
+            files.list(Path::new("/etc/conf.d")).unwrap(),
+            files.expand(Path::new("/etc/conf.d/*"))
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_not_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("certs");
+        let files = ConfigFiles::below(Path::new("/"));
+        assert_eq!(files.list(&file), Ok(Vec::new()));
+        std::fs::write(&file, "").unwrap();
+        assert!(matches!(
+            files.list(&file),
+            Err(ConfigError::Unreadable { path, .. }) if path == file
+        ));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use partners::{OWN_FILE, with_partners};
 
 use crate::explain::printable;
 use crate::names::{Domain, Protocol};
-use crate::servers::{ConfigError, Configured, Host, HostKind, Listening, Place, Source};
+use crate::servers::{ConfigError, Configured, Host, HostKind, Listening, PathKind, Place, Source};
 use load::{At, Loaded, Top};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,9 @@ const DIALBACK_MODULE: &str = "mod_s2s_dialback";
 /// Most names that are taken from hosts, modules and listeners together.
 const MAX_NAMES: usize = 10_000;
 
+/// Most files of the pool that are looked at.
+const MAX_POOL: usize = 10_000;
+
 /// What an ejabberd configuration says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EjabberdConfig {
@@ -43,6 +46,19 @@ pub struct EjabberdConfig {
     pub s2s_use_starttls: Option<Written>,
     /// Where relative paths were taken to start.
     pub folder: PathBuf,
+}
+
+impl EjabberdConfig {
+    /// The files that its patterns name, sorted, each once.
+    pub fn pool(&self, source: &dyn Source) -> Vec<PathBuf> {
+        let named = self.certfiles.iter();
+        let mut all: Vec<PathBuf> = named.flat_map(|one| source.expand(&one.pattern)).collect();
+        all.sort();
+        all.dedup();
+        all.retain(|path| source.look(path) == Some(PathKind::File));
+        all.truncate(MAX_POOL);
+        all
+    }
 }
 
 /// One entry of `certfiles`, or an older setting of the same meaning.

@@ -45,6 +45,13 @@ pub trait Source {
     /// The files and folders that a pattern names, sorted: `*` and `?` in any part, never over a `/`. Without a
     /// wildcard, the path itself where it is there.
     fn expand(&self, pattern: &Path) -> Vec<PathBuf>;
+
+    /// What lies in a folder, sorted, names with a leading dot left out; nothing where there is no such folder.
+    ///
+    /// Errors: `Unreadable`, where the source can tell.
+    fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+        Ok(self.expand(&folder.join("*")))
+    }
 }
 
 /// What lies at a path.
@@ -152,6 +159,16 @@ pub struct Configured {
     pub remarks: Vec<Remark>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
+}
+
+impl Configured {
+    /// Whether clients of XMPP connect to it.
+    pub fn has_clients(&self) -> bool {
+        let protocols = self.listeners.iter().map(|one| one.protocol);
+        protocols
+            .into_iter()
+            .any(|one| matches!(one, Protocol::Xmpp | Protocol::XmppsClient))
+    }
 }
 
 /// One file of a configuration as it is and as it would have to be.

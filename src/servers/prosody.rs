@@ -2,7 +2,7 @@
 //!
 //! Read as Prosody 0.12.3 does in `core/configmanager.lua` (sections, includes), `core/portmanager.lua` (ports and
 //! interfaces) and `core/certmanager.lua` (which files). What only a running Lua could tell becomes a remark, and
-//! counts as not written. Which files of the certificates' folder are seen: [`indexed`].
+//! counts as not written. Which files of the certificates' folder are seen: [`index`].
 
 mod certificates;
 mod index;
@@ -15,7 +15,7 @@ mod tests;
 mod tokens;
 
 pub use certificates::Override;
-pub use index::{FirstLine, INDEX_DEEP, first_line_fits, indexed, key_beside};
+pub use index::{FirstLine, first_line_fits, index, key_beside};
 pub use partners::{OWN_FILE, dialback, with_partners};
 
 use crate::explain::printable;
@@ -41,6 +41,19 @@ pub struct ProsodyConfig {
     pub shell: Shell,
     /// Settings that name files of their own, in the order they stand.
     pub overrides: Vec<Override>,
+}
+
+impl ProsodyConfig {
+    /// The pair that a setting of a host names, else a global one; none: Prosody looks for it by the host's name.
+    pub fn pair_of(&self, host: &Domain) -> Option<(PathBuf, PathBuf)> {
+        let named = |wanted: Option<&str>| {
+            self.overrides
+                .iter()
+                .filter(|one| one.host.as_deref() == wanted)
+                .find_map(|one| Some((one.certificate.clone()?, one.key.clone()?)))
+        };
+        named(Some(host.as_str())).or_else(|| named(None))
+    }
 }
 
 /// Whether `prosodyctl shell` is answered.

@@ -6,12 +6,10 @@ use crate::assign::targets::on_server::is_covered;
 use crate::explain::printable;
 use crate::names::{Domain, Presented};
 use crate::servers::ejabberd::SPOOL;
-use crate::servers::prosody::{
-    FirstLine, INDEX_DEEP, ProsodyConfig, first_line_fits, indexed, key_beside,
-};
+use crate::servers::prosody::{FirstLine, ProsodyConfig, first_line_fits, index, key_beside};
 use crate::servers::{CertificateUse, PathKind, Side, Source};
 use crate::store::MAX_PEM_BYTES;
-use crate::store::atomic::{is_temporary, read_limited};
+use crate::store::atomic::read_limited;
 use crate::x509::{Certificate, Fingerprint, container};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -61,9 +59,8 @@ pub fn in_use(server: &Server, files: &ConfigFiles) -> Vec<InUse> {
     match server {
         Server::Prosody(config) => of_prosody(config, files),
         Server::Ejabberd(config) => {
-            let patterns = config.certfiles.iter().map(|one| one.pattern.as_path());
             let hosts: Vec<&Domain> = config.common.hosts.iter().map(|one| &one.name).collect();
-            of_pool(patterns, &hosts, files)
+            of_pool(&config.pool(files), &hosts, files)
         }
         Server::Kamailio(_) | Server::Haproxy(_) | Server::Nginx(_) | Server::Coturn(_) => {
             named(&server.common().certificates, files)
@@ -107,16 +104,9 @@ fn named(uses: &[CertificateUse], files: &ConfigFiles) -> Vec<InUse> {
 
 /// For each host: the pair that a setting names, else `<host>.crt` in the folder, else another file that is indexed.
 fn of_prosody(config: &ProsodyConfig, files: &ConfigFiles) -> Vec<InUse> {
-    let mut index: Option<Vec<(PathBuf, Certificate)>> = None;
+    let mut indexed: Option<Vec<(PathBuf, Certificate)>> = None;
     let mut uses: Vec<CertificateUse> = Vec::new();
     for host in &config.common.hosts {
-        let by_setting = |wanted: Option<&str>| {
-            config
-                .overrides
-                .iter()
-                .filter(|one| one.host.as_deref() == wanted)
-                .find_map(|one| Some((one.certificate.clone()?, one.key.clone()?)))
-        };
         let of_its_name = || {
             let file = config
                 .certificates_folder
@@ -126,21 +116,18 @@ fn of_prosody(config: &ProsodyConfig, files: &ConfigFiles) -> Vec<InUse> {
                 (file, key)
             })
         };
-        let pair = by_setting(Some(host.name.as_str()))
-            .or_else(|| by_setting(None))
-            .or_else(of_its_name)
-            .or_else(|| {
-                index
-                    .get_or_insert_with(|| indexed_files(&config.certificates_folder, files))
-                    .iter()
-                    .find(|(_, leaf)| {
-                        is_covered(
-                            &host.name,
-                            leaf.facts().names.as_deref().unwrap_or_default(),
-                        )
-                    })
-                    .map(|(file, _)| (file.clone(), key_beside(file)))
-            });
+        let pair = config.pair_of(&host.name).or_else(of_its_name).or_else(|| {
+            indexed
+                .get_or_insert_with(|| indexed_files(&config.certificates_folder, files))
+                .iter()
+                .find(|(_, leaf)| {
+                    is_covered(
+                        &host.name,
+                        leaf.facts().names.as_deref().unwrap_or_default(),
+                    )
+                })
+                .map(|(file, _)| (file.clone(), key_beside(file)))
+        });
         if let Some((certificate, key)) = pair {
             uses.push(CertificateUse {
                 certificate,
@@ -154,53 +141,26 @@ fn of_prosody(config: &ProsodyConfig, files: &ConfigFiles) -> Vec<InUse> {
     named(&uses, files)
 }
 
-/// The files of Prosody's folder that it looks at by itself, with their leaves.
+/// The files of Prosody's folder that it looks at by itself, with their leaves; a folder that we may not read is told
+/// as such elsewhere.
 fn indexed_files(folder: &Path, files: &ConfigFiles) -> Vec<(PathBuf, Certificate)> {
-    let mut found = Vec::new();
-    let mut folders = vec![(folder.to_owned(), 1)];
-    let mut seen = 0;
-    while let Some((folder, level)) = folders.pop() {
-        for path in files.expand(&folder.join("*")) {
-            seen += 1;
-            let name = path.file_name().unwrap_or_default();
-            if seen > MAX_FILES || is_temporary(name) {
-                continue;
-            }
-            match files.look(&path) {
-                Some(PathKind::Folder) if level < INDEX_DEEP => folders.push((path, level + 1)),
-                Some(PathKind::File)
-                    if indexed(&name.to_string_lossy())
-                        && files.look(&key_beside(&path)) == Some(PathKind::File) =>
-                {
-                    let bytes = read_limited(&files.here(&path), MAX_PEM_BYTES).unwrap_or_default();
-                    if first_line_fits(&bytes) == FirstLine::Fits
-                        && let Ok(leaf) = leaf_of(&path, files)
-                    {
-                        found.push((path, leaf));
-                    }
-                }
-                Some(PathKind::Folder | PathKind::File) | None => {}
-            }
-        }
-    }
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    found
+    let paths = index(folder, files).unwrap_or_default();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let bytes = read_limited(&files.here(&path), MAX_PEM_BYTES).ok()?;
+            let seen = first_line_fits(&bytes) == FirstLine::Fits;
+            let leaf = seen.then(|| leaf_of(&path, files))?.ok()?;
+            Some((path, leaf))
+        })
+        .collect()
 }
 
 /// A pool of files that the server sorts by what is in them: each leaf that is no CA, with the file of its key.
-fn of_pool<'p>(
-    patterns: impl Iterator<Item = &'p Path>,
-    hosts: &[&Domain],
-    files: &ConfigFiles,
-) -> Vec<InUse> {
-    let mut paths: Vec<PathBuf> = patterns.flat_map(|one| files.expand(one)).collect();
-    paths.sort();
-    paths.dedup();
-    paths.retain(|path| files.look(path) == Some(PathKind::File));
-    paths.truncate(MAX_FILES);
+fn of_pool(paths: &[PathBuf], hosts: &[&Domain], files: &ConfigFiles) -> Vec<InUse> {
     let mut leaves: Vec<(PathBuf, Certificate)> = Vec::new();
     let mut keys: Vec<(PathBuf, Fingerprint)> = Vec::new();
-    for path in &paths {
+    for path in paths {
         let Ok(bytes) = read_limited(&files.here(path), MAX_PEM_BYTES).map(Zeroizing::new) else {
             continue;
         };

@@ -11,8 +11,8 @@ use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol, Slug};
+use crate::servers::Configured;
 use crate::servers::ejabberd::{EjabberdConfig, read, with_certfile};
-use crate::servers::{Configured, Source};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ pub(in crate::assign) const KIND: Kind = Kind {
     owner: Some("ejabberd:ejabberd"),
     mode: 0o640,
 };
-
-/// Most files of the pool that are looked at.
-const MAX_FILES: usize = 10_000;
 
 /// A gateway of kind `ejabberd`.
 #[derive(Debug)]
@@ -42,25 +39,15 @@ impl Ejabberd {
         Ok(Self { own, config })
     }
 
-    /// The other files of the pool.
+    /// The other files of the pool, where they lie for us.
     fn others(&self, destinations: &[Destination]) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = self
-            .config
-            .certfiles
-            .iter()
-            .flat_map(|one| self.own.files.expand(&one.pattern))
-            .map(|path| self.own.files.here(&path))
-            .filter(|path| path.is_file())
-            .filter(|path| {
-                !destinations
-                    .iter()
-                    .any(|one| one.named == *path || one.path == *path)
-            })
-            .take(MAX_FILES)
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        let ours = |path: &PathBuf| {
+            let mut all = destinations.iter();
+            all.any(|one| one.named == *path || one.path == *path)
+        };
+        let pool = self.config.pool(&self.own.files);
+        let here = pool.iter().map(|path| self.own.files.here(path));
+        here.filter(|path| !ours(path)).collect()
     }
 
     fn judge(&self, path: &Path, wanted: &[Domain], offer: &Offer) -> Option<Finding> {

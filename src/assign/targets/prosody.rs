@@ -14,12 +14,9 @@ use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol, Slug};
 use crate::servers::Configured;
-use crate::servers::prosody::{
-    FirstLine, INDEX_DEEP, ProsodyConfig, Shell, first_line_fits, indexed, key_beside, read,
-};
+use crate::servers::prosody::{FirstLine, ProsodyConfig, Shell, first_line_fits, index, read};
 use crate::store::MAX_PEM_BYTES;
-use crate::store::atomic::{is_temporary, read_limited};
-use std::fs;
+use crate::store::atomic::read_limited;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,9 +27,6 @@ pub(in crate::assign) const KIND: Kind = Kind {
     owner: Some("prosody:prosody"),
     mode: 0o640,
 };
-
-/// Most files of its folder that are looked at.
-const MAX_FILES: usize = 10_000;
 
 /// A gateway of kind `prosody`.
 #[derive(Debug)]
@@ -49,24 +43,15 @@ impl Prosody {
         Ok(Self { own, config })
     }
 
-    /// The files of a host: those that its section or the global one names, else those of its name in the folder.
+    /// The files of a host: those that a setting names, else those of its name in the folder.
     fn files_of(&self, host: &Domain) -> (PathBuf, PathBuf) {
-        let overrides = self.config.overrides.iter();
-        let named = |wanted: Option<&str>| {
-            overrides
-                .clone()
-                .filter(|one| one.host.as_deref() == wanted)
-                .find_map(|one| Some((one.certificate.clone()?, one.key.clone()?)))
-        };
-        named(Some(host.as_str()))
-            .or_else(|| named(None))
-            .unwrap_or_else(|| {
-                let folder = self.folder();
-                (
-                    folder.join(format!("{host}.crt")),
-                    folder.join(format!("{host}.key")),
-                )
-            })
+        let folder = self.folder();
+        self.config.pair_of(host).unwrap_or_else(|| {
+            (
+                folder.join(format!("{host}.crt")),
+                folder.join(format!("{host}.key")),
+            )
+        })
     }
 
     fn folder(&self) -> &Path {
@@ -81,34 +66,23 @@ impl Prosody {
         command(&self.own, words)
     }
 
-    /// The files that Prosody reads by itself, ours left out.
-    fn indexed_files(&self, destinations: &[Destination]) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut folders = vec![(self.own.files.here(&self.config.certificates_folder), 1)];
-        while let Some((folder, level)) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let (path, name) = (entry.path(), entry.file_name());
-                let name = name.to_string_lossy();
-                if name.starts_with('.') || is_temporary(&entry.file_name()) {
-                    continue;
-                }
-                if path.is_dir() {
-                    if level < INDEX_DEEP {
-                        folders.push((path, level + 1));
-                    }
-                } else if indexed(&name)
-                    && key_beside(&path).is_file()
-                    && !destinations
-                        .iter()
-                        .any(|one| one.named == path || one.path == path)
-                    && found.len() < MAX_FILES
-                {
-                    found.push(path);
-                }
-            }
-        }
-        found.sort();
-        found
+    /// The files that Prosody reads by itself, ours left out, where they lie for us.
+    fn indexed_files(&self, destinations: &[Destination]) -> Result<Vec<PathBuf>, AssignError> {
+        let folder = &self.config.certificates_folder;
+        let found = index(folder, &self.own.files).map_err(|error| {
+            self.own.unfit(
+                folder,
+                "which certificates Prosody reads beside ours cannot be seen",
+                error.to_string(),
+                "run this command as a user who may read that folder".to_owned(),
+            )
+        })?;
+        let ours = |path: &PathBuf| {
+            let mut all = destinations.iter();
+            all.any(|one| one.named == *path || one.path == *path)
+        };
+        let here = found.iter().map(|path| self.own.files.here(path));
+        Ok(here.filter(|path| !ours(path)).collect())
     }
 
     /// What another file of the index does to a reload, and to the names that are assigned.
@@ -250,7 +224,7 @@ impl OnFiles for Prosody {
             )]);
         }
         let mut findings: Vec<Finding> = self
-            .indexed_files(destinations)
+            .indexed_files(destinations)?
             .iter()
             .filter_map(|path| self.judge(path, &wanted, offer))
             .collect();
@@ -352,5 +326,31 @@ impl OnFiles for Prosody {
             return Ok(());
         }
         Err(hands.refused(&said))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Explain;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_not_taken_for_one_without_rivals() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("prosody.cfg.lua");
+        std::fs::write(&config, "VirtualHost \"a.example\"\n").unwrap();
+        let settings = FileTarget {
+            config: Some(config),
+            ..FileTarget::default()
+        };
+        let prosody = Prosody::new(Slug::parse("xmpp").unwrap(), settings).unwrap();
+        assert_eq!(
+            prosody.indexed_files(&[]).unwrap(),
+            [""; 0].map(PathBuf::from)
+        );
+        // What nobody can list, whatever rights they have.
+        std::fs::write(folder.path().join("certs"), "").unwrap();
+        let told = prosody.indexed_files(&[]).unwrap_err().explain();
+        assert!(told.mend.contains("may read that folder"), "{told:?}");
     }
 }

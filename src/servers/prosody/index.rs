@@ -3,18 +3,54 @@
 //! As `core/certmanager.lua` of Prosody 0.12.3 does: `index_certs`, `find_matching_key`.
 
 use crate::explain::printable;
+use crate::servers::{ConfigError, PathKind, Source};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// How many levels of folders are looked at, that of the certificates included; those with a leading dot never are.
-pub const INDEX_DEEP: usize = 3;
+const INDEX_DEEP: usize = 3;
+
+/// Most entries of these folders that are looked at.
+const MAX_ENTRIES: usize = 100_000;
 
 /// The only first line that is taken, byte for byte.
 const FIRST_LINE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
+/// The files that Prosody looks at by itself in its folder and those below: by their names, and with a key beside
+/// them; sorted. What is in them is not read here.
+///
+/// Errors: those of [`Source::list`] for any of the folders.
+pub fn index(folder: &Path, source: &dyn Source) -> Result<Vec<PathBuf>, ConfigError> {
+    let is_file = |path: &Path| source.look(path) == Some(PathKind::File);
+    let mut found = Vec::new();
+    let mut looked_at = 0;
+    let mut folders = vec![(folder.to_owned(), 1)];
+    while looked_at < MAX_ENTRIES
+        && let Some((folder, level)) = folders.pop()
+    {
+        for path in source
+            .list(&folder)?
+            .into_iter()
+            .take(MAX_ENTRIES - looked_at)
+        {
+            looked_at += 1;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            match source.look(&path) {
+                Some(PathKind::Folder) if level < INDEX_DEEP => folders.push((path, level + 1)),
+                Some(PathKind::File) if indexed(&name) && is_file(&key_beside(&path)) => {
+                    found.push(path);
+                }
+                Some(PathKind::Folder | PathKind::File) | None => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Whether Prosody would look at a file of that name: it ends with `.crt`, or has `fullchain` in it.
-pub fn indexed(name: &str) -> bool {
+fn indexed(name: &str) -> bool {
     name.ends_with(".crt") || name.contains("fullchain")
 }
 
