@@ -164,10 +164,8 @@ pub struct Configured {
 impl Configured {
     /// Whether clients of XMPP connect to it.
     pub fn has_clients(&self) -> bool {
-        let protocols = self.listeners.iter().map(|one| one.protocol);
-        protocols
-            .into_iter()
-            .any(|one| matches!(one, Protocol::Xmpp | Protocol::XmppsClient))
+        let mut protocols = self.listeners.iter().map(|one| one.protocol);
+        protocols.any(|one| matches!(one, Protocol::Xmpp | Protocol::XmppsClient))
     }
 }
 

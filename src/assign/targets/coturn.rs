@@ -2,7 +2,7 @@
 //!
 //! It keeps the old pair on any fault and says so in its log alone; the proof tells.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
+use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
 use super::pid_file::{process_of, send};
 use super::{EndSessions, Hands, Offer};
@@ -15,7 +15,6 @@ use crate::servers::coturn::{CoturnConfig, read};
 use crate::servers::{Configured, PathKind, Source};
 use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
     word: "coturn",
@@ -76,12 +75,8 @@ impl Coturn {
 }
 
 impl OnFiles for Coturn {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -143,20 +138,12 @@ impl OnFiles for Coturn {
         Ok(Vec::new())
     }
 
-    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
-        Ok(())
-    }
-
     fn programs(&self) -> Vec<String> {
         let by_signal = self.own.settings.reload.is_none() && self.pid_file().is_some();
         match by_signal {
             true => Vec::new(),
             false => vec![self.own.program()],
         }
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::Server
     }
 
     fn reload(

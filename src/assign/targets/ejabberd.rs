@@ -2,19 +2,19 @@
 //!
 //! All files go into one pool, and of two certificates for a name the one that is valid longer is served: so the others
 //! are read before. A bad pair is an outage at once and its reload tells nothing; what goes there was proven a pair.
+//! 23.01 has no checker that tells anything: its reload ends well with any file.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
-use super::on_server::{Kind, Neighbour, OnServer, is_covered};
+use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_server::{Kind, Neighbour, OnServer};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::findings::{Code, Finding, Severity};
-use crate::names::{Domain, Protocol, Slug};
+use crate::names::{Domain, Slug};
 use crate::servers::Configured;
 use crate::servers::ejabberd::{EjabberdConfig, read, with_certfile};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
     word: "ejabberd",
@@ -86,12 +86,8 @@ impl Ejabberd {
 }
 
 impl OnFiles for Ejabberd {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -124,32 +120,12 @@ impl OnFiles for Ejabberd {
         destinations: &[Destination],
         _hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
-        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self
-            .config
-            .common
-            .hosts
-            .iter()
-            .map(|host| host.name.clone());
-        let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        let wanted = offer.covered(&self.config.common);
         Ok(self
             .others(destinations)
             .iter()
             .filter_map(|path| self.judge(path, &wanted, offer))
             .collect())
-    }
-
-    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
-        // 23.01 has no checker that tells anything (its reload ends well with any file).
-        Ok(())
-    }
-
-    fn programs(&self) -> Vec<String> {
-        vec![self.own.program()]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::Server
     }
 
     fn reload(
@@ -171,13 +147,7 @@ impl OnFiles for Ejabberd {
             "the streams between servers of every host",
             self.own.control(&[], &["stop_s2s_connections"]),
         )];
-        let has_clients = self
-            .config
-            .common
-            .listeners
-            .iter()
-            .any(|one| matches!(one.protocol, Protocol::Xmpp | Protocol::XmppsClient));
-        if has_clients {
+        if self.config.common.has_clients() {
             // 23.01 ends the sessions of one user, and has no command for all of a host.
             steps.push(EndSessions::by_hand(
                 "clients",

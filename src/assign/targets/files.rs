@@ -1,53 +1,66 @@
 //! Any other server: the destinations that the deployment names, and its reload command.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_files::{ConfigWritten, OnFiles};
+use super::on_server::{Kind, OnServer};
 use super::{Hands, Offer};
 use crate::assign::destination::{Destination, Wish};
 use crate::assign::error::AssignError;
-use crate::deployment::Files;
-use crate::findings::Finding;
+use crate::deployment::{self, FileTarget, Files};
 use crate::names::Slug;
 use crate::servers::Configured;
 use std::path::Path;
-use std::time::Duration;
+
+/// Nothing is known of it but its table.
+const KIND: Kind = Kind {
+    word: "files",
+    config: "",
+    control: "",
+    owner: None,
+    mode: 0o600,
+};
 
 /// A gateway of kind `files`.
 #[derive(Debug)]
 pub struct OtherServer {
-    gateway: Slug,
-    settings: Files,
+    own: OnServer,
+    destinations: Vec<deployment::Destination>,
 }
 
 impl OtherServer {
     /// For a gateway of the deployment.
     pub fn new(gateway: Slug, settings: Files) -> Self {
-        Self { gateway, settings }
+        let Files {
+            reload,
+            timeout,
+            destinations,
+        } = settings;
+        let table = FileTarget {
+            reload,
+            timeout,
+            ..FileTarget::default()
+        };
+        Self {
+            own: OnServer::new(gateway, table, KIND),
+            destinations,
+        }
     }
 }
 
 impl OnFiles for OtherServer {
-    fn kind(&self) -> &'static str {
-        "files"
-    }
-
-    fn timeout(&self) -> Duration {
-        self.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
-        match &self.settings.reload {
-            Some(words) => words.join(" "),
-            None => "no reload command".to_owned(),
-        }
+        self.own.reload_words(|| "no reload command".to_owned())
     }
 
     fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
-        self.settings
-            .destinations
+        self.destinations
             .iter()
             .map(|one| {
                 let wish = Wish {
-                    gateway: &self.gateway,
+                    gateway: &self.own.gateway,
                     owner: one.owner.as_deref(),
                     mode: one.mode,
                     kind_owner: None,
@@ -63,25 +76,8 @@ impl OnFiles for OtherServer {
         None
     }
 
-    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
-        Ok(Needed::default())
-    }
-
-    fn inspect(
-        &self,
-        _offer: &Offer,
-        _destinations: &[Destination],
-        _hands: &Hands<'_>,
-    ) -> Result<Vec<Finding>, AssignError> {
-        Ok(Vec::new())
-    }
-
-    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
-        Ok(())
-    }
-
     fn programs(&self) -> Vec<String> {
-        let reload = self.settings.reload.iter();
+        let reload = self.own.settings.reload.iter();
         reload.filter_map(|words| words.first().cloned()).collect()
     }
 
@@ -91,9 +87,8 @@ impl OnFiles for OtherServer {
         _config: ConfigWritten,
         hands: &Hands<'_>,
     ) -> Result<(), AssignError> {
-        match &self.settings.reload {
-            Some(words) => hands.run_well(words).map(drop),
-            None => Ok(()),
-        }
+        self.own
+            .reload_command(hands)
+            .map_or(Ok(()), |said| said.map(drop))
     }
 }

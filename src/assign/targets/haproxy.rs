@@ -5,7 +5,7 @@
 //! transaction of another writer is replaced in silence: the folder of the file is locked meanwhile.
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
-use super::on_server::{Kind, OnServer, dns_names};
+use super::on_server::{Kind, OnServer};
 use super::pid_file::{process_of, send};
 use super::runtime::Runtime;
 use super::{EndSessions, Ending, Hands, Offer};
@@ -21,7 +21,6 @@ use crate::store::atomic::read_secret;
 use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
     word: "haproxy",
@@ -151,12 +150,8 @@ fn listeners_of(config: &HaproxyConfig, file: Option<&Path>) -> Vec<Listening> {
 }
 
 impl OnFiles for Haproxy {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -187,15 +182,7 @@ impl OnFiles for Haproxy {
         let Some(file) = &self.own.settings.file else {
             return Ok(Needed::default());
         };
-        let names = dns_names(
-            offer
-                .chain
-                .leaf
-                .facts()
-                .names
-                .as_deref()
-                .unwrap_or_default(),
-        );
+        let names = offer.domains();
         self.own
             .needed(with_file(&self.config, &self.own.files, file, &names))
     }

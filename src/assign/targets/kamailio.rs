@@ -1,11 +1,11 @@
 //! Kamailio: a pair of files that profiles of `tls.cfg` name; `kamcmd tls.reload`, whose answer is text.
 //!
-//! Its reload is all or nothing and keeps the old profiles on an error. It is asked three times at most: each reload keeps
+//! Its reload is all or nothing and keeps the old profiles on an error (`kamailio -c` does not read them). It is asked three times at most: each reload keeps
 //! some shared memory. The proof asks one listener after the other, as 5.6.3 of Debian 12 dies under many
 //! handshakes at once.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
-use super::on_server::{Kind, OnServer, dns_names};
+use super::on_files::{ConfigWritten, Needed, OnFiles};
+use super::on_server::{Kind, OnServer};
 use super::{EndSessions, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
@@ -14,7 +14,6 @@ use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::Configured;
 use crate::servers::kamailio::{KamailioConfig, read, with_profiles};
-use std::path::Path;
 use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
@@ -52,13 +51,6 @@ impl Kamailio {
         Ok(Self { own, config })
     }
 
-    fn files(&self) -> Option<(&Path, &Path)> {
-        Some((
-            self.own.settings.cert_file.as_deref()?,
-            self.own.settings.key_file.as_deref()?,
-        ))
-    }
-
     /// `kamcmd -s unix:… WORDS`; the socket is the table's, else the configuration's.
     fn rpc(&self, words: &[&str]) -> Vec<String> {
         let socket = match &self.own.settings.socket {
@@ -87,12 +79,8 @@ fn free_memory(text: &str) -> Option<u64> {
 }
 
 impl OnFiles for Kamailio {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -108,24 +96,15 @@ impl OnFiles for Kamailio {
     }
 
     fn needed(&self, offer: &Offer) -> Result<Needed, AssignError> {
-        let Some((certificate, key)) = self.files() else {
+        let Some((certificate, key)) = self.own.named_pair() else {
             return Ok(Needed::default());
         };
-        let names = dns_names(
-            offer
-                .chain
-                .leaf
-                .facts()
-                .names
-                .as_deref()
-                .unwrap_or_default(),
-        );
         let mut needed = self.own.needed(with_profiles(
             &self.config,
             &self.own.files,
             certificate,
             key,
-            &names,
+            &offer.domains(),
         ))?;
         if self.config.client_uses(certificate, key).is_empty() {
             needed.findings.push(self.own.finding(
@@ -163,19 +142,6 @@ impl OnFiles for Kamailio {
             })
             .into_iter()
             .collect())
-    }
-
-    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
-        // `kamailio -c` does not read the profiles; `tls.reload` does, and keeps the old ones on an error.
-        Ok(())
-    }
-
-    fn programs(&self) -> Vec<String> {
-        vec![self.own.program()]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::Server
     }
 
     fn reload(

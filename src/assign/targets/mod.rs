@@ -24,11 +24,12 @@ pub use hands::{Hands, Said};
 use super::error::AssignError;
 use crate::deployment::{Embedded, Gateway, GatewayKind};
 use crate::findings::Finding;
-use crate::names::Slug;
+use crate::names::{Domain, Presented, Slug};
 use crate::servers::{Change, Configured};
 use crate::x509::Chain;
 use embedded::EmbeddedTarget;
 use on_files::{FilesTarget, OnFiles};
+use on_server::is_covered;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
@@ -74,6 +75,28 @@ pub struct Offer {
     pub run: Run,
     /// The moment of the command.
     pub now: OffsetDateTime,
+}
+
+impl Offer {
+    /// The names in the leaf.
+    pub fn names(&self) -> &[Presented] {
+        self.chain.leaf.facts().names.as_deref().unwrap_or_default()
+    }
+
+    /// The domains that its DNS names stand for.
+    pub fn domains(&self) -> Vec<Domain> {
+        let names = self.names().iter();
+        names.filter_map(Presented::dns_domain).collect()
+    }
+
+    /// The hosts of a server that the leaf covers.
+    pub fn covered(&self, server: &Configured) -> Vec<Domain> {
+        let hosts = server.hosts.iter().map(|host| &host.name);
+        hosts
+            .filter(|host| is_covered(host, self.names()))
+            .cloned()
+            .collect()
+    }
 }
 
 /// Whether an assignment is begun or taken up.

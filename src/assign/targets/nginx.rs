@@ -5,7 +5,7 @@
 //! the renames are the assignment.
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
-use super::on_server::{Kind, OnServer, dns_names};
+use super::on_server::{Kind, OnServer};
 use super::pid_file::process_of;
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
@@ -19,7 +19,6 @@ use crate::store::atomic::read_limited;
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
     word: "nginx",
@@ -57,13 +56,6 @@ impl Nginx {
             ..config.common.clone()
         };
         Ok(Self { own, config, ours })
-    }
-
-    fn files(&self) -> Option<(&Path, &Path)> {
-        Some((
-            self.own.settings.cert_file.as_deref()?,
-            self.own.settings.key_file.as_deref()?,
-        ))
     }
 
     /// Whether some files are named with a variable, and ours in no block: then they may be those.
@@ -121,12 +113,8 @@ fn listeners_of(config: &NginxConfig, own: &OnServer) -> Vec<Listening> {
 }
 
 impl OnFiles for Nginx {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -143,7 +131,7 @@ impl OnFiles for Nginx {
     }
 
     fn needed(&self, offer: &Offer) -> Result<Needed, AssignError> {
-        let Some((certificate, key)) = self.files() else {
+        let Some((certificate, key)) = self.own.named_pair() else {
             return Ok(Needed::default());
         };
         if self.may_be_by_variable() {
@@ -159,21 +147,12 @@ impl OnFiles for Nginx {
                 findings: vec![finding],
             });
         }
-        let names = dns_names(
-            offer
-                .chain
-                .leaf
-                .facts()
-                .names
-                .as_deref()
-                .unwrap_or_default(),
-        );
         self.own.needed(with_pair(
             &self.config,
             &self.own.files,
             certificate,
             key,
-            &names,
+            &offer.domains(),
         ))
     }
 
@@ -195,10 +174,6 @@ impl OnFiles for Nginx {
             Some(_) => Ok(()),
             None => hands.run_well(&self.command(&["-t"])).map(drop),
         }
-    }
-
-    fn programs(&self) -> Vec<String> {
-        vec![self.own.program()]
     }
 
     fn reload(

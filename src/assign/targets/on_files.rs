@@ -1,7 +1,7 @@
 //! A server that reads its certificate from files: written beside the old ones and renamed, the server told to read
 //! them again; on failure the old files are put back and it is told once more.
 
-use super::on_server::dns_names;
+use super::on_server::OnServer;
 use super::{
     EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Run, Stop, Target, WriteConfig,
 };
@@ -15,15 +15,11 @@ use crate::servers::{Change, Configured};
 use crate::store::atomic;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What one kind of server adds to the files.
 pub trait OnFiles: std::fmt::Debug {
-    /// Its kind's word.
-    fn kind(&self) -> &'static str;
-
-    /// How long one of its programs may take.
-    fn timeout(&self) -> Duration;
+    /// Its table.
+    fn own(&self) -> &OnServer;
 
     /// How it is made to read its files again, in words for the plan.
     fn reload_words(&self) -> String;
@@ -35,25 +31,28 @@ pub trait OnFiles: std::fmt::Debug {
     fn configured(&self) -> Option<&Configured>;
 
     /// What its configuration needs for the names on offer.
-    fn needed(&self, offer: &Offer) -> Result<Needed, AssignError>;
+    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
+        Ok(Needed::default())
+    }
 
-    /// The traps of this server that can be seen before anything is touched, `destinations` being what will be written.
+    /// The traps of this server that can be seen before anything is touched, the destinations being what will be written.
     fn inspect(
         &self,
-        offer: &Offer,
-        destinations: &[Destination],
-        hands: &Hands<'_>,
-    ) -> Result<Vec<Finding>, AssignError>;
+        _offer: &Offer,
+        _destinations: &[Destination],
+        _hands: &Hands<'_>,
+    ) -> Result<Vec<Finding>, AssignError> {
+        Ok(Vec::new())
+    }
 
     /// Asks the server's own checker about the files that lie there now; nothing where it has none that is worth it.
-    fn check(&self, hands: &Hands<'_>) -> Result<(), AssignError>;
+    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
+        Ok(())
+    }
 
     /// The programs that an assignment runs, by name or path.
-    fn programs(&self) -> Vec<String>;
-
-    /// Who opens the files.
-    fn reader(&self) -> Reader {
-        Reader::Root
+    fn programs(&self) -> Vec<String> {
+        vec![self.own().program()]
     }
 
     /// Makes the server read the files that lie there now.
@@ -76,15 +75,6 @@ pub trait OnFiles: std::fmt::Debug {
             Ending::Own(_) | Ending::ByHand(_) => Ok(()),
         }
     }
-}
-
-/// Who opens the files of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// Root, before the server gives its rights up, or a program of the deployment.
-    Root,
-    /// The user that the server runs as.
-    Server,
 }
 
 /// Whether the configuration was changed along with the files.
@@ -138,7 +128,7 @@ impl FilesTarget {
     }
 
     fn hands<'a>(&'a self, job: &Job<'a>) -> Hands<'a> {
-        Hands::of(&self.gateway, job, self.server.timeout())
+        Hands::of(&self.gateway, job, self.server.own().settings.timeout)
     }
 
     fn config_written(&self) -> ConfigWritten {
@@ -197,13 +187,12 @@ impl FilesTarget {
             .iter()
             .map(|one| one.named.clone())
             .collect();
-        let names = self.offer.chain.leaf.facts().names.as_deref();
         other_writers(&Watched {
             whose: &format!("gateway \"{}\"", self.gateway),
-            kind: self.server.kind(),
+            kind: self.server.own().kind().word,
             root: &self.root,
             files: &files,
-            names: &dns_names(names.unwrap_or_default()),
+            names: &self.offer.domains(),
         })
     }
 
@@ -308,7 +297,7 @@ impl Target for FilesTarget {
         }
         findings.extend(self.needed.findings.iter().cloned());
         findings.extend(self.other_writers());
-        let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
+        let hands = Hands::to_look(&self.gateway, self.server.own().settings.timeout, stop);
         findings.extend(
             self.server
                 .inspect(&self.offer, &self.destinations, &hands)?,
@@ -321,9 +310,10 @@ impl Target for FilesTarget {
             .destinations
             .iter()
             .find(|one| !one.is_readable_by(user, groups));
-        match (self.server.reader(), hidden) {
-            (Reader::Root, _) | (Reader::Server, None) => Ok(()),
-            (Reader::Server, Some(one)) => Err(AssignError::Destination {
+        // A kind whose files nobody owns has root open them, or a program of the deployment.
+        match (self.server.own().kind().owner, hidden) {
+            (None, _) | (Some(_), None) => Ok(()),
+            (Some(_), Some(one)) => Err(AssignError::Destination {
                 gateway: self.gateway.clone(),
                 path: one.path.clone(),
                 why: format!(
@@ -399,7 +389,7 @@ impl Target for FilesTarget {
     }
 
     fn end(&self, one: &EndSessions, stop: Stop<'_>) -> Result<(), AssignError> {
-        let hands = Hands::to_look(&self.gateway, self.server.timeout(), stop);
+        let hands = Hands::to_look(&self.gateway, self.server.own().settings.timeout, stop);
         self.server.end(one, &hands)
     }
 

@@ -57,6 +57,19 @@ impl OnServer {
         }
     }
 
+    /// What is fixed about its kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// `cert-file` and `key-file`, as the table names them.
+    pub fn named_pair(&self) -> Option<(&Path, &Path)> {
+        Some((
+            self.settings.cert_file.as_deref()?,
+            self.settings.key_file.as_deref()?,
+        ))
+    }
+
     /// The server's main configuration, as the server names it.
     pub fn config(&self) -> &Path {
         self.settings
@@ -268,9 +281,4 @@ impl Neighbour {
 pub fn is_covered(domain: &Domain, presented: &[Presented]) -> bool {
     let coverage = covers(Service::XmppServer, domain, presented);
     !matches!(coverage, crate::names::matching::Coverage::Missing)
-}
-
-/// The domains that a certificate's DNS names stand for.
-pub(super) fn dns_names(names: &[Presented]) -> Vec<Domain> {
-    names.iter().filter_map(Presented::dns_domain).collect()
 }

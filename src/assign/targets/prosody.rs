@@ -3,22 +3,23 @@
 //!
 //! Its reload tells nothing, and a broken file of any host breaks it for all: so every file that it would index is read
 //! before, and one that would stand beside ours for the same name is a rival, since which of two is served is arbitrary.
+//! `prosodyctl check certs` is not asked: it also fails for hosts that are none of ours, and looks at the same files. Its
+//! configuration needs nothing: a host finds the files of its name by itself.
 
-use super::on_files::{ConfigWritten, Needed, OnFiles, Reader};
-use super::on_server::{Kind, Neighbour, OnServer, is_covered};
+use super::on_files::{ConfigWritten, OnFiles};
+use super::on_server::{Kind, Neighbour, OnServer};
 use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::explain::printable;
 use crate::findings::{Code, Finding, Severity};
-use crate::names::{Domain, Protocol, Slug};
+use crate::names::{Domain, Slug};
 use crate::servers::Configured;
 use crate::servers::prosody::{FirstLine, ProsodyConfig, Shell, first_line_fits, index, read};
 use crate::store::MAX_PEM_BYTES;
 use crate::store::atomic::read_limited;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(in crate::assign) const KIND: Kind = Kind {
     word: "prosody",
@@ -136,12 +137,8 @@ pub(in crate::assign) fn command(own: &OnServer, words: &[&str]) -> Vec<String> 
 }
 
 impl OnFiles for Prosody {
-    fn kind(&self) -> &'static str {
-        KIND.word
-    }
-
-    fn timeout(&self) -> Duration {
-        self.own.settings.timeout
+    fn own(&self) -> &OnServer {
+        &self.own
     }
 
     fn reload_words(&self) -> String {
@@ -152,9 +149,7 @@ impl OnFiles for Prosody {
     }
 
     fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError> {
-        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
-        let covered: Vec<&Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        let covered = offer.covered(&self.config.common);
         if covered.is_empty() {
             return Err(self.own.unfit(
                 self.own.config(),
@@ -165,7 +160,7 @@ impl OnFiles for Prosody {
         }
         let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
         for host in covered {
-            let pair = self.files_of(host);
+            let pair = self.files_of(&host);
             if !pairs.contains(&pair) {
                 pairs.push(pair);
             }
@@ -182,25 +177,13 @@ impl OnFiles for Prosody {
         Some(&self.config.common)
     }
 
-    fn needed(&self, _offer: &Offer) -> Result<Needed, AssignError> {
-        // A host finds the files of its name by itself.
-        Ok(Needed::default())
-    }
-
     fn inspect(
         &self,
         offer: &Offer,
         destinations: &[Destination],
         _hands: &Hands<'_>,
     ) -> Result<Vec<Finding>, AssignError> {
-        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self
-            .config
-            .common
-            .hosts
-            .iter()
-            .map(|host| host.name.clone());
-        let wanted: Vec<Domain> = hosts.filter(|host| is_covered(host, &names)).collect();
+        let wanted = offer.covered(&self.config.common);
         let here = |path: &Path| self.own.files.here(path);
         let same = |one: &Path, other: &Path| {
             here(one) == here(other)
@@ -250,19 +233,6 @@ impl OnFiles for Prosody {
         Ok(findings)
     }
 
-    fn check(&self, _hands: &Hands<'_>) -> Result<(), AssignError> {
-        // `prosodyctl check certs` also fails for hosts that are none of ours; what it looks at was looked at before.
-        Ok(())
-    }
-
-    fn programs(&self) -> Vec<String> {
-        vec![self.own.program()]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::Server
-    }
-
     fn reload(
         &self,
         _destinations: &[Destination],
@@ -289,10 +259,8 @@ impl OnFiles for Prosody {
                 "load `admin_shell`, or restart Prosody: without its shell no stream can be ended",
             )];
         }
-        let names = offer.chain.leaf.facts().names.clone().unwrap_or_default();
-        let hosts = self.config.common.hosts.iter().map(|host| &host.name);
-        let mut steps: Vec<EndSessions> = hosts
-            .filter(|host| is_covered(host, &names))
+        let covered = offer.covered(&self.config.common).into_iter();
+        let mut steps: Vec<EndSessions> = covered
             .map(|host| {
                 EndSessions::program(
                     format!("streams between servers of {host}"),
@@ -300,13 +268,7 @@ impl OnFiles for Prosody {
                 )
             })
             .collect();
-        let has_clients = self
-            .config
-            .common
-            .listeners
-            .iter()
-            .any(|one| matches!(one.protocol, Protocol::Xmpp | Protocol::XmppsClient));
-        if has_clients {
+        if self.config.common.has_clients() {
             // 0.12 takes one account or all, and no host.
             steps.push(EndSessions::program(
                 "the clients of every host",
