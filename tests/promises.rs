@@ -4,7 +4,7 @@
 
 mod world;
 
-use edgecert::deployment::GatewayKind;
+use edgecert::deployment::KindWord;
 use edgecert::request::IssuerProfile;
 use std::path::{Path, PathBuf};
 use world::World;
@@ -192,7 +192,7 @@ fn every_profile_and_every_kind_of_gateway_is_told() {
         assert!(profiles.contains(&format!("\n| `{name}` | ")), "{name}");
     }
     let (deployment, gateways) = (read("templates/edgecert.toml"), read("docs/gateways.md"));
-    for kind in GatewayKind::WORDS {
+    for kind in KindWord::ALL.map(KindWord::word) {
         let table = format!("# [gateway.{kind}.");
         assert!(deployment.contains(&table), "{kind}");
         assert!(gateways.to_lowercase().contains(kind), "{kind}");

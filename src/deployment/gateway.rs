@@ -51,6 +51,60 @@ pub enum GatewayKind {
     Files(Files),
 }
 
+/// The word in the header of a [`GatewayKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindWord {
+    /// `embedded`.
+    Embedded,
+    /// `prosody`.
+    Prosody,
+    /// `ejabberd`.
+    Ejabberd,
+    /// `kamailio`.
+    Kamailio,
+    /// `haproxy`.
+    Haproxy,
+    /// `nginx`.
+    Nginx,
+    /// `coturn`.
+    Coturn,
+    /// `files`.
+    Files,
+}
+
+impl KindWord {
+    /// All kinds, in the order of the documentation.
+    pub const ALL: [KindWord; 8] = [
+        KindWord::Embedded,
+        KindWord::Prosody,
+        KindWord::Ejabberd,
+        KindWord::Kamailio,
+        KindWord::Haproxy,
+        KindWord::Nginx,
+        KindWord::Coturn,
+        KindWord::Files,
+    ];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            KindWord::Embedded => "embedded",
+            KindWord::Prosody => "prosody",
+            KindWord::Ejabberd => "ejabberd",
+            KindWord::Kamailio => "kamailio",
+            KindWord::Haproxy => "haproxy",
+            KindWord::Nginx => "nginx",
+            KindWord::Coturn => "coturn",
+            KindWord::Files => "files",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
 /// `[gateway.embedded.NAME]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Embedded {
@@ -224,11 +278,6 @@ impl Destination {
 }
 
 impl GatewayKind {
-    /// The words of all kinds, in the order of the documentation.
-    pub const WORDS: [&str; 8] = [
-        "embedded", "prosody", "ejabberd", "kamailio", "haproxy", "nginx", "coturn", "files",
-    ];
-
     /// The table of a server that is known here; none for `embedded` and `files`.
     pub fn server(&self) -> Option<&FileTarget> {
         match self {
@@ -258,15 +307,16 @@ impl GatewayKind {
 
     /// The word in the header.
     pub fn word(&self) -> &'static str {
-        match self {
-            GatewayKind::Embedded(_) => "embedded",
-            GatewayKind::Prosody(_) => "prosody",
-            GatewayKind::Ejabberd(_) => "ejabberd",
-            GatewayKind::Kamailio(_) => "kamailio",
-            GatewayKind::Haproxy(_) => "haproxy",
-            GatewayKind::Nginx(_) => "nginx",
-            GatewayKind::Coturn(_) => "coturn",
-            GatewayKind::Files(_) => "files",
-        }
+        let kind = match self {
+            GatewayKind::Embedded(_) => KindWord::Embedded,
+            GatewayKind::Prosody(_) => KindWord::Prosody,
+            GatewayKind::Ejabberd(_) => KindWord::Ejabberd,
+            GatewayKind::Kamailio(_) => KindWord::Kamailio,
+            GatewayKind::Haproxy(_) => KindWord::Haproxy,
+            GatewayKind::Nginx(_) => KindWord::Nginx,
+            GatewayKind::Coturn(_) => KindWord::Coturn,
+            GatewayKind::Files(_) => KindWord::Files,
+        };
+        kind.word()
     }
 }

@@ -284,7 +284,7 @@ fn list_of(domains: &[Domain]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Deployment, GatewayKind};
+    use super::super::{Deployment, KindWord};
     use super::*;
     use std::path::Path;
 
@@ -347,7 +347,7 @@ mod tests {
                 let text = annotated(&d("edge.contoso.com"), &sip, &xmpp, template);
                 parse(&text);
                 let deployment = parse(&uncommented(&text));
-                assert_eq!(deployment.gateways.len(), GatewayKind::WORDS.len());
+                assert_eq!(deployment.gateways.len(), KindWord::ALL.len());
                 assert_eq!(deployment.policies.len(), 2);
             }
         }

@@ -26,7 +26,7 @@ pub use edge::{Edge, Subject};
 pub use error::{DeploymentError, Mistake};
 pub use gateway::{
     Content, Destination, Embedded, EmbeddedListener, FileTarget, Files, Gateway, GatewayKind,
-    Listener, Outbound,
+    KindWord, Listener, Outbound,
 };
 pub use handshakes::Handshake;
 pub use key::{KeySettings, OnRenewal, PassphraseSource};

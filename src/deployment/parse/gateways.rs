@@ -4,7 +4,7 @@ mod servers;
 
 use super::super::read::{Place, Table, Value};
 use super::super::values::{MAX_SOCKET_BYTES, socket_fits};
-use super::super::{Embedded, EmbeddedListener, Gateway, GatewayKind, Listener};
+use super::super::{Embedded, EmbeddedListener, Gateway, GatewayKind, KindWord, Listener};
 use super::certificates::read_roots;
 use super::federation::negotiation;
 use super::{Context, header_name, optional_table};
@@ -20,7 +20,7 @@ struct Taken<'c> {
     context: &'c Context,
     certificates: &'c [Slug],
     /// Gateway names, with their kinds.
-    names: BTreeMap<Slug, String>,
+    names: BTreeMap<Slug, KindWord>,
     /// Files, sockets and folders that only one gateway may have, with the key that has them.
     paths: BTreeMap<PathBuf, String>,
 }
@@ -57,8 +57,9 @@ pub(super) fn gateways(
     };
     let mut tables = Vec::new();
     for kind in table.names() {
-        if !GatewayKind::WORDS.contains(&kind.name.as_str()) {
-            let mend = match nearest(&kind.name, GatewayKind::WORDS) {
+        let words = KindWord::ALL.map(KindWord::word);
+        let Some(known) = KindWord::from_word(&kind.name) else {
+            let mend = match nearest(&kind.name, words) {
                 Some(right) => format!("did you mean \"{right}\"?"),
                 None => {
                     "write [gateway.KIND.NAME]; other servers are [gateway.files.NAME]".to_owned()
@@ -66,18 +67,13 @@ pub(super) fn gateways(
             };
             kind.at.fail_because(
                 format!("unknown kind of gateway \"{}\"", printable(&kind.name)),
-                format!("known: {}", GatewayKind::WORDS.join(", ")),
+                format!("known: {}", words.join(", ")),
                 mend,
             );
             continue;
-        }
+        };
         if let Some(names) = kind.value.table() {
-            tables.extend(
-                names
-                    .names()
-                    .into_iter()
-                    .map(|named| (kind.name.clone(), named)),
-            );
+            tables.extend(names.names().into_iter().map(|named| (known, named)));
         }
     }
     // Kinds are grouped by the parser; the file's order is that of the names.
@@ -86,40 +82,44 @@ pub(super) fn gateways(
     for (kind, named) in tables {
         let name = header_name(&named);
         if let Some(name) = &name
-            && let Some(other) = taken.names.insert(name.clone(), kind.clone())
+            && let Some(other) = taken.names.insert(name.clone(), kind)
         {
             named.at.fail(
-                format!("there is a gateway \"{name}\" of kind {other} already"),
+                format!(
+                    "there is a gateway \"{name}\" of kind {} already",
+                    other.word()
+                ),
                 "gateways are named on the command line without their kind; choose another name",
             );
         }
         if let Some(table) = named.value.table() {
-            gateways.extend(read_gateway(&kind, name, table, &mut taken));
+            gateways.extend(read_gateway(kind, name, table, &mut taken));
         }
     }
     gateways
 }
 
 fn read_gateway(
-    kind: &str,
+    kind: KindWord,
     name: Option<Slug>,
     table: Table<'_, '_>,
     taken: &mut Taken<'_>,
 ) -> Option<Gateway> {
-    let certificates = read_certificates(&table, kind == "embedded", taken.certificates);
+    let certificates = read_certificates(&table, kind == KindWord::Embedded, taken.certificates);
     let prove = table
         .get("prove")
         .map_or_else(|| Some(Vec::new()), |value| read_prove(&value));
     let kind = match kind {
-        "embedded" => read_embedded(&table, name.as_ref(), taken).map(GatewayKind::Embedded),
-        "prosody" => read_target(&table, PROSODY, taken).map(GatewayKind::Prosody),
-        "ejabberd" => read_target(&table, EJABBERD, taken).map(GatewayKind::Ejabberd),
-        "kamailio" => read_target(&table, KAMAILIO, taken).map(GatewayKind::Kamailio),
-        "haproxy" => read_target(&table, HAPROXY, taken).map(GatewayKind::Haproxy),
-        "nginx" => read_target(&table, NGINX, taken).map(GatewayKind::Nginx),
-        "coturn" => read_target(&table, COTURN, taken).map(GatewayKind::Coturn),
-        "files" => read_files(&table, taken).map(GatewayKind::Files),
-        _ => None,
+        KindWord::Embedded => {
+            read_embedded(&table, name.as_ref(), taken).map(GatewayKind::Embedded)
+        }
+        KindWord::Prosody => read_target(&table, PROSODY, taken).map(GatewayKind::Prosody),
+        KindWord::Ejabberd => read_target(&table, EJABBERD, taken).map(GatewayKind::Ejabberd),
+        KindWord::Kamailio => read_target(&table, KAMAILIO, taken).map(GatewayKind::Kamailio),
+        KindWord::Haproxy => read_target(&table, HAPROXY, taken).map(GatewayKind::Haproxy),
+        KindWord::Nginx => read_target(&table, NGINX, taken).map(GatewayKind::Nginx),
+        KindWord::Coturn => read_target(&table, COTURN, taken).map(GatewayKind::Coturn),
+        KindWord::Files => read_files(&table, taken).map(GatewayKind::Files),
     };
     table.finish();
     Some(Gateway {
