@@ -10,7 +10,7 @@ use super::error::{AsBefore, AssignError};
 use super::plan::{AssignPlan, GatewayPlan, Proof};
 use super::prove::{Proved, Seen, Wanted, look_with, prove};
 use super::sockets::{connections, holders, sockets};
-use super::targets::{Job, Keeper, Material, Run};
+use super::targets::{Job, Keeper, Material, Run, Stop};
 use crate::names::Slug;
 use crate::probe::KeyKind;
 use crate::x509::Fingerprint;
@@ -122,6 +122,9 @@ pub struct Standing {
     pub written: BTreeMap<PathBuf, String>,
 }
 
+/// A listener that was dark before and still is, of which gateway, and why.
+pub type StillDark = (Slug, Proof, String);
+
 /// How an assignment ended.
 #[derive(Debug)]
 pub enum Applied {
@@ -130,7 +133,7 @@ pub enum Applied {
         /// Where each stands.
         standings: Vec<Standing>,
         /// Listeners that were dark before and still are.
-        dark: Vec<(Slug, Proof, String)>,
+        dark: Vec<StillDark>,
         /// Where the files that lay there before were set aside: this state did not write them.
         replaced: Option<PathBuf>,
     },
@@ -170,6 +173,13 @@ pub enum Way<'a> {
     ToNothing,
     /// There is a generation before, but it must not be served again: expired or compromised, in words.
     Barred(String),
+}
+
+/// Whether gateways are brought to the new generation, or to what they served before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    There,
+    Back,
 }
 
 /// One assignment.
@@ -215,8 +225,13 @@ impl Assigner<'_> {
         let mut standings = Vec::new();
         let mut dark = Vec::new();
         for (gateway, seen_before) in self.plan.gateways.iter().zip(&before) {
-            match self.commit_and_prove(gateway, seen_before, &mut standings, &mut dark, ledger) {
-                Ok(()) => {}
+            if (self.interrupted)() {
+                return self.fail(AssignError::Interrupted, standings, &before, ledger);
+            }
+            let (standing, outcome) = self.commit_and_prove(gateway, seen_before, ledger);
+            standings.push(standing);
+            match outcome {
+                Ok(still_dark) => dark.extend(still_dark),
                 Err(cause) => return self.fail(cause, standings, &before, ledger),
             }
         }
@@ -284,19 +299,15 @@ impl Assigner<'_> {
         }
     }
 
+    /// Where a gateway stands then; with its listeners that were dark before and still are, or what failed.
     fn commit_and_prove(
         &mut self,
         gateway: &GatewayPlan,
         before: &[Seen],
-        standings: &mut Vec<Standing>,
-        dark: &mut Vec<(Slug, Proof, String)>,
         ledger: &mut dyn Ledger,
-    ) -> Result<(), AssignError> {
-        if (self.interrupted)() {
-            return Err(AssignError::Interrupted);
-        }
+    ) -> (Standing, Result<Vec<StillDark>, AssignError>) {
         let start = Instant::now();
-        standings.push(Standing {
+        let mut standing = Standing {
             gateway: gateway.gateway.clone(),
             listeners: Vec::new(),
             proved: false,
@@ -305,8 +316,10 @@ impl Assigner<'_> {
             dark: None,
             sessions: connections(&sockets(), &gateway.addresses()),
             written: gateway.target.written(self.material),
-        });
-        gateway.target.commit(&self.job(), ledger)?;
+        };
+        if let Err(error) = gateway.target.commit(&self.job(), ledger) {
+            return (standing, Err(error));
+        }
         let committed = start.elapsed();
         (self.observe)(Event::Committed {
             gateway: &gateway.gateway,
@@ -315,35 +328,7 @@ impl Assigner<'_> {
         });
         // From here on, as the server's own programs may have taken their time.
         let deadline = Instant::now() + self.prove_within;
-        let mut failure = None;
-        let mut shown: Vec<(Proof, Proved)> = Vec::new();
-        for (proof, seen_before) in gateway.proofs.iter().zip(before) {
-            let was_dark = matches!(seen_before, Seen::Dark(_));
-            let patience = if was_dark {
-                deadline.min(Instant::now() + DARK_PATIENCE)
-            } else {
-                deadline
-            };
-            let proved = prove(
-                proof,
-                Wanted::Leaf(self.plan.leaf),
-                patience,
-                self.interrupted,
-            );
-            match &proved.last {
-                Seen::Dark(why) if !proved.holds && was_dark => {
-                    dark.push((gateway.gateway.clone(), proof.clone(), why.clone()));
-                }
-                Seen::Dark(_) | Seen::Leaf(..) if !proved.holds => {
-                    failure.get_or_insert_with(|| {
-                        self.not_proved(gateway, proof, seen_before, &proved)
-                    });
-                }
-                Seen::Dark(_) | Seen::Leaf(..) => {}
-            }
-            self.tell_listener(gateway, &mut shown, (proof.clone(), proved), false);
-        }
-        self.tell_last_listener(gateway, &shown, false);
+        let (shown, mut failure) = self.prove_listeners(gateway, before, Course::There, deadline);
         let any = shown.iter().any(|(_, proved)| proved.holds) || shown.is_empty();
         if failure.is_none() && !any {
             failure = shown
@@ -351,24 +336,74 @@ impl Assigner<'_> {
                 .zip(before.first())
                 .map(|((proof, proved), before)| self.not_proved(gateway, proof, before, proved));
         }
-        if let Some(standing) = standings.last_mut() {
-            standing.proved = failure.is_none();
-            standing.took = Some(start.elapsed());
-            standing.committed = Some(committed);
-            let went_dark = shown.iter().zip(before).any(|((_, proved), before)| {
-                matches!((before, &proved.last), (Seen::Leaf(..), Seen::Dark(_)))
-            });
-            standing.dark = went_dark.then(|| start.elapsed());
-            standing.listeners = shown
-                .into_iter()
-                .map(|(proof, proved)| (proof, proved.last))
-                .collect();
+        standing.proved = failure.is_none();
+        standing.took = Some(start.elapsed());
+        standing.committed = Some(committed);
+        let went_dark = shown.iter().zip(before).any(|((_, proved), before)| {
+            matches!((before, &proved.last), (Seen::Leaf(..), Seen::Dark(_)))
+        });
+        standing.dark = went_dark.then(|| start.elapsed());
+        let mut still_dark = Vec::new();
+        for ((proof, proved), before) in shown.into_iter().zip(before) {
+            if let (Seen::Dark(_), Seen::Dark(why)) = (before, &proved.last) {
+                still_dark.push((gateway.gateway.clone(), proof.clone(), why.clone()));
+            }
+            standing.listeners.push((proof, proved.last));
         }
-        match failure {
+        let outcome = match failure {
             Some(_) if (self.interrupted)() => Err(AssignError::Interrupted),
             Some(failure) => Err(failure),
-            None => Ok(()),
+            None => Ok(still_dark),
+        };
+        (standing, outcome)
+    }
+
+    /// Asks every listener until it shows what it should or the time is over; with what each showed last, and the first
+    /// that is not proved. One that was dark and is may stay so.
+    fn prove_listeners(
+        &mut self,
+        gateway: &GatewayPlan,
+        before: &[Seen],
+        course: Course,
+        deadline: Instant,
+    ) -> (Vec<(Proof, Proved)>, Option<AssignError>) {
+        let mut failure = None;
+        let mut shown: Vec<(Proof, Proved)> = Vec::new();
+        for (proof, seen_before) in gateway.proofs.iter().zip(before) {
+            let (proof, wanted, stop): (Proof, Wanted, Stop<'_>) = match course {
+                Course::There => (
+                    proof.clone(),
+                    Wanted::Leaf(self.plan.leaf),
+                    self.interrupted,
+                ),
+                Course::Back => (
+                    Proof {
+                        key_kind: self.key_kind_before(),
+                        ..proof.clone()
+                    },
+                    self.wanted_back(seen_before),
+                    // What was asked for is ended, not cut short.
+                    &|| false,
+                ),
+            };
+            let was_dark = matches!(seen_before, Seen::Dark(_));
+            let until = if was_dark {
+                deadline.min(Instant::now() + DARK_PATIENCE)
+            } else {
+                deadline
+            };
+            let mut proved = prove(&proof, wanted, until, stop);
+            let as_dark = was_dark && matches!(proved.last, Seen::Dark(_));
+            // Back is as it was; of the new leaf it is no proof.
+            proved.holds |= as_dark && course == Course::Back;
+            if !proved.holds && !as_dark {
+                failure
+                    .get_or_insert_with(|| self.not_proved(gateway, &proof, seen_before, &proved));
+            }
+            self.tell_listener(gateway, &mut shown, (proof, proved), course);
         }
+        self.tell_last_listener(gateway, &shown, course);
+        (shown, failure)
     }
 
     /// Keeps one more proof; when it begins another listener, tells the one before.
@@ -377,13 +412,13 @@ impl Assigner<'_> {
         gateway: &GatewayPlan,
         shown: &mut Vec<(Proof, Proved)>,
         one: (Proof, Proved),
-        restoring: bool,
+        course: Course,
     ) {
         if shown
             .last()
             .is_some_and(|(last, _)| !last.same_listener(&one.0))
         {
-            self.tell_last_listener(gateway, shown, restoring);
+            self.tell_last_listener(gateway, shown, course);
         }
         shown.push(one);
     }
@@ -392,7 +427,7 @@ impl Assigner<'_> {
         &mut self,
         gateway: &GatewayPlan,
         shown: &[(Proof, Proved)],
-        restoring: bool,
+        course: Course,
     ) {
         if let Some(listener) = shown
             .chunk_by(|(one, _), (next, _)| one.same_listener(next))
@@ -401,7 +436,7 @@ impl Assigner<'_> {
             (self.observe)(Event::Proved {
                 gateway: &gateway.gateway,
                 listener,
-                restoring,
+                restoring: course == Course::Back,
             });
         }
     }

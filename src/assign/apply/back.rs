@@ -1,9 +1,9 @@
 //! The way back of an assignment that failed: every touched gateway to what it served, in reverse order, each proved.
 
-use super::{Applied, Assigner, DARK_PATIENCE, Event, Ledger, OnFailure, Standing, Way};
+use super::{Applied, Assigner, Course, Event, Ledger, OnFailure, Standing, Way};
 use crate::assign::error::AssignError;
-use crate::assign::plan::{GatewayPlan, Proof};
-use crate::assign::prove::{Proved, Seen, Wanted, prove};
+use crate::assign::plan::GatewayPlan;
+use crate::assign::prove::{Seen, Wanted};
 use crate::assign::targets::{Job, Run};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -83,39 +83,17 @@ impl Assigner<'_> {
         let start = Instant::now();
         let told = gateway.target.restore(&job, ledger);
         let restored = start.elapsed();
-        let deadline = Instant::now() + self.prove_within;
         let mut failure = told.err();
         // A reload that failed is no harm where every listener shows what it showed, and the files are back.
         let reload_failed = matches!(failure, Some(AssignError::Program { .. }));
-        let mut shown: Vec<(Proof, Proved)> = Vec::new();
-        let key_kind = self.key_kind_before();
-        for (proof, seen_before) in gateway.proofs.iter().zip(before) {
-            let proof = &Proof {
-                key_kind,
-                ..proof.clone()
-            };
+        let now = Instant::now();
+        let deadline = match failure {
+            None => now + self.prove_within,
             // A gateway that did not take it back is looked at for the report; its state is not waited for.
-            let until = if failure.is_some() {
-                Instant::now()
-            } else if matches!(seen_before, Seen::Dark(_)) {
-                deadline.min(Instant::now() + DARK_PATIENCE)
-            } else {
-                deadline
-            };
-            let proved = prove(proof, self.wanted_back(seen_before), until, &|| false);
-            let dark_as_before =
-                matches!((seen_before, &proved.last), (Seen::Dark(_), Seen::Dark(_)));
-            let proved = Proved {
-                holds: proved.holds || dark_as_before,
-                ..proved
-            };
-            if !proved.holds {
-                failure
-                    .get_or_insert_with(|| self.not_proved(gateway, proof, seen_before, &proved));
-            }
-            self.tell_listener(gateway, &mut shown, (proof.clone(), proved), true);
-        }
-        self.tell_last_listener(gateway, &shown, true);
+            Some(_) => now,
+        };
+        let (shown, not_proved) = self.prove_listeners(gateway, before, Course::Back, deadline);
+        failure = failure.or(not_proved);
         let as_before = !shown.is_empty() && shown.iter().all(|(_, proved)| proved.holds);
         if reload_failed && as_before {
             failure = None;
@@ -141,7 +119,7 @@ impl Assigner<'_> {
     }
 
     /// What a listener must show on the way back: what it showed before, or the generation that is brought back.
-    fn wanted_back(&self, before: &Seen) -> Wanted {
+    pub(super) fn wanted_back(&self, before: &Seen) -> Wanted {
         match (&self.back, before) {
             // What was shown before this run touched anything is to be shown again; a run that was taken up saw its own
             // half state.
