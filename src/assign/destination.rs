@@ -7,6 +7,7 @@
 use super::error::AssignError;
 use super::way;
 use crate::deployment::Content;
+use crate::explain::os_words;
 use crate::names::Slug;
 use crate::store::atomic::{self, Placement, read_limited};
 use crate::store::{Disk, MAX_PEM_BYTES, owner};
@@ -146,7 +147,10 @@ impl Destination {
         }
         if let Err(error) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
             return Err(unfit(
-                format!("its folder cannot be written by this user: {error}"),
+                format!(
+                    "its folder cannot be written by this user: {}",
+                    os_words(&error.into())
+                ),
                 "run this command as root, or as a user who may write there".to_owned(),
             ));
         }

@@ -5,6 +5,7 @@
 //! the way counts, and every link. path_resolution(7), sticky folders: inode(7), links: proc_sys_fs(5),
 //! `protected_symlinks`.
 
+use crate::explain::os_words;
 use crate::store::atomic;
 use rustix::fs::{Mode, OFlags};
 use std::collections::VecDeque;
@@ -55,7 +56,7 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
         };
         let (folder, name) = match (folder.canonicalize(), path.file_name()) {
             (Ok(folder), Some(name)) => (folder, name),
-            (Err(error), _) if links > 0 => return Err(nowhere(&error.to_string())),
+            (Err(error), _) if links > 0 => return Err(nowhere(&os_words(&error))),
             // That there is no folder is told where it is to be written.
             (Ok(_) | Err(_), _) => return Ok(path),
         };
@@ -64,7 +65,7 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
         let opened = match rustix::fs::open(&entry, flags, Mode::empty()) {
             Ok(opened) => fs::File::from(opened),
             Err(error) if links > 0 => {
-                return Err(nowhere(&std::io::Error::from(error).to_string()));
+                return Err(nowhere(&os_words(&std::io::Error::from(error))));
             }
             Err(_) => return Ok(entry),
         };
@@ -75,7 +76,7 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
             return Ok(entry);
         }
         let target = rustix::fs::readlinkat(&opened, "", Vec::new())
-            .map_err(|error| nowhere(&std::io::Error::from(error).to_string()))?;
+            .map_err(|error| nowhere(&os_words(&std::io::Error::from(error))))?;
         path = folder.join(PathBuf::from(OsString::from_vec(target.into_bytes())));
         let into = atomic::folder_of(&path).metadata().map(|to| to.uid());
         let owner = there.uid();

@@ -5,6 +5,7 @@ use super::event::Event;
 use super::serve::serve;
 use super::{Phase, Shared};
 use crate::deployment::EmbeddedListener;
+use crate::explain::os_words;
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
@@ -196,7 +197,7 @@ pub(super) async fn accept(
                     ailing = true;
                     shared.observer.event(Event::AcceptFailed {
                         listen,
-                        why: error.to_string(),
+                        why: os_words(&error),
                     });
                 }
                 tokio::time::sleep(shared.settings.tuning.back_off).await;

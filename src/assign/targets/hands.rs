@@ -3,7 +3,7 @@
 use super::{Job, Stop};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
-use crate::explain::printable;
+use crate::explain::{os_words, printable};
 use crate::names::Slug;
 use crate::program::{self, End, LeftBehind};
 use std::ffi::OsString;
@@ -118,7 +118,7 @@ impl<'a> Hands<'a> {
         // A command that restarts a server leaves it running.
         let left = LeftBehind::Leave;
         let ran = program::run(command, b"", self.timeout, left, self.stop)
-            .map_err(|error| failed(format!("it cannot be started: {error}"), ""))?;
+            .map_err(|error| failed(format!("it cannot be started: {}", os_words(&error)), ""))?;
         let text = String::from_utf8_lossy(&[ran.answer, ran.complaint].concat()).into_owned();
         let status = match ran.end {
             End::Status(status) => status.code(),
@@ -131,7 +131,7 @@ impl<'a> Hands<'a> {
                 return Err(failed(why, &text));
             }
             End::Interrupted => return Err(AssignError::Interrupted),
-            End::Lost(error) => return Err(failed(crate::explain::os_words(&error), &text)),
+            End::Lost(error) => return Err(failed(os_words(&error), &text)),
         };
         Ok(Said {
             command: words.join(" "),

@@ -11,6 +11,7 @@ use super::{EndSessions, Ending, Hands, Offer};
 use crate::assign::destination::Destination;
 use crate::assign::error::AssignError;
 use crate::deployment::FileTarget;
+use crate::explain::os_words;
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::servers::nginx::{NginxConfig, read, with_pair};
@@ -223,7 +224,7 @@ impl OnFiles for Nginx {
                     return Err(self.own.unfit(
                         &file,
                         "an old worker could not be ended",
-                        error.to_string(),
+                        os_words(&error.into()),
                         "run this command as root".to_owned(),
                     ));
                 }

@@ -138,7 +138,12 @@ fn submit_within(
         program::LeftBehind::End,
         &|| interrupted.load(Ordering::Relaxed),
     )
-    .map_err(|error| trouble(format!("it cannot be started: {error}")))?;
+    .map_err(|error| {
+        trouble(format!(
+            "it cannot be started: {}",
+            crate::explain::os_words(&error)
+        ))
+    })?;
     let complained = |why: String| Trouble {
         complaint: cleaned(&ran.complaint),
         ..*trouble(why)
@@ -165,7 +170,10 @@ fn submit_within(
             interrupted: true,
             ..complained("it was stopped, since edgecert was interrupted".into())
         },
-        End::Lost(error) => complained(format!("it cannot be waited for: {error}")),
+        End::Lost(error) => complained(format!(
+            "it cannot be waited for: {}",
+            crate::explain::os_words(&error)
+        )),
     }))
 }
 

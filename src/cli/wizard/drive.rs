@@ -374,7 +374,7 @@ pub fn asking(error: &AskError) -> Failure {
                 code: "wizard.terminal",
                 what: "the terminal cannot be used".into(),
                 place: "terminal".into(),
-                why: cause.to_string(),
+                why: crate::explain::os_words(cause),
                 mend: "run `edgecert wizard` again: it goes on where it was; or give --plain, or --answers FILE"
                     .into(),
             },

@@ -9,7 +9,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use crate::x509::{Certificate, X509Error, container};
 use http::{Answer, read_answer};
 use std::net::SocketAddr;
@@ -250,7 +250,7 @@ impl<'a> Fetcher<'a> {
         let host = first.host_and_port();
         let failed = |reason: std::io::Error| FetchError::Network {
             host: host.clone(),
-            reason: reason.to_string(),
+            reason: os_words(&reason),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -295,7 +295,7 @@ async fn ask(target: &Target) -> Result<Got, FetchError> {
     let host = target.host_and_port();
     let broken = |reason: std::io::Error| FetchError::Network {
         host: host.clone(),
-        reason: reason.to_string(),
+        reason: os_words(&reason),
     };
     let mut stream = TcpStream::connect((target.host.as_str(), target.port))
         .await
