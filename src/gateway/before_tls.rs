@@ -4,7 +4,7 @@
 use super::event::Stage;
 use super::peer::{Admission, Refusal, parse_from};
 use super::serve::{CHUNK, Connection, Failure, farewell, hand};
-use crate::explain::printable;
+use crate::explain::{os_words, printable};
 use crate::wire::xmpp::{
     self, ClientStep, ClientStream, ServerStep, ServerStream, StreamHeader, StreamKind, TlsOffer,
     XmppError,
@@ -196,7 +196,7 @@ impl Connection<'_> {
             let read = tcp
                 .read(&mut chunk)
                 .await
-                .map_err(|error| Failure::Backend(error.to_string()))?;
+                .map_err(|error| Failure::Backend(os_words(&error)))?;
             total += read;
             if read == 0 || total > xmpp::MAX_BYTES {
                 return Err(Failure::Backend("no stream features".to_owned()));

@@ -97,7 +97,8 @@ impl Connection<'_> {
         if admission.keep_alive == KeepAlive::Ended {
             leave_alone(tls.get_ref().0);
         }
-        self.relay_stream(tls, backend, admission).await
+        self.relay_stream(tls, backend, admission).await;
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::names::Domain;
 use crate::wire::xmpp::TlsOffer;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -20,16 +21,33 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub struct Refusal {
     /// The condition.
     pub condition: &'static str,
-    /// For the peer and for the log; printable.
+    /// For the peer; printable.
     pub text: String,
+    /// For a line of the log that has the peer's domain already; printable.
+    pub beside_domain: String,
 }
 
 impl Refusal {
     /// With a text that is already fit to be shown.
     pub fn new(condition: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
         Self {
             condition,
-            text: text.into(),
+            beside_domain: text.clone(),
+            text,
+        }
+    }
+
+    /// With a text that names the peer's domain: it stands once in a line of the log.
+    pub fn of(
+        condition: &'static str,
+        from: impl fmt::Display,
+        text: impl Fn(&str) -> String,
+    ) -> Self {
+        Self {
+            condition,
+            text: text(&from.to_string()),
+            beside_domain: text("it"),
         }
     }
 }
@@ -217,27 +235,25 @@ impl Rules {
         };
         let negotiation = self.negotiation(from).ok_or_else(|| stranger(from))?;
         if negotiation.needs_peer_certificate() {
-            return Err(Refusal::new(
-                "not-authorized",
+            return Err(Refusal::of("not-authorized", from, |it| {
                 format!(
-                    "{from} must prove itself with a certificate: start TLS, and present your server's"
-                ),
-            ));
+                    "{it} must prove itself with a certificate: start TLS, and present your server's"
+                )
+            }));
         }
         if !negotiation.methods().contains(&Method::DialbackOverTcp) {
-            return Err(Refusal::new(
-                "policy-violation",
-                if negotiation.methods().is_empty() {
-                    no_method(from)
-                } else {
-                    format!("TLS is required for {from}")
-                },
-            ));
+            return Err(if negotiation.methods().is_empty() {
+                no_method(from)
+            } else {
+                Refusal::of("policy-violation", from, |it| {
+                    format!("TLS is required for {it}")
+                })
+            });
         }
         self.admit(from.clone(), None, Way::InClear)
     }
 
-    /// Lets a stream inside TLS go on, or not. `from` and `to` are the header's, `chain` is what the peer presented.
+    /// Lets a stream inside TLS go on, or not. `from` is the header's, `chain` is what the peer presented.
     pub fn admit_tls(
         &self,
         from: Option<&str>,
@@ -252,7 +268,7 @@ impl Rules {
         })?;
         let negotiation = self.negotiation(&from).ok_or_else(|| stranger(&from))?;
         if negotiation.methods().is_empty() {
-            return Err(Refusal::new("policy-violation", no_method(&from)));
+            return Err(no_method(&from));
         }
         let anchors = self
             .known(&from)
@@ -262,10 +278,10 @@ impl Rules {
         let verified = match proof {
             Ok(()) => Some(from.clone()),
             Err(why) if negotiation.needs_peer_certificate() => {
-                return Err(Refusal::new(
-                    "not-authorized",
-                    format!("{from} must prove itself with a certificate: {why}"),
-                ));
+                return Err(Refusal::of("not-authorized", &from, |it| {
+                    let why = why.of(it);
+                    format!("{it} must prove itself with a certificate: {why}")
+                }));
             }
             Err(_) => None,
         };
@@ -300,10 +316,9 @@ impl Rules {
         let take = |places: Option<&Arc<Semaphore>>, whose: &str| {
             let taken = places.map(|places| Arc::clone(places).try_acquire_owned());
             taken.transpose().map_err(|_| {
-                Refusal::new(
-                    "resource-constraint",
-                    format!("all streams allowed for {from}{whose} are in use"),
-                )
+                Refusal::of("resource-constraint", from, |it| {
+                    format!("all streams allowed for {it}{whose} are in use")
+                })
             })
         };
         let known = self.known(from);
@@ -321,12 +336,13 @@ impl Rules {
 /// A stream is from one domain: the `from` inside TLS is the one of before it, where one was said (RFC 6120 §4.7.1).
 pub fn check_same_from(before: Option<&str>, inside: Option<&str>) -> Result<(), Refusal> {
     match (parse_from(before)?, parse_from(inside)?) {
-        (Some(before), Some(inside)) if before != inside => Err(Refusal::new(
-            "invalid-from",
-            format!(
-                "this stream was from {before} before TLS and is from {inside} inside it; open one for each domain"
-            ),
-        )),
+        (Some(before), Some(inside)) if before != inside => {
+            Err(Refusal::of("invalid-from", inside, |it| {
+                format!(
+                    "this stream was from {before} before TLS and is from {it} inside TLS; open one for each domain"
+                )
+            }))
+        }
         (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
@@ -334,25 +350,23 @@ pub fn check_same_from(before: Option<&str>, inside: Option<&str>) -> Result<(),
 /// The domain in a `from`, checked; none: there was no `from`.
 pub fn parse_from(from: Option<&str>) -> Result<Option<Domain>, Refusal> {
     from.map(Domain::parse).transpose().map_err(|_| {
-        Refusal::new(
-            "invalid-from",
-            format!(
-                "`from` is no domain: {}",
-                printable(from.unwrap_or_default())
-            ),
-        )
+        let from = printable(from.unwrap_or_default());
+        Refusal::of("invalid-from", from, |it| {
+            format!("`from` is no domain: {it}")
+        })
     })
 }
 
 fn stranger(from: &Domain) -> Refusal {
-    Refusal::new(
-        "policy-violation",
-        format!("{from} is not among the partners of this server"),
-    )
+    Refusal::of("policy-violation", from, |it| {
+        format!("{it} is not among the partners of this server")
+    })
 }
 
-fn no_method(from: &Domain) -> String {
-    format!("the settings for {from} leave no way to authenticate")
+fn no_method(from: &Domain) -> Refusal {
+    Refusal::of("policy-violation", from, |it| {
+        format!("the settings for {it} leave no way to authenticate")
+    })
 }
 
 #[cfg(test)]

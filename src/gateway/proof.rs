@@ -108,6 +108,23 @@ pub enum NotProven {
     },
 }
 
+impl NotProven {
+    /// Its words, with this in the place of the domain that was claimed.
+    pub fn of(&self, whom: &str) -> String {
+        match self {
+            NotProven::OtherNames { wanted: _, found } => NotProven::OtherNames {
+                wanted: whom.to_owned(),
+                found: found.clone(),
+            }
+            .to_string(),
+            NotProven::NoCertificate
+            | NotProven::Unreadable
+            | NotProven::Path(_)
+            | NotProven::ClientAuthOnly => self.to_string(),
+        }
+    }
+}
+
 /// Most names of a peer's certificate that are told in an error.
 const MAX_NAMES_TOLD: usize = 8;
 

@@ -5,7 +5,6 @@
 //! go on. What a peer said of itself stands once in a line, and shortened.
 
 use crate::explain::printable;
-use crate::names::Domain;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,31 +49,6 @@ pub(super) fn shown(from: &str) -> String {
     }
 }
 
-/// Why, without the `from` that the line has already.
-pub(super) fn without_from(why: &str, from: &str) -> String {
-    match Domain::parse(from) {
-        // A name of one label may be a word of ours, and is short.
-        Ok(domain) if domain.as_str().contains('.') => {
-            let words = why.split(' ').map(|word| {
-                let name = word.trim_end_matches([':', ',', ';']);
-                match name == domain.as_str() {
-                    true => format!("it{}", word.get(name.len()..).unwrap_or_default()),
-                    false => word.to_owned(),
-                }
-            });
-            words.collect::<Vec<_>>().join(" ")
-        }
-        Ok(_) => why.to_owned(),
-        Err(_) => match why
-            .strip_suffix(&printable(from))
-            .filter(|head| !from.is_empty() && head.ends_with(' '))
-        {
-            Some(head) => format!("{head}it"),
-            None => why.to_owned(),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,25 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn from_stands_once_in_a_line_and_is_cut() {
-        for (why, from, left) in [
-            (
-                "Strict.example must prove itself",
-                "strict.example",
-                "Strict.example must prove itself",
-            ),
-            (
-                "strict.example must prove itself: not for strict.example, but for x.example",
-                "STRICT.example",
-                "it must prove itself: not for it, but for x.example",
-            ),
-            ("this is for is", "is", "this is for it"),
-            ("look at this", "is", "look at this"),
-            ("`from` is no domain: a b", "a b", "`from` is no domain: it"),
-            ("TLS is required here", "", "TLS is required here"),
-        ] {
-            assert_eq!(without_from(why, from), left);
-        }
+    fn a_long_from_is_cut() {
         assert_eq!(shown("a.example"), "a.example");
         let long = shown(&"ü".repeat(120));
         assert_eq!(long.chars().count(), MOST_OF_FROM + 1);

@@ -11,7 +11,7 @@ use super::event::{Event, Stage};
 use super::listen::{leave_alone, tune};
 use super::peer::{Admission, KeepAlive, Refusal, Rules};
 use super::proxy::{TlsFacts, Told, encode_header};
-use super::refused::{shown, without_from};
+use super::refused::shown;
 use super::relay::relay;
 use super::waiting::Waits;
 use super::{Shared, Tuning};
@@ -94,7 +94,7 @@ pub(super) async fn serve(
                 listen,
                 peer,
                 why: match &domain {
-                    Some(from) => without_from(&refusal.text, from),
+                    Some(_) => refusal.beside_domain,
                     None => refusal.text,
                 },
                 domain: domain.as_deref().map(shown),
@@ -151,7 +151,8 @@ impl Connection<'_> {
                 if backend.admission.keep_alive == KeepAlive::Ended {
                     leave_alone(&tcp);
                 }
-                return self.relay_stream(tcp, backend.tcp, backend.admission).await;
+                self.relay_stream(tcp, backend.tcp, backend.admission).await;
+                return Ok(());
             }
             Ok(Ok(BeforeTls::Start { to, from })) => (to, from),
         };
@@ -182,7 +183,8 @@ impl Connection<'_> {
             .connect(sni.as_deref(), alpn.as_deref(), Some(facts), None)
             .await?;
         self.no_longer_waits();
-        self.relay(tls, backend, self.tuning().idle).await
+        self.relay(tls, backend, self.tuning().idle).await;
+        Ok(())
     }
 
     /// Refuses a stream of another kind, and a `to` that none of the certificates is for. While nothing is served, the
@@ -307,12 +309,7 @@ impl Connection<'_> {
     }
 
     /// A stream of a domain that was let in.
-    pub(super) async fn relay_stream<S>(
-        &self,
-        peer: S,
-        backend: TcpStream,
-        admission: Admission,
-    ) -> Result<(), Failure>
+    pub(super) async fn relay_stream<S>(&self, peer: S, backend: TcpStream, admission: Admission)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -336,22 +333,16 @@ impl Connection<'_> {
             Way::InTls | Way::InClear => {}
         }
         let _counted = admission.open();
-        self.relay(peer, backend, idle).await
+        self.relay(peer, backend, idle).await;
     }
 
-    async fn relay<S>(
-        &self,
-        peer: S,
-        backend: TcpStream,
-        idle: Option<Duration>,
-    ) -> Result<(), Failure>
+    async fn relay<S>(&self, peer: S, backend: TcpStream, idle: Option<Duration>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let half_closed = self.tuning().half_closed;
         // How a relay ends is between peer and backend.
         let _ = relay(peer, backend, idle, half_closed, || self.backend_answered()).await;
-        Ok(())
     }
 
     /// Tells the peer why, and makes the failure of it.

@@ -97,7 +97,7 @@ pub struct Status {
     /// Start of the process.
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
-    /// Connections now, and the limit.
+    /// Connections now.
     pub connections: u32,
     /// The limit.
     pub connection_limit: u32,
@@ -240,7 +240,7 @@ impl Explain for ControlError {
 /// [`ControlError::Closed`] when the gateway ends the talk without a whole answer: whether it did what was asked is
 /// then not known.
 pub fn ask(stream: &mut (impl Read + Write), request: &Request) -> Result<Answer, ControlError> {
-    stream.write_all(&to_line(request)?)?;
+    stream.write_all(&write_request(request)?)?;
     stream.flush()?;
     let mut line = Zeroizing::new(Vec::with_capacity(4096));
     let mut chunk = [0u8; 4096];

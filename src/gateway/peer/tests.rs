@@ -1,5 +1,6 @@
 use super::*;
 use crate::federation::PartnerType;
+use crate::gateway::proof::NotProven;
 
 fn partner(domain: &str, tls: Setting, sasl: Setting, dialback: bool) -> Partner {
     Partner {
@@ -178,6 +179,40 @@ fn strangers_are_led_into_tls_and_refused_there() {
     let refusal = rules.admit_tls(Some("a\x1bb"), &[], now).unwrap_err();
     assert_eq!(refusal.condition, "invalid-from");
     assert!(!refusal.text.contains('\x1b'));
+    assert_eq!(refusal.beside_domain, "`from` is no domain: it");
+}
+
+#[test]
+fn a_refusal_names_the_domain_to_the_peer_and_not_beside_it() {
+    let other_names = NotProven::OtherNames {
+        wanted: "strict.example".to_owned(),
+        found: vec!["DNS x.example".to_owned()],
+    };
+    let from = Domain::parse("strict.example").unwrap();
+    let differs = check_same_from(Some("a.example"), Some("strict.example")).unwrap_err();
+    for (refusal, beside) in [
+        (
+            stranger(&from),
+            "it is not among the partners of this server",
+        ),
+        (
+            no_method(&from),
+            "the settings for it leave no way to authenticate",
+        ),
+        (
+            differs,
+            "this stream was from a.example before TLS and is from it inside TLS; open one for each domain",
+        ),
+        (
+            Refusal::of("not-authorized", &from, |it| {
+                format!("{it}: {}", other_names.of(it))
+            }),
+            "it: your server's certificate is not for it but for DNS x.example",
+        ),
+    ] {
+        assert!(refusal.text.contains("strict.example"), "{refusal:?}");
+        assert_eq!(refusal.beside_domain, beside);
+    }
 }
 
 #[test]
