@@ -6,13 +6,11 @@
 
 use super::words::Circumstances;
 use super::{Alpn, KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Manner, Observation, Target};
+use crate::explain::hex;
 use crate::names::Protocol;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
-    verify_tls13_signature,
-};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -92,7 +90,7 @@ impl Recorder {
     pub fn token(&self) -> Option<String> {
         let mut bytes = [0u8; 10];
         self.provider.secure_random.fill(&mut bytes).ok()?;
-        Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hex(&bytes))
     }
 
     /// What is known so far, for the words of an error.
@@ -137,15 +135,35 @@ impl Recorder {
         &self.schemes
     }
 
-    /// The algorithms that signatures are checked with.
-    pub fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
-        &self.provider.signature_verification_algorithms
+    /// Keeps what a signature over a handshake of TLS 1.2 says, and goes on whatever it is.
+    pub fn keep_tls12(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> HandshakeSignatureValid {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.keep_possession(verify_tls12_signature(message, cert, dss, algorithms))
+    }
+
+    /// The same of TLS 1.3.
+    pub fn keep_tls13(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> HandshakeSignatureValid {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.keep_possession(verify_tls13_signature(message, cert, dss, algorithms))
     }
 
     /// Keeps whether the signature proves possession. A leaf of a form that the library cannot read says nothing.
     // The library's own enums; all but two errors mean that the proof failed.
     #[allow(clippy::wildcard_enum_match_arm)]
-    pub fn keep_possession(&self, outcome: Result<HandshakeSignatureValid, Error>) {
+    fn keep_possession(
+        &self,
+        outcome: Result<HandshakeSignatureValid, Error>,
+    ) -> HandshakeSignatureValid {
         self.record().possession = match outcome {
             Ok(_) => Some(true),
             Err(Error::InvalidCertificate(
@@ -155,6 +173,7 @@ impl Recorder {
             )) => None,
             Err(_) => Some(false),
         };
+        HandshakeSignatureValid::assertion()
     }
 }
 
@@ -207,13 +226,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.keep_possession(verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            self.algorithms(),
-        ));
-        Ok(HandshakeSignatureValid::assertion())
+        Ok(self.keep_tls12(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -222,13 +235,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.keep_possession(verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            self.algorithms(),
-        ));
-        Ok(HandshakeSignatureValid::assertion())
+        Ok(self.keep_tls13(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -4,7 +4,7 @@ use crate::probe::tls::Recorder;
 use crate::x509::issue::{IssueSpec, Issuer, issue};
 use crate::x509::{KeyType, PrivateKey, Subject};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -85,13 +85,7 @@ impl ClientCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.keep_possession(verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            self.algorithms(),
-        ));
-        Ok(HandshakeSignatureValid::assertion())
+        Ok(self.keep_tls12(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -100,13 +94,7 @@ impl ClientCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.keep_possession(verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            self.algorithms(),
-        ));
-        Ok(HandshakeSignatureValid::assertion())
+        Ok(self.keep_tls13(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
