@@ -4,7 +4,7 @@
 //! before was killed; the next one looks over what it left.
 
 use super::StoreError;
-use super::atomic::{self, Links};
+use super::atomic;
 use super::disk::Disk;
 use crate::explain::moment;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,6 @@ use time::OffsetDateTime;
 const POLL: Duration = Duration::from_millis(15);
 /// Largest note read, in bytes.
 const MAX_NOTE_BYTES: u64 = 4096;
-/// Largest `/etc/passwd` read, in bytes.
-const MAX_PASSWD_BYTES: u64 = 1024 * 1024;
 
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,22 +170,7 @@ fn read_note(file: &mut File) -> Option<Holder> {
 
 /// Who runs this: the user's name, or `uid N` where it has none.
 pub(crate) fn actor() -> String {
-    user_name(rustix::process::getuid().as_raw())
-}
-
-/// The name of a user, or `uid N` where it has none.
-pub(crate) fn user_name(uid: u32) -> String {
-    let passwd = Path::new("/etc/passwd");
-    atomic::read_with(passwd, MAX_PASSWD_BYTES, Links::Follow, "a file")
-        .ok()
-        .and_then(|bytes| {
-            String::from_utf8_lossy(&bytes).lines().find_map(|line| {
-                let mut fields = line.split(':');
-                let name = fields.next()?;
-                (fields.nth(1)?.parse() == Ok(uid)).then(|| crate::explain::printable(name))
-            })
-        })
-        .unwrap_or_else(|| format!("uid {uid}"))
+    super::owner::user_name(rustix::process::getuid().as_raw())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Users of a directory service stand in neither; they are written as numbers (`106:112`).
 
 use super::atomic::read_limited;
+use crate::explain::printable;
 use std::path::Path;
 
 /// Most bytes of either file.
@@ -22,14 +23,25 @@ fn id_in(file: &Path, name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
         return Some(number);
     }
+    find(file, |one, number| (one == name).then_some(number))
+}
+
+/// The name of a user of this machine, or `uid N` where it has none.
+pub(crate) fn user_name(uid: u32) -> String {
+    let passwd = Path::new("/etc/passwd");
+    find(passwd, |name, number| {
+        (number == uid).then(|| printable(name))
+    })
+    .unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// What the first line makes of its first and third field that makes anything of them.
+fn find<T>(file: &Path, wanted: impl Fn(&str, u32) -> Option<T>) -> Option<T> {
     let text = read_limited(file, MAX_BYTES).ok()?;
     String::from_utf8_lossy(&text).lines().find_map(|line| {
         let mut fields = line.split(':');
-        if fields.next() == Some(name) {
-            fields.nth(1)?.parse().ok()
-        } else {
-            None
-        }
+        let name = fields.next()?;
+        wanted(name, fields.nth(1)?.parse().ok()?)
     })
 }
 
