@@ -143,13 +143,8 @@ impl Deployment {
                 .as_ref()
                 .is_none_or(|domains| domains.contains(domain))
         };
-        let every_domain: Vec<Domain> = self
-            .edge
-            .xmpp_domains
-            .iter()
-            .chain(&self.edge.sip_domains)
-            .cloned()
-            .collect();
+        let edge = &self.edge;
+        let every_domain = edge.xmpp_domains.iter().chain(&edge.sip_domains).collect();
         let keep = |list: &[Domain]| list.iter().filter(|d| wanted(d)).cloned().collect();
         PlanInput {
             fqdn: self.edge.fqdn.clone(),

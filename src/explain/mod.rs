@@ -5,6 +5,7 @@
 
 mod count;
 mod diff;
+mod hex;
 mod listed;
 mod moment;
 mod nearest;
@@ -14,6 +15,7 @@ mod span;
 
 pub use count::count;
 pub use diff::{DiffLine, diff};
+pub use hex::hex;
 pub use listed::listed;
 pub use moment::{date, moment, rfc3339};
 pub use nearest::nearest;

@@ -104,7 +104,7 @@ impl Shared {
             // Without random numbers no handshake will come up either; an empty id is refused by the peer.
             return String::new();
         }
-        serve::hex(&bytes)
+        crate::explain::hex(&bytes)
     }
 
     /// Into the order of the settings.

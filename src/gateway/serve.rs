@@ -21,7 +21,6 @@ use crate::names::{Domain, Protocol};
 use crate::wire::xmpp::{ServerStream, StreamHeader, StreamKind};
 use rustls::pki_types::CertificateDer;
 use rustls::{HandshakeKind, ProtocolVersion};
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -448,13 +447,4 @@ pub(super) fn tls_facts(tls: &TlsStream<TcpStream>, believed: bool) -> TlsFacts 
         presented: !chain_of(tls).is_empty(),
         believed,
     }
-}
-
-/// Sixteen random bytes in hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -116,7 +116,7 @@ pub fn plan_names(input: &PlanInput) -> Result<SanPlan, PlanError> {
     let xmpp: BTreeSet<&Domain> = xmpp_domains.iter().collect();
     let mut children: BTreeMap<Option<&Domain>, Vec<&Domain>> = BTreeMap::new();
     for component in components {
-        let parent = nearest_above(component, |above| xmpp.get(above).copied());
+        let parent = parent_of(component, &xmpp);
         children.entry(parent).or_default().push(component);
     }
     for domain in sip_domains {
@@ -155,23 +155,12 @@ pub fn plan_names(input: &PlanInput) -> Result<SanPlan, PlanError> {
     })
 }
 
-/// The domain that a component lies under: the longest of `domains` above it.
-pub fn parent_of<'a>(component: &Domain, domains: &'a [Domain]) -> Option<&'a Domain> {
-    domains
-        .iter()
-        .filter(|domain| component != *domain && component.is_within(domain))
-        .max_by_key(|domain| domain.as_str().len())
-}
-
-/// The first domain above that `find` knows, label by label.
-fn nearest_above<'a>(
-    component: &Domain,
-    find: impl Fn(&Domain) -> Option<&'a Domain>,
-) -> Option<&'a Domain> {
+/// The domain that a component lies under: of `domains`, the longest above it.
+pub fn parent_of<'a>(component: &Domain, domains: &BTreeSet<&'a Domain>) -> Option<&'a Domain> {
     let mut rest = component.as_str();
     while let Some((_, above)) = rest.split_once('.') {
         // A single label is no domain, and ends the way up.
-        if let Some(found) = find(&Domain::parse(above).ok()?) {
+        if let Some(found) = domains.get(&Domain::parse(above).ok()?) {
             return Some(found);
         }
         rest = above;

@@ -338,13 +338,7 @@ fn behind(last: OffsetDateTime, now: OffsetDateTime) -> Option<i64> {
 }
 
 fn hash(line: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut hex = String::with_capacity(64);
-    for byte in Fingerprint::of(line).as_bytes() {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    crate::explain::hex(Fingerprint::of(line).as_bytes())
 }
 
 fn clean_map(map: Map<String, Value>) -> Map<String, Value> {

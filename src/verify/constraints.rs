@@ -4,7 +4,7 @@
 //! RFC 4985 §4 for SRVName. It fails closed: a constraint that is malformed, or on a form that is not weighed here,
 //! breaks the path where a name of that form stands below it. Self-issued intermediates are exempt, as RFC 5280 has it.
 
-use crate::explain::printable;
+use crate::explain::{hex, printable};
 use crate::x509::Certificate;
 use crate::x509::constraints::{ConstrainedName, NameConstraints};
 
@@ -127,7 +127,6 @@ fn form(name: &ConstrainedName) -> &str {
 }
 
 fn shown(name: &ConstrainedName) -> String {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
     match name {
         ConstrainedName::Dns(text)
         | ConstrainedName::Email(text)

@@ -7,7 +7,7 @@ use super::replies::{Answers, Found, Kind, MAX_FOLLOWED, Question, Reply};
 use super::{Need, PlannedRecord, RecordData, RecordPlan};
 use crate::check::Status;
 use crate::dns::Proof;
-use crate::explain::{Explanation, listed, printable};
+use crate::explain::{Explanation, hex, listed, printable};
 use crate::findings::{Code, Finding, Severity};
 use std::collections::BTreeSet;
 
@@ -236,8 +236,7 @@ fn told(record: &Found) -> String {
             matching,
             data,
         } => {
-            let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{usage} {selector} {matching} {}", printable(&hex))
+            format!("{usage} {selector} {matching} {}", printable(&hex(data)))
         }
         Found::Caa {
             critical,

@@ -22,12 +22,7 @@ impl Groups {
         forms: &BTreeSet<NameForm>,
     ) -> Result<Self, SplitError> {
         let edge = &deployment.edge;
-        let every: Vec<Domain> = edge
-            .xmpp_domains
-            .iter()
-            .chain(&edge.sip_domains)
-            .cloned()
-            .collect();
+        let every: BTreeSet<&Domain> = edge.xmpp_domains.iter().chain(&edge.sip_domains).collect();
         let sip: BTreeSet<&Domain> = edge.sip_domains.iter().collect();
         let xmpp: BTreeSet<&Domain> = edge.xmpp_domains.iter().collect();
         let mut components: BTreeMap<Option<&Domain>, Vec<Domain>> = BTreeMap::new();
@@ -63,7 +58,7 @@ impl Groups {
             }
         };
         let tops = |domain: &Domain| -> Domain {
-            let above = every.iter().filter(|top| domain.is_within(top));
+            let above = every.iter().copied().filter(|top| domain.is_within(top));
             above
                 .min_by_key(|top| top.as_str().len())
                 .unwrap_or(domain)
