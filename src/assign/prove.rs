@@ -103,6 +103,9 @@ fn seen(observation: &Observation) -> Seen {
         observation.chain.first(),
         &observation.failure,
     ) {
+        (true, Some(_), _) if observation.possession == Some(false) => {
+            Seen::Dark("the listener does not hold its certificate's key".into())
+        }
         (true, Some(leaf), _) => Seen::Leaf(Fingerprint::of(leaf), observation.chain.len() - 1),
         (_, _, Some(failure)) => Seen::Dark(printable(&failure.to_string())),
         (_, _, None) => Seen::Dark("no certificate was sent".into()),
@@ -214,6 +217,33 @@ mod tests {
         let look = || Seen::Leaf(right, 1);
         let stopped = look_until(&look, Wanted::Leaf(right), Instant::now(), &|| true);
         assert!(!stopped.holds);
+    }
+
+    #[test]
+    fn a_listener_counts_only_with_a_leaf_whose_key_is_held() {
+        use crate::probe::{ProbeError, Stage};
+        let leaf = Seen::Leaf(Fingerprint::of(b"leaf"), 1);
+        for (possession, failure, expected) in [
+            (Some(true), None, Ok(&leaf)),
+            // A leaf of a form that the TLS library cannot read.
+            (None, None, Ok(&leaf)),
+            (Some(false), None, Err("does not hold")),
+            (Some(true), Some(ProbeError::Closed), Err("closed")),
+            (None, Some(ProbeError::Closed), Err("closed")),
+        ] {
+            let observation = Observation {
+                chain: vec![b"leaf".to_vec(), b"ca".to_vec()],
+                possession,
+                reached: Some(Stage::Handshake),
+                failure,
+                ..Observation::default()
+            };
+            match (seen(&observation), expected) {
+                (seen @ Seen::Leaf(..), expected) => assert_eq!(Ok(&seen), expected),
+                (Seen::Dark(words), Err(part)) => assert!(words.contains(part), "{words}"),
+                (Seen::Dark(words), Ok(_)) => panic!("{words}"),
+            }
+        }
     }
 
     #[test]

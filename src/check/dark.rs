@@ -165,19 +165,17 @@ pub(super) fn not_completed(
     observation: &Observation,
 ) -> Option<Finding> {
     let place = address.to_string();
-    let failure = match (&observation.failure, observation.possession) {
-        (Some(failure), _) => failure,
-        (None, Some(false)) => {
-            return Some(Finding::new(
-                Code::KeyMismatch,
-                place,
-                "did not prove that it holds the certificate's key",
-                "the handshake's signature does not verify with the leaf's key",
-                "give the server the key that belongs to this certificate",
-            ));
-        }
-        (None, Some(true) | None) => return None,
-    };
+    // Before any failure: whoever replays a chain without its key ends the handshake as it likes.
+    if observation.possession == Some(false) {
+        return Some(Finding::new(
+            Code::KeyMismatch,
+            place,
+            "did not prove that it holds the certificate's key",
+            "the handshake's signature does not verify with the leaf's key",
+            "give the server the key that belongs to this certificate",
+        ));
+    }
+    let failure = observation.failure.as_ref()?;
     let told = failure.explain();
     let mend = mend_of(endpoint, address, observation);
     if observation.handshake_completed() {
@@ -200,8 +198,9 @@ pub(super) fn not_completed(
         told.why,
         mend,
     );
-    // Servers may close on strangers without a trusted client certificate: no fault of the certificate.
-    Some(match observation.asked_for_certificate {
+    // Servers may close on strangers without a trusted client certificate: no fault of the certificate, where its key
+    // was proved.
+    Some(match observation.asked_for_certificate && observation.possession == Some(true) {
         true if observation.presented => Finding {
             what: "shows its certificate, and refuses ours".to_owned(),
             mend: "see what the server's log says of our certificate: its issuer, its names, its key purposes"

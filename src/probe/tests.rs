@@ -596,6 +596,43 @@ async fn one_of_two_certificates_is_singled_out_by_its_key() {
     }
 }
 
+/// Shows a chain whose key it does not hold.
+#[derive(Debug)]
+struct Impostor(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Impostor {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test]
+async fn an_impostor_is_known_though_it_asks_for_a_certificate_and_hangs_up() {
+    let (victim, own) = (
+        identity(&PKCS_ECDSA_P256_SHA256),
+        identity(&PKCS_ECDSA_P256_SHA256),
+    );
+    let shown = CertifiedKey::new(
+        vec![victim.certificate.clone()],
+        Arc::clone(&certified(&own).key),
+    );
+    let shown = Arc::new(Impostor(Arc::new(shown)));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut config = server_config(&own, &[version], true);
+        config.cert_resolver = Arc::<Impostor>::clone(&shown);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (address, server) = serve(move |tcp| async move {
+            assert!(acceptor.accept(tcp).await.is_err());
+        })
+        .await;
+        let seen = probe(&target(address, Protocol::Sips), LIMITS).await;
+        server.await.unwrap();
+        assert!(seen.failure.is_some() && seen.asked_for_certificate);
+        assert_eq!(seen.chain, vec![victim.certificate.to_vec()]);
+        assert_eq!(seen.possession, Some(false));
+    }
+}
+
 #[test]
 fn callers_without_a_runtime_probe_too() {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

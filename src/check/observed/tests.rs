@@ -178,6 +178,7 @@ fn where_a_probe_stopped_decides_the_finding() {
             vec![]
         },
         reached: Some(stage),
+        possession: chain.then_some(true),
         asked_for_certificate: asked,
         failure: Some(failure),
         ..Observation::default()
@@ -314,10 +315,39 @@ fn where_a_probe_stopped_decides_the_finding() {
         let told = dark(&endpoint(Protocol::Tls, None), address, &observation).what;
         assert!(told.starts_with(what), "{told}");
     }
-    let unproved = Observation {
-        possession: Some(false),
-        ..shown(&leaf)
-    };
-    let (stands, codes) = judged(&endpoint(Protocol::Tls, None), &unproved);
-    assert_eq!((stands, codes), (Status::Critical, vec!["key.mismatch"]));
+}
+
+#[test]
+fn who_does_not_prove_the_key_is_told_so_however_the_handshake_ended() {
+    let leaf = leaf(&["dns:contoso.com"]);
+    let mismatch = (Status::Critical, vec!["key.mismatch"]);
+    let failed = |severity| (severity, vec!["live.no-tls"]);
+    for (possession, asked, presented, closed, expected) in [
+        (Some(false), false, false, false, mismatch.clone()),
+        (Some(false), false, false, true, mismatch.clone()),
+        (Some(false), true, false, true, mismatch.clone()),
+        (Some(false), true, true, true, mismatch),
+        (None, true, false, true, failed(Status::Critical)),
+        (None, true, true, true, failed(Status::Critical)),
+        (Some(true), false, false, true, failed(Status::Critical)),
+        (Some(true), true, true, true, failed(Status::Warning)),
+        (Some(true), true, false, true, failed(Status::Ok)),
+    ] {
+        let observation = Observation {
+            possession,
+            asked_for_certificate: asked,
+            presented,
+            reached: Some(match closed {
+                true => Stage::Handshake,
+                false => Stage::Inside,
+            }),
+            failure: closed.then_some(ProbeError::Closed),
+            ..shown(&leaf)
+        };
+        assert_eq!(
+            judged(&endpoint(Protocol::Tls, None), &observation),
+            expected,
+            "{possession:?} {asked} {presented} {closed}"
+        );
+    }
 }

@@ -185,12 +185,19 @@ fn judged(
     let fault = judgement.report.errors().next();
     let proof = match fault {
         Some(finding) => Err(format!("{} ({})", finding.what, finding.why)),
-        None if observation.possession == Some(false) => {
-            Err("the server did not prove that it holds the key".to_owned())
-        }
-        None => Ok(()),
+        None if holds_key(observation) => Ok(()),
+        None => Err("the server did not prove that it holds the key".to_owned()),
     };
     (Some(leaf), Some(proof))
+}
+
+/// Whether the leaf's key was proved: anybody can send a leaf, and end the handshake behind it.
+fn holds_key(observation: &Observation) -> bool {
+    match observation.possession {
+        Some(proved) => proved,
+        // Of a form that the library cannot read for it.
+        None => observation.handshake_completed(),
+    }
 }
 
 /// What is known of a server's side of a stream.
@@ -442,6 +449,27 @@ pub(super) fn text(look: &Look) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::{ProbeError, Stage};
+
+    #[test]
+    fn a_key_is_held_by_whoever_proved_it() {
+        for (possession, failure, held) in [
+            (Some(true), None, true),
+            (Some(true), Some(ProbeError::Closed), true),
+            (Some(false), None, false),
+            (Some(false), Some(ProbeError::Closed), false),
+            (None, None, true),
+            (None, Some(ProbeError::Closed), false),
+        ] {
+            let observation = Observation {
+                possession,
+                failure,
+                reached: Some(Stage::Handshake),
+                ..Observation::default()
+            };
+            assert_eq!(holds_key(&observation), held, "{observation:?}");
+        }
+    }
 
     #[test]
     fn what_was_seen_decides_within_the_settings() {
