@@ -1,7 +1,7 @@
 //! What comes back: calls to the listener, answered like a server's up to the end of the handshake.
 
 use super::tls::Identity;
-use super::{CALL, MAX_CALLS, OutboundCall, OutboundError, OutboundObservation};
+use super::{CALL, MAX_CALLS, NAMELESS, OutboundCall, OutboundError, OutboundObservation};
 use crate::explain::printable;
 use crate::names::Domain;
 use crate::probe::drive::CHUNK;
@@ -11,11 +11,13 @@ use crate::probe::words::Circumstances;
 use crate::probe::{KeyKind, ProbeError};
 use crate::wire::xmpp::{ServerStep, ServerStream, StreamKind, TlsOffer};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 /// Most calls of others that are told about.
@@ -39,6 +41,8 @@ pub(super) struct Desk {
     identity: Identity,
     id: String,
     heard: Mutex<Vec<String>>,
+    /// What came in the awaited name without the proof of a key.
+    unproved: Mutex<Option<OutboundObservation>>,
 }
 
 impl Desk {
@@ -52,6 +56,7 @@ impl Desk {
             identity: Identity::make()?,
             id,
             heard: Mutex::default(),
+            unproved: Mutex::default(),
         })
     }
 
@@ -59,6 +64,24 @@ impl Desk {
     pub fn heard(&self) -> Vec<String> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.clone()
+    }
+
+    /// What there is without a call that proved its key: the one that came in the awaited name all the same, else this.
+    pub fn without_proof(&self, failure: OutboundError) -> OutboundObservation {
+        let mut kept = self.unproved.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take()
+            .unwrap_or_else(|| OutboundObservation::failed(failure))
+    }
+
+    /// Keeps the newest; one that shook hands before those that did not.
+    fn keep(&self, seen: OutboundObservation) {
+        let mut kept = self.unproved.lock().unwrap_or_else(PoisonError::into_inner);
+        let shook_hands = kept
+            .as_ref()
+            .is_some_and(|kept| matches!(kept.failure, None | Some(OutboundError::NoCertificate)));
+        if !shook_hands || !matches!(seen.failure, Some(OutboundError::Call(_))) {
+            *kept = Some(seen);
+        }
     }
 
     fn note(&self, words: &str) {
@@ -74,15 +97,31 @@ impl Desk {
     }
 }
 
-/// Answers calls until the awaited server's has been seen, or has failed.
+/// A call that is being answered.
+struct Open {
+    task: AbortHandle,
+    /// Whether it has said the awaited name.
+    named: Arc<AtomicBool>,
+}
+
+/// Answers calls until one in the awaited server's name has proved its key: anybody can say the name and fail, so that
+/// others are kept for the end only. Where there is no room, the oldest call makes it, of those without a name first.
 pub(super) async fn await_call(listener: &TcpListener, desk: &Arc<Desk>) -> OutboundObservation {
     let mut calls: JoinSet<Option<OutboundObservation>> = JoinSet::new();
+    let mut open: Vec<Open> = Vec::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if calls.len() < MAX_CALLS => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((tcp, _)) => {
-                    let desk = Arc::clone(desk);
-                    calls.spawn(async move { answer(tcp, &desk).await });
+                    open.retain(|one| !one.task.is_finished());
+                    if open.len() >= MAX_CALLS {
+                        let nameless = open.iter().position(|one| !one.named.load(Ordering::Relaxed));
+                        open.remove(nameless.unwrap_or(0)).task.abort();
+                    }
+                    let (desk, named) = (Arc::clone(desk), Arc::<AtomicBool>::default());
+                    let says = Arc::clone(&named);
+                    let task = calls.spawn(async move { answer(tcp, &desk, &says).await });
+                    open.push(Open { task, named });
                 }
                 // It hung up before we came to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -93,7 +132,10 @@ pub(super) async fn await_call(listener: &TcpListener, desk: &Arc<Desk>) -> Outb
             // Taken whatever it was: a pattern here would leave the other calls unheard once it does not match.
             ended = calls.join_next(), if !calls.is_empty() => {
                 if let Some(Ok(Some(seen))) = ended {
-                    return seen;
+                    if seen.failure.is_none() && seen.possession == Some(true) {
+                        return seen;
+                    }
+                    desk.keep(seen);
                 }
             }
         }
@@ -101,11 +143,15 @@ pub(super) async fn await_call(listener: &TcpListener, desk: &Arc<Desk>) -> Outb
 }
 
 /// One call; none when it was not the awaited one.
-async fn answer(mut tcp: TcpStream, desk: &Desk) -> Option<OutboundObservation> {
+async fn answer(
+    mut tcp: TcpStream,
+    desk: &Desk,
+    named: &AtomicBool,
+) -> Option<OutboundObservation> {
     let _ = tcp.set_nodelay(true);
     let recorder = Arc::new(Recorder::new(desk.key_kind));
     let mut from = None;
-    let talk = talk(&mut tcp, desk, &recorder, &mut from);
+    let talk = talk(&mut tcp, desk, &recorder, &mut from, named);
     let failure = match tokio::time::timeout(CALL, talk).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error),
@@ -146,13 +192,16 @@ async fn talk(
     desk: &Desk,
     recorder: &Arc<Recorder>,
     from: &mut Option<String>,
+    named: &AtomicBool,
 ) -> Result<(), ProbeError> {
+    let soon = Instant::now() + NAMELESS;
     let mut first = [0u8; 1];
-    if tcp.peek(&mut first).await.map_err(|error| failed(&error))? == 0 {
+    let begun = async { tcp.peek(&mut first).await.map_err(|error| failed(&error)) };
+    if until(soon, begun).await? == 0 {
         return Err(ProbeError::Closed);
     }
     if first != [TLS_HANDSHAKE] {
-        starttls(tcp, desk, from).await?;
+        starttls(tcp, desk, from, named, soon).await?;
     }
     let config = desk
         .identity
@@ -178,6 +227,8 @@ async fn starttls(
     tcp: &mut TcpStream,
     desk: &Desk,
     from: &mut Option<String>,
+    named: &AtomicBool,
+    soon: Instant,
 ) -> Result<(), ProbeError> {
     let mut stream = ServerStream::new(StreamKind::Server);
     let mut chunk = [0u8; CHUNK];
@@ -188,6 +239,7 @@ async fn starttls(
                 *from = header.from;
                 let words = match from {
                     Some(from) if desk.is_awaited(from) => {
+                        named.store(true, Ordering::Relaxed);
                         stream.answer(&desk.id, TlsOffer::Required)
                     }
                     Some(_) | None => stream.refuse(&desk.id, "not-authorized", "not awaited here"),
@@ -210,7 +262,10 @@ async fn starttls(
             }
             ServerStep::Read => {}
         }
-        count = read(tcp, &mut chunk).await?;
+        count = match from {
+            Some(_) => read(tcp, &mut chunk).await?,
+            None => until(soon, read(tcp, &mut chunk)).await?,
+        };
     }
 }
 
@@ -231,6 +286,15 @@ async fn take_leave(
             return Ok(header.from);
         }
     }
+}
+
+/// What must be done before it is known who calls.
+async fn until<T>(
+    soon: Instant,
+    work: impl Future<Output = Result<T, ProbeError>>,
+) -> Result<T, ProbeError> {
+    let done = tokio::time::timeout_at(soon, work).await;
+    done.unwrap_or(Err(ProbeError::Timeout(NAMELESS)))
 }
 
 async fn read(

@@ -22,11 +22,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-/// Calls that are answered at the same time; others wait.
+/// Calls that are answered at the same time; the oldest makes room for more.
 pub const MAX_CALLS: usize = 16;
 
 /// For one call, from its first byte to the end of its handshake.
 pub const CALL: Duration = Duration::from_secs(10);
+
+/// For its first byte and, before TLS, its header: until then it may be anybody's.
+pub const NAMELESS: Duration = Duration::from_secs(2);
 
 /// How long a call that has begun may go on once the server has said that it will not come.
 const GRACE: Duration = Duration::from_millis(500);
@@ -151,8 +154,8 @@ async fn observe_call(call: &OutboundCall, limits: Limits, begun: Instant) -> Ou
         // Its answer may overtake the end of its call.
         Err(error @ OutboundError::Unreachable { .. }) => tokio::time::timeout(grace, awaited)
             .await
-            .unwrap_or_else(|_| failed(error)),
-        Err(error) => failed(error),
+            .unwrap_or_else(|_| desk.without_proof(error)),
+        Err(error) => desk.without_proof(error),
     };
     line.close(farewell).await;
     seen

@@ -151,7 +151,11 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String 
 }
 
 async fn call_back(listen: SocketAddr, from: &str, how: Call, own: &Identity) {
-    let mut tcp = TcpStream::connect(listen).await.unwrap();
+    let tcp = TcpStream::connect(listen).await.unwrap();
+    talk(tcp, from, how, own).await;
+}
+
+async fn talk(mut tcp: TcpStream, from: &str, how: Call, own: &Identity) {
     let shows = match how {
         Call::AtOnce(shows) => shows,
         Call::StartTls(shows) => {
@@ -247,7 +251,7 @@ async fn a_caller_without_a_certificate_of_the_wanted_kind_is_told() {
         let then = Then::Call("a.example", Call::StartTls(shows));
         let mut script = script(Protocol::XmppServer, DIALBACK, then).await;
         script.call.key_kind = kind;
-        let seen = script.observe(LIMITS).await;
+        let seen = script.observe(SHORT).await;
         assert_eq!(seen.failure, Some(OutboundError::NoCertificate));
         assert_eq!((seen.chain, seen.possession), (Vec::new(), None));
     }
@@ -264,7 +268,7 @@ async fn a_call_that_speaks_no_tls_is_told() {
     ] {
         let then = Then::Call("a.example", Call::Garbage(bytes));
         let script = script(Protocol::XmppServer, DIALBACK, then).await;
-        let seen = script.observe(LIMITS).await;
+        let seen = script.observe(SHORT).await;
         let Some(failure @ OutboundError::Call(ProbeError::Tls(_))) = seen.failure else {
             panic!("{seen:?}");
         };
@@ -299,7 +303,7 @@ async fn silent_strangers_do_not_keep_the_call_away() {
     let call = script.call.clone();
     let seen = tokio::spawn(async move { observe(&call, LIMITS).await });
     let mut strangers = Vec::new();
-    while strangers.len() < MAX_CALLS - 1 && !seen.is_finished() {
+    while strangers.len() < 3 * MAX_CALLS && !seen.is_finished() {
         if let Ok(stranger) = TcpStream::connect(script.call.listen).await {
             strangers.push(stranger);
         }
@@ -319,7 +323,7 @@ async fn strangers_that_hang_up_together_leave_the_others_their_turn() {
     let desk = Arc::new(Desk::new(&call).unwrap());
     let waiting = tokio::spawn(async move { call::await_call(&listener, &desk).await });
     // The server's call has begun when the strangers end theirs, and there is no room for more.
-    let mut server = TcpStream::connect(call.listen).await.unwrap();
+    let server = TcpStream::connect(call.listen).await.unwrap();
     let mut strangers = Vec::new();
     for _ in 1..MAX_CALLS {
         strangers.push(TcpStream::connect(call.listen).await.unwrap());
@@ -328,14 +332,45 @@ async fn strangers_that_hang_up_together_leave_the_others_their_turn() {
         tokio::task::yield_now().await;
     }
     drop(strangers);
-    assert!(ask_for_tls(&mut server, "a.example").await);
-    server.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let own = identity(&PKCS_ECDSA_P256_SHA256);
+    let shown = Call::StartTls(Shows::Certificate);
+    talk(server, "a.example", shown, &own).await;
     let seen = tokio::time::timeout(LIMITS.total, waiting).await;
     let seen = seen.expect("its call is not seen").unwrap();
-    assert!(
-        matches!(seen.failure, Some(OutboundError::Call(ProbeError::Tls(_)))),
-        "{seen:?}"
-    );
+    assert_eq!((seen.failure, seen.possession), (None, Some(true)));
+}
+
+#[tokio::test]
+async fn who_says_the_servers_name_and_fails_leaves_the_server_its_turn() {
+    let call = script(Protocol::XmppServer, DIALBACK, Then::Say(" "))
+        .await
+        .call;
+    let own = identity(&PKCS_ECDSA_P256_SHA256);
+    for failing in [
+        Call::Garbage(b"GET / HTTP/1.1\r\n\r\n"),
+        Call::StartTls(Shows::Nothing),
+    ] {
+        let listener = TcpListener::bind(call.listen).await.unwrap();
+        let desk = Arc::new(Desk::new(&call).unwrap());
+        let kept = Arc::clone(&desk);
+        let waiting = tokio::spawn(async move { call::await_call(&listener, &desk).await });
+        call_back(call.listen, "a.example", failing, &own).await;
+        let shown = Call::StartTls(Shows::Certificate);
+        call_back(call.listen, "a.example", shown, &own).await;
+        let seen = tokio::time::timeout(LIMITS.total, waiting).await;
+        let seen = seen.expect("its call is not seen").unwrap();
+        assert_eq!((seen.failure, seen.possession), (None, Some(true)));
+        // Where the server's never comes, the other is told.
+        let told = kept.without_proof(OutboundError::Io("nothing".to_owned()));
+        assert!(
+            matches!(
+                (failing, &told.failure),
+                (Call::Garbage(_), Some(OutboundError::Call(_)))
+                    | (Call::StartTls(_), Some(OutboundError::NoCertificate))
+            ),
+            "{told:?}"
+        );
+    }
 }
 
 #[tokio::test]
