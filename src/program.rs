@@ -185,6 +185,8 @@ impl Watched<'_> {
             std::thread::sleep(LOOK);
         }
         let _ = kill_process_group(self.pid, Signal::KILL);
+        // It may have gone into another group.
+        let _ = child.kill();
         let _ = child.wait();
     }
 }
@@ -268,6 +270,18 @@ mod tests {
         assert!(matches!(ran.end, End::Status(status) if status.success()));
         assert!(runs(pid));
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_changes_its_group_is_ended_at_its_timeout() {
+        // Which program may do so without leaving the session: perl is on every Debian.
+        let mut command = Command::new("perl");
+        command.args(["-e", "setpgrp(0, getpgrp(getppid())) or exit 1; sleep 10"]);
+        let timeout = Duration::from_secs(1);
+        let begun = Instant::now();
+        let ran = run(command, b"", timeout, LeftBehind::End, &|| false).unwrap();
+        assert!(matches!(ran.end, End::TooLong), "{:?}", ran.end);
+        assert!(begun.elapsed() < Duration::from_secs(8));
     }
 
     #[test]
