@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// For one message over a held connection.
 const ECHO_WITHIN: Duration = Duration::from_secs(10);
 
+/// Before the next connection is taken after one that could not be.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
+
 /// Failures kept with their reason.
 const KEPT_FAILURES: usize = 10;
 
@@ -24,16 +27,25 @@ pub fn echo_backend() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                if let Ok(mut writer) = stream.try_clone() {
-                    // A peer that goes away ends its echo; there is nobody to tell.
-                    let _ = std::io::copy(&mut stream, &mut writer);
-                }
-            });
-        }
+        echo_all(listener.incoming());
     });
     Ok(address)
+}
+
+/// Echoes on each. One that cannot be had (no descriptor is left, or the peer is gone) is no reason to end.
+fn echo_all(streams: impl Iterator<Item = std::io::Result<TcpStream>>) {
+    for stream in streams {
+        let Ok(mut stream) = stream else {
+            std::thread::sleep(AFTER_FAILURE);
+            continue;
+        };
+        std::thread::spawn(move || {
+            if let Ok(mut writer) = stream.try_clone() {
+                // A peer that goes away ends its echo; there is nobody to tell.
+                let _ = std::io::copy(&mut stream, &mut writer);
+            }
+        });
+    }
 }
 
 /// One leaf as a load saw it.
@@ -206,5 +218,23 @@ impl Held {
     /// How many messages came back.
     pub fn echoes(&self) -> u64 {
         self.echoes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_be_had_does_not_end_the_echo() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let failed = std::iter::once(Err(Error::other("no descriptor")));
+        echo_all(failed.chain(listener.incoming().take(1)));
+        peer.set_read_timeout(Some(ECHO_WITHIN)).unwrap();
+        peer.write_all(b"here").unwrap();
+        let mut back = [0; 4];
+        peer.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"here");
     }
 }
