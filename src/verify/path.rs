@@ -166,7 +166,13 @@ impl<'a> Search<'a> {
         };
         let leaf_der = CertificateDer::from(self.leaf.der());
         let leaf = EndEntityCert::try_from(&leaf_der).map_err(no)?;
-        let (pool, any) = between(self.leaf, &self.pool, &self.anchors, DEFAULT_DEPTH + 1);
+        let (pool, any) = between(
+            self.leaf,
+            &self.pool,
+            &self.anchors,
+            DEFAULT_DEPTH + 1,
+            self.moment,
+        );
         if !any {
             return Err(no(webpki::Error::UnknownIssuer));
         }

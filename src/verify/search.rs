@@ -6,6 +6,7 @@
 
 use crate::x509::Certificate;
 use std::collections::HashMap;
+use time::OffsetDateTime;
 
 /// Steps of the walk.
 const MAX_STEPS: usize = 2_000;
@@ -145,20 +146,32 @@ pub(crate) fn candidates<'a>(
 /// intermediates, and whether there is a way at all.
 ///
 /// The path library tries every way through what it is given, and certificates that all name each other have more
-/// ways than it can try; those that lead nowhere are kept from it.
+/// ways than it can try; those that lead nowhere are kept from it: also what is no CA or outside its time at `moment`,
+/// and what names an anchor that has not signed it, as no way over them stands.
 pub(crate) fn between<'a>(
     leaf: &'a Certificate,
     pool: &[&'a Certificate],
     anchors: &[&'a Certificate],
     most: usize,
+    moment: OffsetDateTime,
 ) -> (Vec<&'a Certificate>, bool) {
+    let stands = |one: &&&Certificate| {
+        let facts = one.facts();
+        one.is_ca() && (facts.not_before..=facts.not_after).contains(&moment)
+    };
+    let pool: Vec<&Certificate> = pool.iter().filter(stands).copied().collect();
+    let pool = pool.as_slice();
     let issued = |child: &Certificate, issuer: &Certificate| {
         child.facts().issuer.der == issuer.facts().subject.der
     };
     let ends = |one: &Certificate| anchors.iter().any(|anchor| issued(one, anchor));
+    let is_signed = |one: &Certificate| {
+        let mut anchors = anchors.iter();
+        anchors.any(|anchor| issued(one, anchor) && one.is_signed_by(anchor))
+    };
     // Intermediates from the leaf up to this one, and from this one up to an anchor.
     let up = distances(pool, |one| issued(leaf, one), |near, far| issued(near, far));
-    let down = distances(pool, |one| ends(one), |near, far| issued(far, near));
+    let down = distances(pool, is_signed, |near, far| issued(far, near));
     let kept: Vec<&Certificate> = pool
         .iter()
         .zip(up.iter().zip(&down))
@@ -271,5 +284,77 @@ impl<'a> Walk<'a, '_> {
                 end,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::issue::{IssueSpec, Issuer, issue};
+    use crate::x509::{KeyType, PrivateKey, Subject};
+    use time::Duration;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+
+    fn spec(name: &str) -> IssueSpec {
+        IssueSpec {
+            ca: Some(None),
+            ..IssueSpec::of(
+                Subject::named(name),
+                NOW - Duration::days(10),
+                NOW + Duration::days(10),
+            )
+        }
+    }
+
+    #[test]
+    fn no_bridge_that_does_not_stand_leads_a_lattice_to_an_anchor() {
+        let keys: Vec<PrivateKey> = (0..3)
+            .map(|_| PrivateKey::generate(KeyType::Ec256).unwrap())
+            .collect();
+        let own = |spec: &IssueSpec, key: &PrivateKey| {
+            issue(spec, key.spki_der(), &Issuer::own(key)).unwrap()
+        };
+        let below = |spec: &IssueSpec, above: &Certificate, key: &PrivateKey| {
+            let issuer = Issuer {
+                certificate: Some(above),
+                key,
+            };
+            issue(spec, keys[2].spki_der(), &issuer).unwrap()
+        };
+        let anchor = own(&spec("Root"), &keys[0]);
+        let expired = IssueSpec {
+            not_after: NOW - Duration::days(1),
+            ..spec("Bridge")
+        };
+        let no_ca = IssueSpec {
+            ca: None,
+            ..spec("Bridge")
+        };
+        for (bridge, kept) in [
+            (below(&spec("Bridge"), &anchor, &keys[0]), 4),
+            (below(&expired, &anchor, &keys[0]), 0),
+            (below(&no_ca, &anchor, &keys[0]), 0),
+            // The anchor's name, and another's key.
+            (below(&spec("Bridge"), &anchor, &keys[1]), 0),
+        ] {
+            let lattice: Vec<Certificate> = (1..4)
+                .map(|serial| {
+                    let spec = IssueSpec {
+                        serial: vec![serial],
+                        ..spec("Bridge")
+                    };
+                    below(&spec, &bridge, &keys[2])
+                })
+                .collect();
+            let leaf = below(&spec("leaf"), &bridge, &keys[2]);
+            let pool: Vec<&Certificate> = std::iter::once(&bridge).chain(&lattice).collect();
+            let (found, any) = between(&leaf, &pool, &[&anchor], 7, NOW);
+            assert_eq!((found.len(), any), (kept, kept > 0));
+        }
+        // A leaf that the anchor itself has signed needs nothing between.
+        let leaf = below(&spec("leaf"), &anchor, &keys[0]);
+        assert!(between(&leaf, &[], &[&anchor], 7, NOW).1);
     }
 }
