@@ -115,10 +115,10 @@ fn the_last_report_is_served_checked_anew_and_ended_by_sigterm() {
         .to_owned();
     until(
         &address,
-        "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "200 OK",
     );
-    let metrics = ask(&address, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    let metrics = ask(&address, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(
         metrics.contains("text/plain; version=0.0.4") && !metrics.contains("# EOF"),
         "{metrics}"

@@ -21,6 +21,8 @@ pub struct Request {
     pub method: Method,
     /// The path, beginning with `/`, without the query; ASCII without control characters.
     pub path: String,
+    /// `Host` without its port, in lower case; none: it was not sent, or is empty.
+    pub host: Option<String>,
     /// Whether `Accept` names OpenMetrics.
     pub accepts: Accepts,
 }
@@ -73,11 +75,16 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
     let mut lines = head.split("\r\n");
     let (method, path) = request_line(lines.next().unwrap_or_default())?;
     let mut accepts = Accepts::Anything;
+    let mut host = None;
     for line in lines {
         let (name, value) = line.split_once(':').ok_or(Refusal::BadRequest)?;
         // RFC 9112 §5.1: no blank before the colon, and no folded line.
         let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
         if name.is_empty() || !name.bytes().all(is_token) || value.contains(['\r', '\n', '\0']) {
+            return Err(Refusal::BadRequest);
+        }
+        // RFC 9112 §3.2: one alone.
+        if name.eq_ignore_ascii_case("host") && host.replace(without_port(value)).is_some() {
             return Err(Refusal::BadRequest);
         }
         if name.eq_ignore_ascii_case("accept")
@@ -91,8 +98,21 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
     Ok(Some(Request {
         method,
         path,
+        host: host.filter(|host| !host.is_empty()),
         accepts,
     }))
+}
+
+/// `HOST` or `HOST:PORT`, an IPv6 address in brackets; what is neither stays as it is.
+fn without_port(value: &str) -> String {
+    let value = value.trim_matches([' ', '\t']);
+    let host = match value.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) && !value.ends_with(']') => {
+            host
+        }
+        Some(_) | None => value,
+    };
+    host.to_ascii_lowercase()
 }
 
 fn request_line(line: &str) -> Result<(Method, String), Refusal> {
@@ -132,6 +152,7 @@ mod tests {
             Ok(Some(Request {
                 method: Method::Get,
                 path: path.to_owned(),
+                host: (path == "/").then(|| "a".to_owned()),
                 accepts,
             }))
         };
@@ -146,6 +167,10 @@ mod tests {
             (
                 "GET /metrics?x=1 HTTP/1.0\r\nACCEPT: text/plain;q=0.1, application/openmetrics-text;version=1.0.0\r\n\r\n",
                 get("/metrics", Accepts::OpenMetrics),
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+                Err(Refusal::BadRequest),
             ),
             ("POST / HTTP/1.1\r\n\r\n", Err(Refusal::MethodNotAllowed)),
             ("get / HTTP/1.1\r\n\r\n", Err(Refusal::BadRequest)),
@@ -167,5 +192,19 @@ mod tests {
             assert_eq!(read_head(head.as_bytes()), read, "{head:.60}");
         }
         assert_eq!(read_head(b"\xff\r\n\r\n"), Err(Refusal::BadRequest));
+    }
+
+    #[test]
+    fn a_host_is_read_without_its_port() {
+        for (value, host) in [
+            ("LocalHost:9765", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]:9765", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("a:b", "a:b"),
+            (" a\t", "a"),
+        ] {
+            assert_eq!(without_port(value), host, "{value}");
+        }
     }
 }

@@ -14,18 +14,27 @@ use crate::explain::Explanation;
 use crate::wire::http::{Accepts, MAX_HEAD, Method, Refusal, Request, read_head};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 
-/// Connections at once; the next ones wait.
+/// Connections at once; the oldest that has not asked yet makes room for the next, else that one waits.
 const MAX_CONNECTIONS: usize = 64;
 
-/// For one of them, from its first byte to its last.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For its head.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For taking the answer.
+const PATIENCE_OF_ANSWER: Duration = Duration::from_secs(10);
+
+/// Intervals, each with the time of a check, after which the last report is too old.
+const LATE: u32 = 3;
+
+/// Added to them: a check may meet slow peers that the last one did not.
+const SLACK: Duration = Duration::from_secs(60);
 
 /// How long what a client still sends is read and thrown away, so that it sees our answer and no reset.
 const LINGER: Duration = Duration::from_millis(500);
@@ -56,6 +65,8 @@ impl Pages {
 struct Board {
     pages: Option<Arc<Pages>>,
     failed: bool,
+    /// From when on the report is too old.
+    late: Option<Instant>,
 }
 
 type Shared = Arc<RwLock<Board>>;
@@ -92,7 +103,11 @@ pub(super) fn serve(
         .local_addr()
         .map_err(|error| cannot(address, &error))?;
     let board = Shared::default();
-    runtime.spawn(accept(listener, Arc::clone(&board)));
+    let reach = match bound.ip().is_loopback() {
+        true => Reach::Loopback,
+        false => Reach::Network,
+    };
+    runtime.spawn(accept(listener, Arc::clone(&board), reach));
     if !bound.ip().is_loopback() {
         context.note("note: whoever reaches this address sees every target and finding\n");
     }
@@ -103,6 +118,7 @@ pub(super) fn serve(
     let mut checked = false;
     loop {
         context.read_clock_again();
+        let begun = Instant::now();
         match check(args, context, None) {
             Ok((report, taken)) => {
                 checked = true;
@@ -111,6 +127,7 @@ pub(super) fn serve(
                 *board = Board {
                     pages: Some(Arc::new(pages)),
                     failed: false,
+                    late: Some(Instant::now() + LATE * (interval + begun.elapsed()) + SLACK),
                 };
             }
             // What is wrong at the first check is wrong usage; a file that is being changed mends itself.
@@ -149,46 +166,76 @@ fn cannot(address: SocketAddr, error: &std::io::Error) -> Failure {
     )
 }
 
-async fn accept(listener: TcpListener, board: Shared) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+/// From where the listener is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// This machine. A browser on it can be led here by a name of somebody else's (DNS rebinding), and then says it.
+    Loopback,
+    /// Other machines too.
+    Network,
+}
+
+/// A connection that is being answered.
+struct Open {
+    task: AbortHandle,
+    asked: Arc<AtomicBool>,
+}
+
+async fn accept(listener: TcpListener, board: Shared, reach: Reach) {
+    let mut tasks = JoinSet::new();
+    let mut open: Vec<Open> = Vec::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let board = Arc::clone(&board);
-                tokio::spawn(async move {
-                    // Who is too slow is left, without a word.
-                    let _ = tokio::time::timeout(PATIENCE, answer(stream, board)).await;
-                    drop(permit);
-                });
-            }
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             // No descriptor is left, or the client is gone: soon there may be one.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        while tasks.try_join_next().is_some() {}
+        open.retain(|one| !one.task.is_finished());
+        while open.len() >= MAX_CONNECTIONS {
+            match open
+                .iter()
+                .position(|one| !one.asked.load(Ordering::Relaxed))
+            {
+                Some(silent) => open.remove(silent).task.abort(),
+                None => {
+                    let _ = tasks.join_next().await;
+                    open.retain(|one| !one.task.is_finished());
+                }
+            }
         }
+        let asked = Arc::<AtomicBool>::default();
+        let (board, says) = (Arc::clone(&board), Arc::clone(&asked));
+        let task = tasks.spawn(async move {
+            // Who is too slow is left, without a word.
+            let _ = answer(stream, board, reach, &says).await;
+        });
+        open.push(Open { task, asked });
     }
 }
 
-async fn answer(mut stream: TcpStream, board: Shared) -> std::io::Result<()> {
-    let mut head = Vec::with_capacity(1024);
-    let request = loop {
-        match read_head(&head) {
-            Ok(Some(request)) => break Ok(request),
-            Ok(None) => {}
-            Err(refusal) => break Err(refusal),
-        }
-        let room = u64::try_from(MAX_HEAD - head.len()).unwrap_or(0);
-        if (&mut stream).take(room).read_buf(&mut head).await? == 0 {
-            return Ok(());
-        }
+async fn answer(
+    mut stream: TcpStream,
+    board: Shared,
+    reach: Reach,
+    asked: &AtomicBool,
+) -> std::io::Result<()> {
+    let Some(request) = tokio::time::timeout(PATIENCE, hear(&mut stream)).await?? else {
+        return Ok(());
     };
+    asked.store(true, Ordering::Relaxed);
     let reply = {
         let board = board.read().unwrap_or_else(PoisonError::into_inner);
-        reply(request, &board)
+        reply(request, &board, reach, Instant::now())
     };
-    stream.write_all(&reply).await?;
-    stream.shutdown().await?;
+    let told = async {
+        stream.write_all(&reply).await?;
+        stream.shutdown().await
+    };
+    tokio::time::timeout(PATIENCE_OF_ANSWER, told).await??;
     let mut rest = [0; 1024];
     let _ = tokio::time::timeout(LINGER, async {
         while matches!(stream.read(&mut rest).await, Ok(1..)) {}
@@ -197,8 +244,32 @@ async fn answer(mut stream: TcpStream, board: Shared) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The request, or why it is refused; none: the client went away before it was whole.
+async fn hear(stream: &mut TcpStream) -> std::io::Result<Option<Result<Request, Refusal>>> {
+    let mut head = Vec::with_capacity(1024);
+    loop {
+        match read_head(&head) {
+            Ok(Some(request)) => return Ok(Some(Ok(request))),
+            Ok(None) => {}
+            Err(refusal) => return Ok(Some(Err(refusal))),
+        }
+        let room = u64::try_from(MAX_HEAD - head.len()).unwrap_or(0);
+        if (&mut *stream).take(room).read_buf(&mut head).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// Whether a client that says this host means us.
+fn is_ours(host: &str) -> bool {
+    let address = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    host == "localhost" || address.unwrap_or(host).parse::<IpAddr>().is_ok()
+}
+
 /// The whole answer, head and body.
-fn reply(request: Result<Request, Refusal>, board: &Board) -> Vec<u8> {
+fn reply(request: Result<Request, Refusal>, board: &Board, reach: Reach, now: Instant) -> Vec<u8> {
     let request = match request {
         Ok(request) => request,
         Err(refusal) => {
@@ -214,11 +285,21 @@ fn reply(request: Result<Request, Refusal>, board: &Board) -> Vec<u8> {
             format!("{text}\n").as_bytes(),
         )
     };
+    if reach == Reach::Loopback && !request.host.as_deref().is_none_or(is_ours) {
+        return told(
+            "421 Misdirected Request",
+            "this is asked for by an IP address, or as localhost",
+        );
+    }
     let waits = || told("503 Service Unavailable", "the first check is under way");
     match (request.path.as_str(), &board.pages) {
         ("/healthz", _) if board.failed => told(
             "503 Service Unavailable",
             "the last check could not do its work",
+        ),
+        ("/healthz", Some(_)) if board.late.is_some_and(|late| now >= late) => told(
+            "503 Service Unavailable",
+            "the last report is too old: a check does not come to its end",
         ),
         ("/healthz", Some(_)) => told("200 OK", "ok"),
         ("/healthz" | "/" | "/metrics", None) => waits(),
@@ -264,90 +345,4 @@ fn whole(method: Method, status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_an_address_it_is_loopback() {
-        for (text, read) in [
-            ("9765", Some("127.0.0.1:9765")),
-            (":9765", Some("127.0.0.1:9765")),
-            ("0.0.0.0:9765", Some("0.0.0.0:9765")),
-            ("[::1]:0", Some("[::1]:0")),
-            ("localhost", None),
-            ("70000", None),
-            ("", None),
-        ] {
-            let read = read.map(|read| read.parse::<SocketAddr>().unwrap());
-            assert_eq!(address(text).ok(), read, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_board_answers_each_path() {
-        let empty = Board::default();
-        let full = |failed| Board {
-            pages: Some(Arc::new(Pages {
-                prometheus: b"p".to_vec(),
-                openmetrics: b"o".to_vec(),
-                html: b"<h>".to_vec(),
-            })),
-            failed,
-        };
-        for (head, board, status, end) in [
-            ("GET / HTTP/1.1\r\n\r\n", &empty, "503", "under way\n"),
-            (
-                "GET /healthz HTTP/1.1\r\n\r\n",
-                &empty,
-                "503",
-                "under way\n",
-            ),
-            ("GET / HTTP/1.1\r\n\r\n", &full(false), "200", "\r\n\r\n<h>"),
-            ("HEAD / HTTP/1.1\r\n\r\n", &full(false), "200", "\r\n\r\n"),
-            (
-                "GET /metrics HTTP/1.1\r\n\r\n",
-                &full(true),
-                "200",
-                "\r\n\r\np",
-            ),
-            (
-                "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text\r\n\r\n",
-                &full(false),
-                "200",
-                "\r\n\r\no",
-            ),
-            (
-                "GET /healthz HTTP/1.1\r\n\r\n",
-                &full(false),
-                "200",
-                "\r\n\r\nok\n",
-            ),
-            (
-                "GET /healthz HTTP/1.1\r\n\r\n",
-                &full(true),
-                "503",
-                "its work\n",
-            ),
-            (
-                "GET /../etc HTTP/1.1\r\n\r\n",
-                &full(false),
-                "404",
-                "/healthz\n",
-            ),
-            (
-                "PUT / HTTP/1.1\r\n\r\n",
-                &full(false),
-                "405",
-                "Not Allowed\n",
-            ),
-        ] {
-            let request = read_head(head.as_bytes()).map(|read| read.unwrap());
-            let text = String::from_utf8(reply(request, board)).unwrap();
-            assert!(
-                text.starts_with(&format!("HTTP/1.1 {status} ")),
-                "{head} {text}"
-            );
-            assert!(text.ends_with(end), "{head} {text}");
-        }
-    }
-}
+mod tests;
