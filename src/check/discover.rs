@@ -4,7 +4,11 @@
 //! them is a finding of the domain's own row; a resolver that gives no answer makes it UNKNOWN. Which records a
 //! deployment should have is not asked here. RFC 2782, RFC 6120 §3.2, XEP-0368, RFC 3263 §4.
 
+mod all;
+mod ask;
 mod plan;
+
+pub use all::discover_all;
 
 use self::plan::{Place, Plan, plan};
 use super::endpoint::Presence;
@@ -16,9 +20,7 @@ use crate::names::{Domain, Protocol};
 use crate::probe::{Depth, KeyKind};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Most targets of one domain that are asked.
 pub const MAX_TARGETS: usize = 32;
@@ -124,40 +126,7 @@ pub fn domain_target(text: &str) -> Result<Option<(Scheme, Domain)>, CheckError>
     }
 }
 
-/// Looks all domains up; in their order.
-///
-/// Effects: asks the resolver, blocks. Not to be called from within a runtime.
-pub fn discover_all(
-    domains: &[(Scheme, Domain)],
-    resolver: &Resolver,
-    family: Family,
-    jobs: usize,
-) -> Result<Vec<Discovered>, std::io::Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let found = runtime.block_on(async {
-        let permits = Arc::new(Semaphore::new(jobs.max(1)));
-        let mut running = JoinSet::new();
-        for (number, (scheme, domain)) in domains.iter().cloned().enumerate() {
-            let (resolver, permits) = (resolver.clone(), Arc::clone(&permits));
-            running.spawn(async move {
-                let _permit = permits.acquire_owned().await;
-                (number, discover(scheme, &domain, &resolver, family).await)
-            });
-        }
-        let mut found = BTreeMap::new();
-        while let Some(joined) = running.join_next().await {
-            found.extend(joined);
-        }
-        found
-    });
-    runtime.shutdown_background();
-    Ok(found.into_values().collect())
-}
-
-/// Looks one domain up.
+/// Looks one domain up, within three time limits of a question.
 pub async fn discover(
     scheme: Scheme,
     domain: &Domain,
@@ -169,6 +138,7 @@ pub async fn discover(
         domain,
         resolver,
         family,
+        until: ask::until(resolver),
         proof: None,
         row: TargetReport {
             asked: Some(domain.clone()),
@@ -184,7 +154,7 @@ pub async fn discover(
             true => format!("{service}.{domain}"),
             false => format!("{service}._tcp.{domain}"),
         };
-        match resolver.srv(&name).await {
+        match search.in_time(&name, resolver.srv(&name)).await {
             Ok(answer) => answers.push((*protocol, answer)),
             Err(error) => {
                 search.failed(&error);
@@ -206,6 +176,8 @@ struct Search<'a> {
     domain: &'a Domain,
     resolver: &'a Resolver,
     family: Family,
+    /// The domain's own time limit.
+    until: Instant,
     within: String,
     proof: Option<Proof>,
     row: TargetReport,
@@ -280,18 +252,25 @@ impl Search<'_> {
                 "publish the port of the listener; to say that the service is not offered, publish the target \".\"",
             ));
         }
-        let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        let mut wanted: Vec<String> = Vec::new();
         for place in &plan.places {
-            if !hosts.contains_key(&place.host) {
-                let found = self.target(&place.host).await;
-                hosts.insert(place.host.clone(), found);
+            if !wanted.contains(&place.host) {
+                wanted.push(place.host.clone());
             }
+        }
+        let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        for (host, answer) in self.look_up(wanted).await {
+            let found = self.target(&host, answer);
+            hosts.insert(host, found);
+        }
+        for place in &plan.places {
             let addresses = hosts.get(&place.host).cloned().unwrap_or_default();
             self.endpoint(place, Presence::Said, addresses);
         }
         // Without an answer to the first question nobody can say that there is no record.
         if self.row.problem.is_none() && !plan.fallback.is_empty() {
-            let addresses = match self.resolver.addresses(self.domain.as_str()).await {
+            let own = self.domain.as_str();
+            let addresses = match self.in_time(own, self.resolver.addresses(own)).await {
                 Ok(answer) => self.taken(&answer),
                 // Aliases that lead nowhere are no address.
                 Err(DnsError::TooMany { .. }) => Vec::new(),
@@ -332,8 +311,8 @@ impl Search<'_> {
     }
 
     /// The addresses of an SRV target, and what is wrong with it.
-    async fn target(&mut self, host: &str) -> Vec<IpAddr> {
-        let answer = match self.resolver.addresses(host).await {
+    fn target(&mut self, host: &str, answer: Result<Answer<IpAddr>, DnsError>) -> Vec<IpAddr> {
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error @ DnsError::TooMany { .. }) => {
                 let told = error.explain();

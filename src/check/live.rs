@@ -119,6 +119,7 @@ async fn ask_all(
             break;
         };
         asked();
+        // A task that broke off leaves its rows empty.
         let Ok((index, answer)) = joined else {
             continue;
         };
@@ -137,7 +138,38 @@ async fn ask_all(
             Err(why) => rows.push(nowhere(endpoint, why)),
         }
     }
+    none_is_lost(endpoints, &mut rows);
     rows
+}
+
+/// Every endpoint has a row: what came to nothing is unknown, and not left out.
+fn none_is_lost(endpoints: &[Endpoint], rows: &mut [Vec<TargetReport>]) {
+    for (endpoint, rows) in endpoints.iter().zip(rows) {
+        if rows.is_empty() {
+            rows.push(nowhere(endpoint, Nowhere::Unknown(broken_off())));
+        }
+    }
+}
+
+/// What every task came to, in their order, unless one broke off.
+async fn every<T: 'static>(mut tasks: JoinSet<(usize, T)>) -> Result<Vec<T>, Nowhere> {
+    let mut all = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        all.push(joined.map_err(|_| Nowhere::Unknown(broken_off()))?);
+    }
+    all.sort_by_key(|(number, _)| *number);
+    Ok(all.into_iter().map(|(_, one)| one).collect())
+}
+
+/// A look that ended without a word: a fault of ours.
+pub(super) fn broken_off() -> Box<Explanation> {
+    Box::new(Explanation {
+        code: "check.broken-off",
+        what: "the look at it broke off".to_owned(),
+        place: String::new(),
+        why: "an error of this program: what it says of itself stands on standard error".to_owned(),
+        mend: "report it with what the target serves (`openssl s_client -showcerts`)".to_owned(),
+    })
 }
 
 fn judge_seen(endpoint: &Endpoint, seen: &Seen, yardstick: &Yardstick) -> TargetReport {
@@ -189,12 +221,7 @@ async fn ask(
             (number, seen)
         });
     }
-    let mut seen = Vec::new();
-    while let Some(joined) = asked.join_next().await {
-        seen.extend(joined);
-    }
-    seen.sort_by_key(|(number, _)| *number);
-    Ok(seen.into_iter().map(|(_, seen)| seen).collect())
+    every(asked).await
 }
 
 /// One type of signature was offered, and the handshake failed before a certificate was shown: so a server ends it that
@@ -265,5 +292,47 @@ fn nowhere(endpoint: &Endpoint, why: Nowhere) -> TargetReport {
             problem: Some(problem),
             ..row
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::Presence;
+    use super::*;
+    use crate::check::Status;
+    use crate::names::Protocol;
+    use crate::probe::Depth;
+
+    #[tokio::test]
+    async fn a_look_that_breaks_off_is_unknown_and_not_left_out() {
+        let endpoint = Endpoint {
+            target: "edge.contoso.com:5269".to_owned(),
+            host: "192.0.2.1".to_owned(),
+            port: 5269,
+            protocol: Protocol::Tls,
+            server_name: None,
+            domain: None,
+            key_kind: KeyKind::Any,
+            depth: Depth::Handshake,
+            assigned: None,
+            addresses: Vec::new(),
+            within: None,
+            presence: Presence::Said,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { (1, "second") });
+        tasks.spawn(async { (0, "first") });
+        assert!(matches!(
+            every(tasks).await.as_deref(),
+            Ok(["first", "second"])
+        ));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { (0, "first") });
+        tasks.spawn(async { panic!("a hostile certificate") });
+        assert!(matches!(every(tasks).await, Err(Nowhere::Unknown(_))));
+        let mut rows = vec![Vec::new()];
+        none_is_lost(&[endpoint], &mut rows);
+        assert_eq!(rows[0].len(), 1);
+        assert_eq!(rows[0][0].status(), Status::Unknown);
     }
 }

@@ -111,6 +111,11 @@ impl Resolver {
         &self.asked
     }
 
+    /// How long one question may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// SRV records, [`in_order`] (RFC 2782). The name is `_service._tcp.domain` in A-labels.
     pub async fn srv(&self, name: &str) -> Result<Answer<Srv>, DnsError> {
         let answer = self.ask(name, RecordType::SRV, srv_of).await?;

@@ -116,3 +116,68 @@ fn very_many_targets_are_cut_and_the_same_one_is_asked_once() {
     ];
     assert_eq!(planned(Scheme::Sip, &twice).0, ["edge:5061"]);
 }
+
+#[test]
+fn every_domain_has_its_row() {
+    let domains =
+        ["a.example", "b.example"].map(|name| (Scheme::Xmpp, Domain::parse(name).unwrap()));
+    let told = Discovered {
+        row: TargetReport::new("xmpp:b.example", TargetKind::Domain),
+        endpoints: Vec::new(),
+    };
+    let all = all::each(&domains, BTreeMap::from([(1, told.clone())]));
+    assert_eq!((all.len(), &all[1]), (2, &told));
+    assert_eq!(all[0].row.target, "xmpp:a.example");
+    assert_eq!(all[0].row.status(), crate::check::Status::Unknown);
+}
+
+/// A resolver that has these SRV records, and says nothing of any other name: every look-up of a target is slow.
+fn says_srv_alone(records: usize) -> std::net::SocketAddr {
+    let socket = std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1500];
+        while let Ok((length, peer)) = socket.recv_from(&mut packet) {
+            // Header, question, and no more: QTYPE ends four bytes behind the name.
+            let asked = &packet[12..length];
+            let end = asked.iter().position(|byte| *byte == 0).unwrap() + 1;
+            let (name, kind) = (&asked[..end], &asked[end..end + 2]);
+            if kind != [0, 33] {
+                continue;
+            }
+            let is_wanted = name.starts_with(b"\x0c_xmpp-server");
+            let count = if is_wanted { records as u8 } else { 0 };
+            let mut reply = packet[..2].to_vec();
+            reply.extend([0x81, 0x80, 0, 1, 0, count, 0, 0, 0, 0]);
+            reply.extend(&asked[..end + 4]);
+            for number in 0..count {
+                let target = format!("t{number:02}");
+                let rdata = [
+                    &[0, 0, 0, 0, 0x14, 0x95, 3][..],
+                    target.as_bytes(),
+                    b"\x07example\0",
+                ]
+                .concat();
+                reply.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, rdata.len() as u8]);
+                reply.extend(rdata);
+            }
+            let _ = socket.send_to(&reply, peer);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn one_domain_does_not_stall_the_others() {
+    let timeout = std::time::Duration::from_secs(1);
+    let resolver = Resolver::new(Some(says_srv_alone(16)), timeout, None).unwrap();
+    let domain = Domain::parse("a.example").unwrap();
+    let begun = std::time::Instant::now();
+    let found = discover(Scheme::Xmpp, &domain, &resolver, Family::Any).await;
+    assert!(found.row.problem.is_some(), "{found:?}");
+    assert!(
+        found.row.seen.iter().any(|one| one == "16 SRV targets"),
+        "{found:?}"
+    );
+    assert!(begun.elapsed() < 5 * timeout, "{:?}", begun.elapsed());
+}

@@ -1,0 +1,66 @@
+//! Many domains at once, with a row for each whatever becomes of it.
+
+use super::super::live::broken_off;
+use super::super::{TargetKind, TargetReport};
+use super::{Discovered, Family, Scheme, discover};
+use crate::dns::Resolver;
+use crate::names::Domain;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Looks all domains up; in their order.
+///
+/// Effects: asks the resolver, blocks. Not to be called from within a runtime.
+pub fn discover_all(
+    domains: &[(Scheme, Domain)],
+    resolver: &Resolver,
+    family: Family,
+    jobs: usize,
+) -> Result<Vec<Discovered>, std::io::Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let found = runtime.block_on(async {
+        let permits = Arc::new(Semaphore::new(jobs.max(1)));
+        let mut running = JoinSet::new();
+        for (number, (scheme, domain)) in domains.iter().cloned().enumerate() {
+            let (resolver, permits) = (resolver.clone(), Arc::clone(&permits));
+            running.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                (number, discover(scheme, &domain, &resolver, family).await)
+            });
+        }
+        let mut found = BTreeMap::new();
+        while let Some(joined) = running.join_next().await {
+            found.extend(joined);
+        }
+        found
+    });
+    runtime.shutdown_background();
+    Ok(each(domains, found))
+}
+
+/// One for each domain: a look-up that broke off is unknown, and not left out.
+pub(super) fn each(
+    domains: &[(Scheme, Domain)],
+    mut found: BTreeMap<usize, Discovered>,
+) -> Vec<Discovered> {
+    let all = domains.iter().enumerate();
+    all.map(|(number, (scheme, domain))| {
+        found.remove(&number).unwrap_or_else(|| Discovered {
+            row: TargetReport {
+                asked: Some(domain.clone()),
+                ..TargetReport::unknown(
+                    format!("{}:{domain}", scheme.word()),
+                    TargetKind::Domain,
+                    *broken_off(),
+                )
+            },
+            endpoints: Vec::new(),
+        })
+    })
+    .collect()
+}
