@@ -166,7 +166,7 @@ pub enum Event {
         /// Descriptors that the process may open.
         descriptors: u64,
     },
-    /// One source has its share of unfinished and unproved connections, and more of it are closed at once; told once a minute.
+    /// One source has its share of unfinished and unproved connections, or of these and relayed TLS, and more of it are closed at once; told once a minute.
     SourceCrowds {
         /// The address that came last.
         source: IpAddr,
@@ -414,7 +414,7 @@ impl fmt::Display for Event {
             ),
             Event::SourceCrowds { source, most } => write!(
                 f,
-                "{source} has {most} unfinished or unproved connections, further ones are closed at once (half of the places are for others)"
+                "{source} has {most} unfinished or unproved connections, further ones are closed at once (the other places are for others)"
             ),
             Event::LimitReached { limit } => write!(
                 f,

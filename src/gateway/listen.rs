@@ -218,15 +218,18 @@ pub(super) async fn accept(
             drop(tcp);
             continue;
         };
-        let Some(waits) = shared.waiting.enter(peer.ip()) else {
-            if shared.waiting.is_news() {
-                shared.observer.event(Event::SourceCrowds {
-                    source: peer.ip(),
-                    most: shared.waiting.most(),
-                });
+        let waits = match shared.waiting.enter(peer.ip()) {
+            Ok(waits) => waits,
+            Err(most) => {
+                if shared.waiting.is_news() {
+                    shared.observer.event(Event::SourceCrowds {
+                        source: peer.ip(),
+                        most,
+                    });
+                }
+                drop(tcp);
+                continue;
             }
-            drop(tcp);
-            continue;
         };
         shared.full.store(false, Ordering::Relaxed);
         let (shared, mut phase) = (Arc::clone(&shared), phase.clone());

@@ -122,7 +122,7 @@ pub(super) struct Connection<'a> {
     listener: &'a EmbeddedListener,
     peer: SocketAddr,
     local: SocketAddr,
-    /// Until its relay begins; to the end of a stream without proof.
+    /// Until its relay begins; to the end of one without proof.
     waits: Mutex<Option<Waits>>,
 }
 
@@ -181,7 +181,7 @@ impl Connection<'_> {
         let backend = self
             .connect(sni.as_deref(), alpn.as_deref(), Some(facts), None)
             .await?;
-        self.no_longer_waits();
+        self.stays();
         self.relay(tls, backend, self.tuning().idle).await;
         Ok(())
     }
@@ -305,6 +305,14 @@ impl Connection<'_> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(),
         );
+    }
+
+    /// It counts for its source to its end.
+    fn stays(&self) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waits) = waits.as_mut() {
+            waits.stay();
+        }
     }
 
     /// A stream of a domain that was let in.

@@ -3,13 +3,14 @@
 //! A connection waits from its acceptance to its relay; a stream between servers that was let in without a proof waits
 //! for its whole life, as saying a partner's name is all that it took. One source (an IPv4 address, an IPv6 /64) may
 //! have half of the places waiting; whoever floods from more of them is ended by the time limits alone. On listeners
-//! for SIP and other TLS nobody proves anything, and one trunk is often all of the traffic: there it ends with the
-//! handshake. Behind a balancer that hides the addresses all unproved streams share that half, which costs room and
-//! keeps nobody out who proves itself.
+//! for SIP and other TLS nobody proves anything, and one trunk is often all of the traffic: there it waits until the
+//! handshake and then stays, and what waits and stays of one source may have three quarters of the places. Behind a
+//! balancer that hides the addresses all unproved streams share these parts, which costs room and keeps nobody out who
+//! proves itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A source may always have so many waiting, where there are as many places.
@@ -21,15 +22,24 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Waiting {
     most: u32,
-    by_source: Mutex<HashMap<IpAddr, u32>>,
+    most_in_all: u32,
+    by_source: Mutex<HashMap<IpAddr, Held>>,
     told: Mutex<Option<Instant>>,
 }
 
-/// One that waits, until it is dropped.
+/// What one source has.
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    waiting: u32,
+    staying: u32,
+}
+
+/// One that waits or stays, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Waits {
     waiting: Arc<Waiting>,
     source: IpAddr,
+    stays: bool,
 }
 
 impl Waiting {
@@ -37,14 +47,10 @@ impl Waiting {
     pub fn new(places: u32) -> Arc<Self> {
         Arc::new(Self {
             most: (places / 2).max(places.min(LEAST)),
+            most_in_all: (places - places / 4).max(places.min(LEAST)),
             by_source: Mutex::default(),
             told: Mutex::default(),
         })
-    }
-
-    /// How many of one source may wait.
-    pub fn most(&self) -> u32 {
-        self.most
     }
 
     /// Whether a source that has its share should be told of now.
@@ -57,36 +63,57 @@ impl Waiting {
         news
     }
 
-    /// Lets one more wait, unless its source has its share waiting already.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Waits> {
+    /// Lets one more wait, unless its source has its share already: then that.
+    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Waits, u32> {
         let source = source_of(peer);
-        // A panic while it was held leaves whole numbers behind.
-        let mut by_source = self
-            .by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = by_source.entry(source).or_default();
-        if *count >= self.most {
-            return None;
+        let mut by_source = self.lock();
+        let held = by_source.entry(source).or_default();
+        if held.waiting >= self.most {
+            return Err(self.most);
         }
-        *count += 1;
-        Some(Waits {
+        if held.waiting.saturating_add(held.staying) >= self.most_in_all {
+            return Err(self.most_in_all);
+        }
+        held.waiting += 1;
+        Ok(Waits {
             waiting: Arc::clone(self),
             source,
+            stays: false,
         })
+    }
+
+    /// A panic while it was held leaves whole numbers behind.
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Held>> {
+        self.by_source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waits {
+    /// It has shaken hands, and that is all it will ever prove.
+    pub fn stay(&mut self) {
+        let mut by_source = self.waiting.lock();
+        if let Some(held) = by_source.get_mut(&self.source)
+            && !self.stays
+        {
+            held.waiting = held.waiting.saturating_sub(1);
+            held.staying = held.staying.saturating_add(1);
+            self.stays = true;
+        }
     }
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        let mut by_source = self
-            .waiting
-            .by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_source.get_mut(&self.source) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        let mut by_source = self.waiting.lock();
+        if let Some(held) = by_source.get_mut(&self.source) {
+            let one = match self.stays {
+                true => &mut held.staying,
+                false => &mut held.waiting,
+            };
+            *one = one.saturating_sub(1);
+            if held.waiting == 0 && held.staying == 0 {
                 by_source.remove(&self.source);
             }
         }
@@ -113,13 +140,13 @@ mod tests {
         let enter = |text: &str| waiting.enter(text.parse().unwrap());
         let mut held: Vec<_> = (0..19).map(|_| enter("192.0.2.1").unwrap()).collect();
         held.push(enter("::ffff:192.0.2.1").unwrap());
-        assert!(enter("192.0.2.1").is_none());
+        assert_eq!(enter("192.0.2.1").unwrap_err(), 20);
         held.push(enter("192.0.2.2").unwrap());
         held.extend((0..20).map(|host| enter(&format!("2001:db8::{host}:1")).unwrap()));
-        assert!(enter("2001:db8::ffff").is_none());
-        assert!(enter("2001:db8:0:1::1").is_some());
+        assert!(enter("2001:db8::ffff").is_err());
+        assert!(enter("2001:db8:0:1::1").is_ok());
         drop(held);
-        assert!(enter("192.0.2.1").is_some());
+        assert!(enter("192.0.2.1").is_ok());
         assert!(waiting.by_source.lock().unwrap().is_empty());
         assert!(waiting.is_news() && !waiting.is_news());
     }
@@ -127,7 +154,32 @@ mod tests {
     #[test]
     fn few_places_are_for_whoever_comes() {
         for (places, most) in [(1, 1), (2, 2), (16, 16), (20, 16), (1_000, 500)] {
-            assert_eq!(Waiting::new(places).most(), most);
+            assert_eq!(Waiting::new(places).most, most);
+        }
+    }
+
+    #[test]
+    fn relayed_connections_that_prove_nothing_leave_a_quarter_of_the_places() {
+        for (places, most) in [(1, 1), (16, 16), (40, 30), (1_000, 750)] {
+            let waiting = Waiting::new(places);
+            let enter = |text: &str| waiting.enter(text.parse().unwrap());
+            let mut held = Vec::new();
+            while let Ok(mut one) = enter("192.0.2.1") {
+                one.stay();
+                one.stay();
+                held.push(one);
+            }
+            assert_eq!(
+                (held.len(), enter("192.0.2.1").unwrap_err()),
+                (most, most as u32)
+            );
+            assert!(enter("192.0.2.2").is_ok());
+            // Each of them is one place, whether it waits or stays.
+            held.pop();
+            let waits = enter("192.0.2.1").unwrap();
+            assert!(enter("192.0.2.1").is_err());
+            drop((held, waits));
+            assert!(waiting.by_source.lock().unwrap().is_empty());
         }
     }
 }

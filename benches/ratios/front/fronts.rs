@@ -60,7 +60,8 @@ fn deploy(world: &World, key_type: &str, at: [SocketAddr; 2], backend: SocketAdd
          others = {{ tls = \"required\", sasl = \"optional\", dialback = true }}\n\
          [[gateway.embedded.front.listener]]\nprotocol = \"tls\"\nlisten = \"{tls}\"\nbackend = \"{backend}\"\n\
          [[gateway.embedded.front.listener]]\nprotocol = \"xmpp-server\"\nlisten = \"{starttls}\"\nbackend = \"{backend}\"\n",
-        idle + 100
+        // All of them come from one source, and the gateway leaves others a quarter.
+        2 * idle + 100
     );
     std::fs::write(&path, text + &tables).unwrap();
     must(world, &["request", "--key-type", key_type]);
