@@ -21,13 +21,20 @@ pub enum Way {
     InClear,
 }
 
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Way {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
             Way::Proved => "its certificate proves it",
             Way::InTls => "inside TLS, unproved",
             Way::InClear => "in clear text, unproved",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }
 

@@ -110,7 +110,8 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A peer was let in; what it says from now on is between it and the backend.
+    /// A peer was let in; what it says from now on is between it and the backend. Without a proof told once a minute
+    /// for each way.
     Admitted {
         /// The listener.
         listen: SocketAddr,
@@ -120,6 +121,8 @@ pub enum Event {
         domain: String,
         /// How.
         way: Way,
+        /// How many were let in this way and not told since the last that was.
+        left_out: u64,
     },
     /// A peer was turned away by rule, or was too slow; told once a minute for each stream error.
     Refused {
@@ -368,7 +371,14 @@ impl fmt::Display for Event {
                 peer,
                 domain,
                 way,
-            } => write!(f, "{peer} at {listen} was let in as {domain}: {way}"),
+                left_out,
+            } => {
+                write!(f, "{peer} at {listen} was let in as {domain}: {way}")?;
+                match left_out {
+                    0 => Ok(()),
+                    more => write!(f, " (and {more} more this way since the last line of it)"),
+                }
+            }
             Event::Refused {
                 listen,
                 peer,

@@ -1,7 +1,7 @@
-//! What the log has of peers that were turned away: anybody can be, as often as they like, so that a line of each
-//! would be a way to fill a disk.
+//! What the log has of peers that were turned away, or let in without a proof: anybody can be, as often as they like,
+//! so that a line of each would be a way to fill a disk.
 //!
-//! One line of a stream error in a minute, with the number of those that had none since; the counts of `gateway status`
+//! One line of a stream error, and of a way in, in a minute, with the number of those that had none since; the counts of `gateway status`
 //! go on. What a peer said of itself stands once in a line, and shortened.
 
 use crate::explain::printable;
@@ -67,6 +67,11 @@ mod tests {
             (61, "policy-violation", None),
             (200, "policy-violation", Some(1)),
             (300, "policy-violation", Some(0)),
+            // Ways in are told apart from errors, and from each other.
+            (300, "inside TLS, unproved", Some(0)),
+            (300, "in clear text, unproved", Some(0)),
+            (301, "inside TLS, unproved", None),
+            (360, "inside TLS, unproved", Some(1)),
         ] {
             assert_eq!(told.is_news(condition, after(seconds)), news, "{seconds}");
         }

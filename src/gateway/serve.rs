@@ -329,12 +329,22 @@ impl Connection<'_> {
                     .map_or(tuning.unkept, |idle| idle.min(tuning.unkept)),
             ),
         };
-        self.shared.observer.event(Event::Admitted {
-            listen: self.listener.listen,
-            peer: self.peer,
-            domain: admission.from.to_string(),
-            way: admission.way,
-        });
+        // Anybody is let in who says a name that needs no proof.
+        let news = match admission.way {
+            Way::Proved => Some(0),
+            way @ (Way::InTls | Way::InClear) => {
+                self.shared.refused.is_news(way.words(), Instant::now())
+            }
+        };
+        if let Some(left_out) = news {
+            self.shared.observer.event(Event::Admitted {
+                listen: self.listener.listen,
+                peer: self.peer,
+                domain: admission.from.to_string(),
+                way: admission.way,
+                left_out,
+            });
+        }
         match admission.way {
             Way::Proved => self.no_longer_waits(),
             Way::InTls | Way::InClear => {}

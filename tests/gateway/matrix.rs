@@ -210,5 +210,13 @@ async fn all_18_rows_are_enforced_on_the_wire_and_counted() {
             matches!(event, Event::Admitted { domain, way: Way::Proved, .. } if domain == "row2.test")
         })
         .await;
+    // Anybody is let in without a proof as often as they like: one line a minute.
+    let all = |count: fn(&StreamCounts) -> u64| found.values().map(count).sum::<u64>();
+    assert!(all(|one| one.in_tls) > 1 && all(|one| one.in_clear) > 1);
+    for way in [Way::InTls, Way::InClear] {
+        let told =
+            running.told(|event| matches!(event, Event::Admitted { way: how, .. } if *how == way));
+        assert_eq!(told, 1, "{way}");
+    }
     running.stop().await;
 }

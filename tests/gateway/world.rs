@@ -384,6 +384,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// How many of these events there were so far.
+    pub fn told(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        let events = self.log.events.lock().unwrap();
+        events.iter().filter(|event| wanted(event)).count()
+    }
+
     /// Waits for an event.
     pub async fn saw(&self, wanted: impl Fn(&Event) -> bool) {
         let wait = async {
