@@ -224,7 +224,7 @@ fn a_record_that_cannot_be_read_is_told_as_such() {
     let record = world.path("out/edge.a.org/request.json");
     std::fs::remove_file(&record).unwrap();
     std::os::unix::fs::symlink("request.json", &record).unwrap();
-    let ran = world.run(&ask(&[])).ended(1);
+    let ran = world.run(&ask(&[])).ended(3);
     let ran = ran.said("cannot read out/edge.a.org/request.json");
     assert!(!ran.stderr.contains("no whole request"), "{}", ran.stderr);
 }
