@@ -7,6 +7,7 @@ mod ask;
 mod complete;
 mod judge;
 mod once;
+mod scene;
 mod sealed;
 mod seen;
 mod sources;

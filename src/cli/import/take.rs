@@ -5,26 +5,27 @@
 
 use super::complete::complete;
 use super::judge::{Before, Current, Judged, judge};
+use super::scene::Scene;
 use super::sealed::{SealedPair, sealed_of};
 use super::seen::Seen;
 use super::sources::{
-    asked_of, brought_key, given_roots, held_against, load_key, partner_roots, passphrase_of,
-    previous_chain, read_record,
+    brought_key, given_roots, held_against, load_key, partner_roots, passphrase_of, previous_chain,
 };
 use super::tell;
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
-use crate::cli::expectation;
+use crate::cli::expectation::ForCertificate;
 use crate::cli::output::Failure;
-use crate::cli::request::{flags, open_if_there, store_failure, wanted};
-use crate::deployment::{Deployment, RootsSource};
+use crate::cli::request::{open_if_there, store_failure};
+use crate::deployment::{self, Deployment, RootsSource};
 use crate::explain::{Explanation, printable};
 use crate::findings::{Code, Report};
-use crate::import::{Asked, ImportError, KeySource, Passage, ReplyFile, import_reply, sort_reply};
+use crate::import::{
+    Asked, ImportError, Imported, KeySource, Passage, ReplyFile, import_reply, sort_reply,
+};
 use crate::names::Slug;
 use crate::store::{
-    self, Accepted, CertificateSummary, GenerationRecord, Lease, RequestRecord, RequestState,
-    Source, Store,
+    self, Accepted, CertificateSummary, GenerationRecord, Lease, RequestState, Source, Store,
 };
 use crate::verify::{Forecast, Override, TrustSet};
 use crate::x509::{Chain, Fingerprint, Passphrase};
@@ -120,14 +121,6 @@ pub struct Taken {
     pub intake: Seen,
 }
 
-/// What is known of the surroundings before the reply is looked at.
-struct Scene<'a> {
-    deployment: Option<&'a Deployment>,
-    /// Requests by key, those of a folder included.
-    asked: Vec<Asked>,
-    records: Vec<RequestRecord>,
-}
-
 /// Takes a reply in, or an existing pair.
 ///
 /// Errors: refused when it answers nothing, cannot be read, or a finding of level error stands. Effects: reads roots,
@@ -151,34 +144,155 @@ pub fn take_in_under(
     deployment: Option<&Deployment>,
     intake: &Intake<'_>,
     store: Option<Store>,
-    mut lease: Option<Lease>,
+    lease: Option<Lease>,
 ) -> Result<Taken, Failure> {
-    let records = match &store {
+    let mut scene = Scene::of(deployment, store.as_ref(), intake)?;
+    let (certificate, source) = scene.settle(context, intake)?;
+    let ground = Ground::of(context, deployment, &certificate, intake)?;
+    let (imported, seen) = pass(context, &scene, &ground, store.as_ref(), intake)?;
+    let told = tell::found(&imported, &seen, ground.trust(), context.now);
+    context.say(told.trim_end());
+
+    let generations = match &store {
         Some(store) => store
-            .requests(intake.certificate)
+            .generations(&certificate)
             .map_err(|error| store_failure(&error))?,
         None => Vec::new(),
     };
-    let mut asked = Vec::with_capacity(records.len());
-    for record in &records {
-        asked.extend(asked_of(deployment, record));
-    }
-    let mut scene = Scene {
-        deployment,
-        asked,
-        records,
-    };
-    let (certificate, source_kind) = scene.settle(context, intake)?;
-    let own = deployment.and_then(|deployment| deployment.certificate(&certificate));
-    let secret = passphrase_of(deployment, own)?;
-    let held = held_against(context, deployment, own)?;
-    let given = given_roots(context, intake.roots)?;
-    let trust = given.as_ref().or(held.as_ref().map(|held| &held.trust));
-
-    let opens = intake.passphrase.or(secret.as_ref());
-    let key = brought_key(intake, opens)?;
+    let leaf = CertificateSummary::of(&imported.bundle.chain().leaf);
+    let chain_sha256 = digests(imported.bundle.chain());
     let sealed_as = sealed_of(intake).map(SealedPair::name);
-    let anchors = trust.map(TrustSet::anchors).unwrap_or_default();
+    let known = generations
+        .iter()
+        .rev()
+        .find(|one| one.leaf.sha256 == leaf.sha256 && one.chain_sha256 == chain_sha256);
+    if let Some(known) = known {
+        return Ok(Taken {
+            certificate,
+            number: known.number,
+            fate: Fate::Known,
+            intake: seen,
+            not_needed: Vec::new(),
+            chain: imported.bundle.chain().clone(),
+            answers: imported.answers,
+            source,
+            sealed_as,
+            report: Report::default(),
+            accepted: known.accepted.clone(),
+            not_judged: Vec::new(),
+            forecasts: Vec::new(),
+        });
+    }
+    if let Some(store) = &store {
+        refuse_barred(store, &leaf)?;
+    }
+    let last = generations.last().map(|last| last.number);
+    let past = Past::of(store.as_ref(), &certificate, last)?;
+    let judged = past.judge(context, &ground, intake, imported)?;
+    let chain = judged.bundle.bundle().chain().clone();
+    ground.warn_of_roots(context, &chain);
+    let mut taken = Taken {
+        certificate,
+        number: last.map_or(1, |last| last.saturating_add(1)),
+        fate: Fate::WouldBe,
+        chain,
+        answers: judged.answers,
+        source,
+        sealed_as,
+        report: judged.report,
+        accepted: judged.accepted,
+        not_needed: judged.not_needed,
+        not_judged: judged.not_judged,
+        forecasts: judged.forecasts,
+        intake: seen,
+    };
+    if intake.dry_run {
+        return Ok(taken);
+    }
+    let record = scene.record(context, &taken, sealed_of(intake), leaf, chain_sha256);
+    let key = judged.bundle.bundle().key();
+    let key_pem = key
+        .to_pem(ground.secret.as_ref())
+        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
+    let mut lease = match lease {
+        Some(lease) => lease,
+        None => first_lease(context, deployment, intake.command)?,
+    };
+    taken.number = put(
+        &mut lease,
+        &scene,
+        &record,
+        &taken.chain,
+        key_pem.as_bytes(),
+    )?;
+    taken.fate = Fate::New;
+    Ok(taken)
+}
+
+/// What a reply is held against.
+struct Ground<'a> {
+    /// The certificate in the deployment.
+    own: Option<&'a deployment::Certificate>,
+    /// Opens its stored keys, and closes the new one.
+    secret: Option<Passphrase>,
+    held: Option<ForCertificate>,
+    /// By `--roots`.
+    given: Option<TrustSet>,
+}
+
+impl<'a> Ground<'a> {
+    /// Effects: reads the passphrase and roots.
+    fn of(
+        context: &Context,
+        deployment: Option<&'a Deployment>,
+        certificate: &Slug,
+        intake: &Intake<'_>,
+    ) -> Result<Self, Failure> {
+        let own = deployment.and_then(|deployment| deployment.certificate(certificate));
+        Ok(Self {
+            own,
+            secret: passphrase_of(deployment, own)?,
+            held: held_against(context, deployment, own)?,
+            given: given_roots(context, intake.roots)?,
+        })
+    }
+
+    /// The roots by which the chain is judged.
+    fn trust(&self) -> Option<&TrustSet> {
+        let given = self.given.as_ref();
+        given.or(self.held.as_ref().map(|held| &held.trust))
+    }
+
+    /// Where `--roots` alone let the chain hold, `assign` and `check` will see it otherwise.
+    fn warn_of_roots(&self, context: &Context, chain: &Chain) {
+        let (Some(_), Some(held), Some(own)) = (&self.given, &self.held, self.own) else {
+            return;
+        };
+        let anchors = held.trust.anchors();
+        let is_known = anchors
+            .iter()
+            .any(|root| chain.certificates().any(|one| one.is_signed_by(root)));
+        if !is_known {
+            context.note(&format!(
+                "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and none of those signed it; add it there\n",
+                own.issuer
+            ));
+        }
+    }
+}
+
+/// The passage through `import`, with its key, and what lacks fetched where that was asked for.
+fn pass(
+    context: &Context,
+    scene: &Scene<'_>,
+    ground: &Ground<'_>,
+    store: Option<&Store>,
+    intake: &Intake<'_>,
+) -> Result<(Imported, Seen), Failure> {
+    let secret = ground.secret.as_ref();
+    let opens = intake.passphrase.or(secret);
+    let key = brought_key(intake, opens)?;
+    let anchors = ground.trust().map(TrustSet::anchors).unwrap_or_default();
     let wanted: Vec<Fingerprint> = match &key {
         Some((_, key)) => vec![key.spki_sha256()],
         None => scene.asked.iter().map(|one| one.spki_sha256).collect(),
@@ -186,7 +300,7 @@ pub fn take_in_under(
     let completed = complete(context, intake.files, intake.fetch, &|files| {
         sort_reply(files, opens, &wanted, anchors).ok()
     });
-    let mut load = |asked: &Asked| load_key(store.as_ref(), asked, secret.as_ref());
+    let mut load = |asked: &Asked| load_key(store, asked, secret);
     let source = match (key, &intake.key) {
         (Some((place, key)), _) => KeySource::Brought(place, key),
         (None, KeyGiven::Beside) => KeySource::Files,
@@ -202,123 +316,69 @@ pub fn take_in_under(
         passphrase: opens,
     };
     let imported = import_reply(&passage, source).map_err(|error| {
-        imported_elsewhere(&error, store.as_ref(), intake.certificate).unwrap_or(refused(&error))
+        imported_elsewhere(&error, store, intake.certificate).unwrap_or(refused(&error))
     })?;
     let seen = Seen::of(&imported, completed.fetched, context.now);
-    context.say(tell::found(&imported, &seen, trust, context.now).trim_end());
+    Ok((imported, seen))
+}
 
-    let generations = match &store {
-        Some(store) => store
-            .generations(&certificate)
-            .map_err(|error| store_failure(&error))?,
-        None => Vec::new(),
-    };
-    let summary = CertificateSummary::of(&imported.bundle.chain().leaf);
-    let chain_sha256 = digests(imported.bundle.chain());
-    let known = generations
-        .iter()
-        .rev()
-        .find(|one| one.leaf.sha256 == summary.sha256 && one.chain_sha256 == chain_sha256);
-    if let Some(known) = known {
-        return Ok(Taken {
-            certificate,
-            number: known.number,
-            fate: Fate::Known,
-            intake: seen,
-            not_needed: Vec::new(),
-            chain: imported.bundle.chain().clone(),
-            answers: imported.answers,
-            source: source_kind,
-            sealed_as,
-            report: Report::default(),
-            accepted: known.accepted.clone(),
-            not_judged: Vec::new(),
-            forecasts: Vec::new(),
-        });
+/// The generations that a new one is compared with.
+struct Past {
+    /// The newest, if it can be read.
+    newest: Option<Chain>,
+    /// The one on the gateways.
+    current: Option<Current>,
+}
+
+impl Past {
+    fn of(store: Option<&Store>, certificate: &Slug, last: Option<u32>) -> Result<Self, Failure> {
+        let Some(store) = store else {
+            return Ok(Self {
+                newest: None,
+                current: None,
+            });
+        };
+        Ok(Self {
+            newest: last.and_then(|last| previous_chain(store, certificate, last)),
+            current: served_now(store, certificate)?,
+        })
     }
 
-    if let Some(store) = &store {
-        refuse_barred(store, &summary)?;
-    }
-    let previous = match (&store, generations.last()) {
-        (Some(store), Some(last)) => previous_chain(store, &certificate, last.number),
-        (Some(_) | None, _) => None,
-    };
-    let current = match &store {
-        Some(store) => served_now(store, &certificate)?,
-        None => None,
-    };
-    let judged = judge(
-        context.now,
-        held.as_ref(),
-        trust,
-        intake,
-        imported,
-        previous.as_ref().map(|chain| Before {
+    /// The verdict.
+    fn judge(
+        self,
+        context: &Context,
+        ground: &Ground<'_>,
+        intake: &Intake<'_>,
+        imported: Imported,
+    ) -> Result<Judged, Failure> {
+        let held = ground.held.as_ref();
+        let before = self.newest.as_ref().map(|chain| Before {
             chain,
-            partners: partner_roots(held.as_ref()),
-        }),
-        current,
-    )?;
-    let Judged {
-        bundle,
-        report,
-        accepted,
-        not_needed,
-        not_judged,
-        answers,
-        forecasts,
-    } = judged;
-    let chain = bundle.bundle().chain().clone();
-    if let (Some(_), Some(held), Some(own)) = (&given, &held, own) {
-        let anchors = held.trust.anchors();
-        let is_known = anchors
-            .iter()
-            .any(|root| chain.certificates().any(|one| one.is_signed_by(root)));
-        if !is_known {
-            context.note(&format!(
-                "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and none of those signed it; add it there\n",
-                own.issuer
-            ));
-        }
+            partners: partner_roots(held),
+        });
+        let trust = ground.trust();
+        judge(
+            context.now,
+            held,
+            trust,
+            intake,
+            imported,
+            before,
+            self.current,
+        )
     }
-    let next = generations
-        .last()
-        .map_or(1, |last| last.number.saturating_add(1));
-    let mut taken = Taken {
-        certificate,
-        number: next,
-        fate: Fate::WouldBe,
-        chain,
-        answers,
-        source: source_kind,
-        sealed_as,
-        report,
-        accepted,
-        not_needed,
-        not_judged,
-        forecasts,
-        intake: seen,
-    };
-    if intake.dry_run {
-        return Ok(taken);
-    }
-    let record = scene.record(context, &taken, sealed_of(intake), summary, chain_sha256);
-    let key_pem = bundle
-        .bundle()
-        .key()
-        .to_pem(secret.as_ref())
-        .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
-    if lease.is_none() {
-        let folder = context.state_directory(deployment);
-        let store = Store::create(&folder, context.now).map_err(|error| store_failure(&error))?;
-        lease = Some(context.lease(&store, deployment, intake.command)?);
-    }
-    if let Some(lease) = lease.as_mut() {
-        taken.number = put(lease, &scene, &record, &taken.chain, key_pem.as_bytes())?;
-        taken.fate = Fate::New;
-    }
-    Ok(taken)
+}
+
+/// The lease of a state that is made for its first generation.
+fn first_lease(
+    context: &Context,
+    deployment: Option<&Deployment>,
+    command: &str,
+) -> Result<Lease, Failure> {
+    let folder = context.state_directory(deployment);
+    let store = Store::create(&folder, context.now).map_err(|error| store_failure(&error))?;
+    context.lease(&store, deployment, command)
 }
 
 fn put(
@@ -379,134 +439,6 @@ fn served_now(store: &Store, certificate: &Slug) -> Result<Option<Current>, Fail
         let chain = previous_chain(store, certificate, number)?;
         Some(Current { number, chain })
     }))
-}
-
-impl Scene<'_> {
-    /// Under which certificate it goes, and whether it is a reply or an adoption.
-    fn settle(
-        &mut self,
-        context: &Context,
-        intake: &Intake<'_>,
-    ) -> Result<(Slug, Source), Failure> {
-        let fallback = |deployment: Option<&Deployment>| match deployment {
-            Some(deployment) => context
-                .certificate(deployment, None)
-                .map(|one| one.name.clone()),
-            None => wanted::default_certificate(),
-        };
-        match &intake.key {
-            KeyGiven::Folder(folder) => {
-                let record = read_record(folder)?;
-                let name = flags::certificate("request.json", &record.certificate)?;
-                // Known by its folder, and not by an id of the ledger.
-                let asked = asked_of(self.deployment, &record).map(|asked| Asked {
-                    request: folder.display().to_string(),
-                    csr: Some(folder.join("csr.pem").display().to_string()),
-                    ..asked
-                });
-                self.asked.extend(asked);
-                Ok((intake.certificate.cloned().unwrap_or(name), Source::Import))
-            }
-            KeyGiven::Beside => {
-                let name = match intake.certificate {
-                    Some(name) => name.clone(),
-                    None => fallback(self.deployment)?,
-                };
-                Ok((name, Source::Adopt))
-            }
-            KeyGiven::Sealed(pair) => {
-                let there = &pair.certificate;
-                let name = intake.certificate.unwrap_or(there);
-                Ok((name.clone(), Source::Sealed))
-            }
-            KeyGiven::Ledger | KeyGiven::File(_) => {
-                let keys: Vec<Fingerprint> = self.asked.iter().map(|one| one.spki_sha256).collect();
-                let secret = self.secret_before(context, intake)?;
-                let opens = intake.passphrase.or(secret.as_ref());
-                let reply =
-                    sort_reply(intake.files, opens, &keys, &[]).map_err(|error| refused(&error))?;
-                let leaf = reply.chain.leaf.facts().spki_sha256;
-                let answered = self.asked.iter().rev().find(|one| one.spki_sha256 == leaf);
-                let name = match (intake.certificate, answered) {
-                    (Some(name), _) => name.clone(),
-                    (None, Some(asked)) => asked.certificate.clone(),
-                    // The passage will say that it answers nothing; the name does not matter then.
-                    (None, None) if matches!(intake.key, KeyGiven::Ledger) => {
-                        wanted::default_certificate()?
-                    }
-                    (None, None) => fallback(self.deployment)?,
-                };
-                Ok((name, Source::Import))
-            }
-        }
-    }
-
-    /// The passphrase of stored keys, before it is known whose reply it is: that of the certificate named, or of the
-    /// only one.
-    fn secret_before(
-        &self,
-        context: &Context,
-        intake: &Intake<'_>,
-    ) -> Result<Option<Passphrase>, Failure> {
-        if intake.passphrase.is_some() {
-            return Ok(None);
-        }
-        let Some(deployment) = self.deployment else {
-            return Ok(None);
-        };
-        let own = match intake.certificate {
-            Some(name) => deployment.certificate(name),
-            None => context.certificate(deployment, None).ok(),
-        };
-        passphrase_of(Some(deployment), own)
-    }
-
-    fn record(
-        &self,
-        context: &Context,
-        taken: &Taken,
-        sealed: Option<&SealedPair>,
-        leaf: CertificateSummary,
-        chain_sha256: Vec<String>,
-    ) -> GenerationRecord {
-        let request = taken.answers.as_ref().and_then(|asked| {
-            self.records.iter().find(|record| {
-                record.id == asked.request && record.certificate == taken.certificate.as_str()
-            })
-        });
-        let own = self
-            .deployment
-            .and_then(|all| all.certificate(&taken.certificate));
-        let settings = self.deployment.map(|all| all.key_of(&taken.certificate));
-        let of_deployment = || {
-            let deployment = self.deployment?;
-            let issuer = deployment.issuer_of(own?)?;
-            expectation::profile(deployment, issuer)
-                .ok()
-                .map(|profile| profile.name)
-        };
-        GenerationRecord {
-            certificate: taken.certificate.to_string(),
-            number: taken.number,
-            created: context.now,
-            source: taken.source,
-            request: request.map(|record| record.id.clone()),
-            sealed_as: taken.sealed_as.clone(),
-            leaf,
-            chain_sha256,
-            issuer_profile: request
-                .map(|record| record.issuer_profile.clone())
-                .or_else(|| sealed.and_then(|pair| pair.record.issuer_profile.clone()))
-                .or_else(of_deployment),
-            accepted: taken.accepted.clone(),
-            exportable: sealed.is_none_or(|pair| pair.record.exportable)
-                && request.map_or_else(
-                    || settings.is_none_or(|settings| settings.exportable),
-                    |record| record.exportable,
-                ),
-            compromised: false,
-        }
-    }
 }
 
 /// A leaf that answers no request of the certificate that was named, because a generation of another has its key.
