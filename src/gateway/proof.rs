@@ -120,6 +120,7 @@ impl NotProven {
             }
             .to_string(),
             NotProven::NoCertificate
+            | NotProven::TooMany(_)
             | NotProven::Unreadable
             | NotProven::Path(_)
             | NotProven::ClientAuthOnly => self.to_string(),
