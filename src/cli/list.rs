@@ -234,8 +234,12 @@ fn gateways_words(one: &Known<'_>) -> String {
 }
 
 fn staged_words(staged: &Staged) -> String {
+    let on = match staged.gateways.as_slice() {
+        [] => String::new(),
+        some => format!(" on {}", printable(&some.join(", "))),
+    };
     format!(
-        "{} from {}",
+        "{} from {}{on}",
         staged.generation,
         render::date(staged.effective)
     )
@@ -254,8 +258,14 @@ fn uses_of(planned: &Certificate) -> Vec<&'static str> {
     planned.uses.iter().map(|one| one.word()).collect()
 }
 
-fn staged_json(staged: &Staged) -> Value {
-    json!({"generation": staged.generation, "effective": render::rfc3339(staged.effective)})
+/// For scripts; `gateways` is empty where it is for all of them.
+pub(super) fn staged_json(staged: &Staged) -> Value {
+    json!({
+        "generation": staged.generation,
+        "effective": render::rfc3339(staged.effective),
+        "gateways": staged.gateways,
+        "accepted": staged.accepted,
+    })
 }
 
 fn gateways_json(gateways: &BTreeMap<String, Proved>) -> Vec<Value> {

@@ -264,6 +264,12 @@ pub struct Staged {
     /// From when on.
     #[serde(with = "stamp")]
     pub effective: OffsetDateTime,
+    /// The gateways it is for; empty: all that serve the certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    /// Findings that are let through when its time has come, as whoever staged it said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
 }
 
 /// What a gateway was last proved to serve.

@@ -22,6 +22,7 @@ use crate::explain::{Explain, Explanation};
 use crate::findings::Code;
 use crate::names::Slug;
 use crate::store::{IntentKind, Lease, RequestState, Store, StoreError};
+use crate::verify::Override;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -43,7 +44,7 @@ pub struct AssignArgs {
     #[arg(long, conflicts_with_all = ["effective_date", "gateway"])]
     unstage: bool,
     /// Activate every certificate whose staged time has come
-    #[arg(long, conflicts_with_all = ["certificate", "effective_date", "unstage"])]
+    #[arg(long, conflicts_with_all = ["certificate", "effective_date", "unstage", "gateway"])]
     due: bool,
     /// Then end the connections that keep the certificate of before; the plan shows how
     #[arg(long, conflicts_with_all = ["effective_date", "unstage"])]
@@ -104,9 +105,23 @@ struct How {
     /// Why; it is journalled
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// What whoever staged the generation let through knowingly.
+    #[arg(skip)]
+    staged: Vec<Override>,
     /// Whether this is the end of a renewal.
     #[arg(skip)]
     renewing: bool,
+}
+
+impl How {
+    /// What is let through knowingly: by this command, and by the staging that it carries out.
+    fn overrides(&self) -> impl Iterator<Item = Override> {
+        let now = self.accept.iter().map(|code| Override {
+            code: *code,
+            reason: self.reason.clone().unwrap_or_default(),
+        });
+        now.chain(self.staged.iter().cloned())
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -158,6 +173,9 @@ pub fn plan_of(
 
 /// Runs `assign`.
 pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    if args.effective_date.is_some() {
+        staging::insist_that_it_can_wait(&args.how)?;
+    }
     let deployment = context.deployment()?;
     if args.due && !context.has_state(Some(&deployment)) {
         // A timer may run before the first request.
@@ -212,7 +230,7 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
             context,
             &task,
             lease.as_mut(),
-            effective,
+            (effective, &args.gateway),
             &args.how,
             outcome,
         );
@@ -265,6 +283,7 @@ fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
             on_failure: OnFailureWord::Rollback,
             accept: Vec::new(),
             reason: None,
+            staged: Vec::new(),
             renewing,
         },
     }
@@ -426,13 +445,17 @@ fn assign_due(
             held: args.held(),
             run: Run::First,
         };
-        let one = match task.carry_out(
-            context,
-            lease.as_deref_mut(),
-            &args.gateway,
-            &args.how,
-            Outcome::default(),
-        ) {
+        let (only, how) = staging::as_staged(&staged, &args.how);
+        let carried_out = task
+            .carry_out(
+                context,
+                lease.as_deref_mut(),
+                &only,
+                &how,
+                Outcome::default(),
+            )
+            .map_err(|failure| staging::of_what_was_staged(failure, &certificate.name));
+        let one = match carried_out {
             Ok(one) => one,
             Err(failure) if failure.kind == FailureKind::Interrupted => return Err(failure),
             // The next one is not kept waiting for somebody to mend this one.

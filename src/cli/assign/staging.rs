@@ -1,25 +1,75 @@
 //! A generation that becomes current later, and the way to take that back.
 
 use super::transaction::Task;
-use super::{How, failed, generation};
+use super::{How, OnFailureWord, failed, generation};
+use crate::assign::AssignError;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
+use crate::cli::list::staged_json;
 use crate::cli::{Context, render};
 use crate::explain::Explanation;
+use crate::findings::Code;
 use crate::names::Slug;
-use crate::store::{Lease, Staged, Store};
+use crate::store::{Accepted, Lease, Staged, Store};
+use crate::verify::Override;
 use serde_json::json;
 use time::OffsetDateTime;
 
+/// What is said to an assignment and not kept with what is staged is refused: the run that assigns it has to be told.
+pub(super) fn insist_that_it_can_wait(how: &How) -> Result<(), Failure> {
+    let flag = match (how.write_config, how.on_failure) {
+        (true, _) => "--write-config",
+        (false, OnFailureWord::Keep) => "--on-failure keep",
+        (false, OnFailureWord::Rollback) => return Ok(()),
+    };
+    Err(Failure::usage(
+        format!("{flag} cannot be staged"),
+        "it is for the run that assigns, and --effective-date leaves that to `edgecert assign --due`",
+        format!("stage it without; give it to the run (and its timer): `edgecert assign --due {flag}`"),
+    ))
+}
+
+/// What is staged, as the run that assigns it is told: the gateways, and how.
+pub(super) fn as_staged(staged: &Staged, how: &How) -> (Vec<Slug>, How) {
+    let only = staged.gateways.iter();
+    let accepted = staged.accepted.iter().filter_map(|one| {
+        Some(Override {
+            code: *Code::ALL.iter().find(|code| code.as_str() == one.code)?,
+            reason: one.reason.clone(),
+        })
+    });
+    (
+        only.filter_map(|name| Slug::parse(name).ok()).collect(),
+        How {
+            staged: accepted.collect(),
+            ..how.clone()
+        },
+    )
+}
+
+/// A gateway that has left the deployment since is no slip of this command line.
+pub(super) fn of_what_was_staged(mut failure: Failure, name: &Slug) -> Failure {
+    if failure.explanation.code == "assign.no-such-gateway" {
+        failure.kind = FailureKind::Refused;
+        failure.explanation.place = format!("what is staged of {name}");
+        failure.explanation.mend = format!(
+            "`edgecert assign {name} --unstage`, then stage it for the gateways that are there"
+        );
+    }
+    failure
+}
+
+/// Stages a generation to become current at a time, on these gateways or all.
 pub(super) fn stage(
     context: &Context,
     task: &Task<'_>,
     lease: Option<&mut Lease>,
-    effective: OffsetDateTime,
+    (effective, only): (OffsetDateTime, &[Slug]),
     how: &How,
     outcome: Outcome,
 ) -> Result<Outcome, Failure> {
     let name = &task.certificate.name;
+    insist_on_gateways(task, only)?;
     let mut record = task
         .store
         .assignment(name)
@@ -63,34 +113,59 @@ pub(super) fn stage(
     // may be staged: that is what staging is for.
     task.verified(context, &loaded.record, loaded.bundle, how, effective)?;
     let when = render::age(effective, context.now);
-    let result = json!({
-        "certificate": name.as_str(),
-        "staged": {"generation": task.number, "effective": render::rfc3339(effective)},
-        "dry_run": how.dry_run,
-    });
     let staged = Staged {
         generation: task.number,
         effective,
+        gateways: only.iter().map(Slug::to_string).collect(),
+        accepted: how
+            .overrides()
+            .map(|one| Accepted {
+                code: one.code.as_str().to_owned(),
+                reason: one.reason,
+            })
+            .collect(),
     };
+    let result = json!({
+        "certificate": name.as_str(),
+        "staged": staged_json(&staged),
+        "dry_run": how.dry_run,
+    });
+    let mut on = match staged.gateways.as_slice() {
+        [] => String::new(),
+        some => format!(" on {}", some.join(", ")),
+    };
+    for one in &staged.accepted {
+        on.push_str(&format!(" · {} is let through", one.code));
+    }
     let same = record.staged.as_ref().is_some_and(|there| {
-        there.generation == staged.generation
-            && (there.effective - staged.effective).whole_seconds() == 0
+        let moved = there.effective - staged.effective;
+        moved.whole_seconds() == 0
+            && Staged {
+                effective: staged.effective,
+                ..there.clone()
+            } == staged
     });
     if let (Some(lease), false) = (lease, same) {
+        let mut detail = serde_json::Map::new();
+        detail.insert("generation".into(), task.number.into());
+        detail.insert("effective".into(), render::rfc3339(effective).into());
+        if !staged.gateways.is_empty() {
+            detail.insert("gateways".into(), json!(staged.gateways));
+        }
+        if !staged.accepted.is_empty() {
+            detail.insert("accepted".into(), json!(staged.accepted));
+        }
         record.staged = Some(staged);
         lease
             .put_assignment(name, &record)
             .map_err(|error| failed(&error))?;
-        let mut detail = serde_json::Map::new();
-        detail.insert("generation".into(), task.number.into());
-        detail.insert("effective".into(), render::rfc3339(effective).into());
         lease
             .journal("stage", Some(name), detail)
             .map_err(|error| failed(&error))?;
         return Ok(Outcome {
             changed: true,
             text: format!(
-                "staged: {name}/{} becomes current on {when} · by `edgecert assign --due` (a timer)\n\
+                "staged: {name}/{} becomes current on {when}{on} · by `edgecert assign --due` (a timer)\n\
                  take it away again: edgecert assign {name} --unstage\n",
                 task.number
             ),
@@ -100,12 +175,12 @@ pub(super) fn stage(
     }
     let text = if how.dry_run {
         format!(
-            "would stage: {name}/{} to become current on {when}\n",
+            "would stage: {name}/{} to become current on {when}{on}\n",
             task.number
         )
     } else {
         format!(
-            "{name}/{} is staged for {when} already: nothing to do\n",
+            "{name}/{} is staged for {when}{on} already: nothing to do\n",
             task.number
         )
     };
@@ -114,6 +189,25 @@ pub(super) fn stage(
         result,
         ..outcome
     })
+}
+
+/// A gateway that does not serve the certificate is wrong usage now, and not at the time.
+fn insist_on_gateways(task: &Task<'_>, only: &[Slug]) -> Result<(), Failure> {
+    let known = task.deployment.gateways_of(&task.certificate.name);
+    let stranger = only
+        .iter()
+        .find(|name| !known.iter().any(|gateway| gateway.name == **name));
+    match stranger {
+        None => Ok(()),
+        Some(gateway) => {
+            let error = AssignError::NoSuchGateway {
+                certificate: task.certificate.name.clone(),
+                gateway: gateway.clone(),
+                known: known.iter().map(|one| one.name.clone()).collect(),
+            };
+            Err(Failure::from_error(FailureKind::Usage, &error))
+        }
+    }
 }
 
 /// Takes away what is staged; with a number, only that generation.
@@ -146,7 +240,7 @@ pub(super) fn unstage(
     };
     let result = json!({
         "certificate": name.as_str(),
-        "unstaged": {"generation": staged.generation, "effective": render::rfc3339(staged.effective)},
+        "unstaged": staged_json(&staged),
         "dry_run": how.dry_run,
     });
     let Some(lease) = lease else {

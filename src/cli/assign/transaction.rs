@@ -206,7 +206,7 @@ impl Task<'_> {
         })?;
         let bars = found
             .iter()
-            .find(|one| one.severity == Severity::Error && !how.accept.contains(&one.code));
+            .find(|one| one.severity == Severity::Error && !accepts(how, one.code));
         if let Some(bar) = bars {
             let mut failure = Failure::new(
                 FailureKind::Refused,
@@ -415,11 +415,11 @@ fn overrides(record: &GenerationRecord, how: &How) -> Vec<Override> {
             reason: accepted.reason.clone(),
         })
     });
-    let now = how.accept.iter().map(|code| Override {
-        code: *code,
-        reason: how.reason.clone().unwrap_or_default(),
-    });
-    earlier.chain(now).collect()
+    earlier.chain(how.overrides()).collect()
+}
+
+fn accepts(how: &How, code: Code) -> bool {
+    how.overrides().any(|one| one.code == code)
 }
 
 /// The findings that only stand back because this command lets them through, with its reason.
@@ -429,12 +429,11 @@ fn accepted(findings: &[Finding], how: &How) -> Vec<Accepted> {
             .iter()
             .any(|one| one.code == code && one.severity == Severity::Error)
     };
-    how.accept
-        .iter()
-        .filter(|code| stands(**code))
-        .map(|code| Accepted {
-            code: code.as_str().to_owned(),
-            reason: how.reason.clone().unwrap_or_default(),
+    how.overrides()
+        .filter(|one| stands(one.code))
+        .map(|one| Accepted {
+            code: one.code.as_str().to_owned(),
+            reason: one.reason,
         })
         .collect()
 }
