@@ -171,10 +171,7 @@ fn what_cannot_be_staged_is_refused_and_not_dropped() {
     let day = in_days(3);
     for (flags, mend) in [
         (&["--write-config"][..], "assign --due --write-config"),
-        (
-            &["--on-failure", "keep"],
-            "assign --due --on-failure keep",
-        ),
+        (&["--on-failure", "keep"], "assign --due --on-failure keep"),
         (&["--end-sessions"], "--effective-date"),
     ] {
         let words = [&["assign", "--effective-date", &day][..], flags].concat();

@@ -14,6 +14,7 @@ use super::exit::FailureKind;
 use super::named::{Asked, no_certificate, no_such_certificate, which_certificate};
 use super::output::{Failure, Outcome};
 use super::render::{self, Table};
+use super::staged::is_overdue;
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::printable;
 use crate::names::Slug;
@@ -200,7 +201,7 @@ fn row(one: &Known<'_>, now: OffsetDateTime) -> [String; 9] {
         one.assignment
             .staged
             .as_ref()
-            .map_or("–".into(), staged_words),
+            .map_or("–".into(), |staged| staged_words(staged, now)),
         leaf.map_or("–".into(), |leaf| short_name(&leaf.issuer)),
         one.key_word().unwrap_or_else(|| "–".into()),
         leaf.map_or("–".into(), |leaf| render::age(leaf.not_after, now)),
@@ -233,13 +234,16 @@ fn gateways_words(one: &Known<'_>) -> String {
     }
 }
 
-fn staged_words(staged: &Staged) -> String {
-    let on = match staged.gateways.as_slice() {
+fn staged_words(staged: &Staged, now: OffsetDateTime) -> String {
+    let mut more = match staged.gateways.as_slice() {
         [] => String::new(),
         some => format!(" on {}", printable(&some.join(", "))),
     };
+    if is_overdue(staged, now) {
+        more.push_str(" (overdue)");
+    }
     format!(
-        "{} from {}{on}",
+        "{} from {}{more}",
         staged.generation,
         render::date(staged.effective)
     )
@@ -266,6 +270,15 @@ pub(super) fn staged_json(staged: &Staged) -> Value {
         "gateways": staged.gateways,
         "accepted": staged.accepted,
     })
+}
+
+/// The same of what is staged at this moment.
+fn staged_now_json(staged: &Staged, now: OffsetDateTime) -> Value {
+    let mut told = staged_json(staged);
+    if let Value::Object(fields) = &mut told {
+        fields.insert("overdue".into(), is_overdue(staged, now).into());
+    }
+    told
 }
 
 fn gateways_json(gateways: &BTreeMap<String, Proved>) -> Vec<Value> {

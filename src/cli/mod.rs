@@ -39,6 +39,7 @@ mod render;
 mod renew;
 mod request;
 mod schema;
+mod staged;
 mod stored;
 mod units;
 mod usage;

@@ -122,6 +122,7 @@ catalogue! {
     LiveCompromisedKey, "live.compromised-key", Error, "docs/findings.md", "A gateway serves a certificate whose key is barred.";
     LiveInside, "live.inside", Note, "RFC 6120 §4", "TLS comes up, but the service inside does not answer as it should.";
     LiveNothingAssigned, "live.nothing-assigned", Warning, "docs/findings.md", "A gateway has nothing assigned to it.";
+    LiveStagingOverdue, "live.staging-overdue", Warning, "docs/findings.md", "A staged generation's time has come, and it was not assigned.";
     LiveKeyChanges, "live.key-changes", Note, "RFC 7673 §4.2", "The key that is served changes, and with it what TLSA records and POSH files have to hold.";
     LiveSessions, "live.sessions", Note, "RFC 6120 §13.7.2.3", "Connections that were there before an assignment keep the certificate that they began with.";
     LiveLink, "live.link", Error, "docs/findings.md", "live/CERT in the state does not lead to the generation that is assigned.";

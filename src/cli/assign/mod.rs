@@ -257,6 +257,33 @@ pub fn assign_newest(
     run(args, context)
 }
 
+/// Assigns one generation of a certificate to all its gateways, as `assign CERT/N` does: for `renew`.
+pub fn assign_generation(
+    context: &mut Context,
+    certificate: &Slug,
+    generation: u32,
+    held: HeldSessions,
+) -> Result<Outcome, Failure> {
+    let args = AssignArgs {
+        certificate: Some(Lineage {
+            certificate: certificate.clone(),
+            generation: Some(generation),
+        }),
+        end_sessions: held == HeldSessions::End,
+        ..newest_of(certificate, false, true)
+    };
+    run(args, context)
+}
+
+/// Assigns what is staged of one certificate and due, as `assign --due` does for all: for `renew`.
+pub fn assign_staged(context: &mut Context, certificate: &Slug) -> Result<Outcome, Failure> {
+    let args = AssignArgs {
+        due: true,
+        ..newest_of(certificate, false, true)
+    };
+    run(args, context)
+}
+
 /// `assign CERT`, or with `--dry-run`: for the wizard.
 pub fn assign_one(
     context: &mut Context,
@@ -425,7 +452,9 @@ fn assign_due(
 ) -> Result<Outcome, Failure> {
     let mut done = Vec::new();
     let mut worst: Option<Failure> = None;
-    for certificate in &deployment.certificates {
+    let only = args.certificate.as_ref().map(|one| &one.certificate);
+    let all = deployment.certificates.iter();
+    for certificate in all.filter(|one| only.is_none_or(|only| one.name == *only)) {
         let record = store
             .assignment(&certificate.name)
             .map_err(|error| failed(&error))?;

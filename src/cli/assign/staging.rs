@@ -4,8 +4,8 @@ use super::transaction::Task;
 use super::{How, OnFailureWord, failed, generation};
 use crate::assign::AssignError;
 use crate::cli::exit::FailureKind;
-use crate::cli::output::{Failure, Outcome};
 use crate::cli::list::staged_json;
+use crate::cli::output::{Failure, Outcome};
 use crate::cli::{Context, render};
 use crate::explain::Explanation;
 use crate::findings::Code;
@@ -25,7 +25,9 @@ pub(super) fn insist_that_it_can_wait(how: &How) -> Result<(), Failure> {
     Err(Failure::usage(
         format!("{flag} cannot be staged"),
         "it is for the run that assigns, and --effective-date leaves that to `edgecert assign --due`",
-        format!("stage it without; give it to the run (and its timer): `edgecert assign --due {flag}`"),
+        format!(
+            "stage it without; give it to the run (and its timer): `edgecert assign --due {flag}`"
+        ),
     ))
 }
 

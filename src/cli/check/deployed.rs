@@ -10,12 +10,12 @@ use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
 use crate::cli::barred::{Barred, served_on, still_served};
 use crate::cli::passphrase;
-use crate::cli::render;
+use crate::cli::{render, staged};
 use crate::deployment::{Deployment, Gateway};
 use crate::explain::{Explain, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
-use crate::store::{IntentRecord, RequestState, Store, StoreError};
+use crate::store::{IntentRecord, RequestState, Staged, Store, StoreError};
 use crate::x509::{Certificate, Fingerprint, container};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -114,7 +114,8 @@ impl Lineage<'_> {
             .iter()
             .map(|record| record.number)
             .max();
-        let current = store.assignment(self.name)?.current;
+        let assigned = store.assignment(self.name)?;
+        let current = assigned.current;
         match store.live(self.name) {
             Ok(live) if live == current => {}
             // A killed or running assignment is between the two; the next one puts it in order.
@@ -138,6 +139,8 @@ impl Lineage<'_> {
             .iter()
             .find(|one| one.certificate == self.name.as_str());
         items.extend(begun.map(|intent| self.unfinished(intent)));
+        let staged = assigned.staged.as_ref();
+        items.extend(staged.and_then(|staged| self.overdue(staged)));
         match current.or(newest) {
             Some(number) => {
                 let at = items.len();
@@ -185,6 +188,15 @@ impl Lineage<'_> {
         );
         let place = format!("assignment of {name}/{}", intent.to);
         row(TargetReport::new(place, TargetKind::Deployment).with_finding(finding))
+    }
+
+    /// What was to be current by now.
+    fn overdue(&self, staged: &Staged) -> Option<Item> {
+        let finding = staged::overdue(self.name, staged, self.context.now)?;
+        let place = format!("staging of {}/{}", self.name, staged.generation);
+        Some(row(
+            TargetReport::new(place, TargetKind::Deployment).with_finding(finding)
+        ))
     }
 
     /// `live/CERT` is not what was assigned; `in_the_way` has to go before another link can be set.

@@ -2,7 +2,7 @@
 
 use super::{Looks, finding_of};
 use crate::cli::log::chain_finding;
-use crate::cli::render;
+use crate::cli::{render, staged};
 use crate::explain::Explain;
 use crate::findings::{Code, Finding, Severity};
 use crate::store::journal::CLOCK_TOLERANCE_SECONDS;
@@ -47,6 +47,7 @@ pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Opt
         }
         looks.add("state", &*shown, findings);
         look_at_journal(store, folder, now, looks);
+        look_at_staged(store, now, looks);
     }
     look_at_space(folder, looks);
     store
@@ -131,6 +132,24 @@ fn look_at_journal(store: &Store, folder: &Path, now: OffsetDateTime, looks: &mu
             )
         });
     looks.add("clock", render::moment(now), behind.into_iter().collect());
+}
+
+/// What waits for its time; records that cannot be read were told with the state.
+fn look_at_staged(store: &Store, now: OffsetDateTime, looks: &mut Looks) {
+    for name in store.certificates().unwrap_or_default() {
+        let record = store.assignment(&name).unwrap_or_default();
+        if let Some(staged) = record.staged {
+            looks.add(
+                "staged",
+                format!(
+                    "{name}/{} for {}",
+                    staged.generation,
+                    render::age(staged.effective, now)
+                ),
+                staged::overdue(&name, &staged, now).into_iter().collect(),
+            );
+        }
+    }
 }
 
 fn look_at_space(folder: &Path, looks: &mut Looks) {

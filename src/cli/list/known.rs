@@ -1,8 +1,9 @@
 //! A lineage as `list` and `show` see it, and the command that leads on from there.
 
-use super::{gateways_json, request_json, staged_json, uses_of};
+use super::{gateways_json, request_json, staged_now_json, uses_of};
 use crate::cli::barred::Barred;
 use crate::cli::render::{self, json::summary_json};
+use crate::cli::staged::is_overdue;
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::printable;
 use crate::names::Slug;
@@ -118,6 +119,11 @@ impl<'a> Known<'a> {
         let waits = self
             .pending()
             .any(|request| !self.barred.has_key(&request.spki_sha256));
+        // Whoever asks for it again is told what hinders it.
+        let overdue = self.assignment.staged.as_ref();
+        if !is_barred && overdue.is_some_and(|staged| is_overdue(staged, now)) {
+            return Some("edgecert assign --due".into());
+        }
         match (to, current) {
             (Some(number), _) => {
                 let assign = format!("edgecert assign {name}/{number}");
@@ -149,7 +155,7 @@ impl<'a> Known<'a> {
             "compromised": self.assignment.current.is_some_and(|current| self.is_barred(current)),
             "since": self.assignment.since.map(render::rfc3339),
             "previous": self.assignment.previous,
-            "staged": self.assignment.staged.as_ref().map(staged_json),
+            "staged": self.assignment.staged.as_ref().map(|one| staged_now_json(one, now)),
             "generation": shown.map(|generation| generation.number),
             "certificate": shown.map(|generation| summary_json(&generation.leaf, now)),
             "gateways": gateways_json(&self.assignment.gateways),

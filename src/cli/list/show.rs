@@ -3,7 +3,7 @@
 mod told;
 
 use super::known::Known;
-use super::{gateways_json, open, read_barred, request_json, resolve, staged_json};
+use super::{gateways_json, open, read_barred, request_json, resolve, staged_now_json};
 use crate::cli::Context;
 use crate::cli::barred::{served_on, still_served};
 use crate::cli::exit::FailureKind;
@@ -103,7 +103,7 @@ pub fn show(args: ShowArgs, context: &Context) -> Result<Outcome, Failure> {
             known
                 .generations
                 .iter()
-                .map(|record| brief_json(&known, record))
+                .map(|record| brief_json(&known, record, context.now))
                 .collect(),
         );
         map.insert(
@@ -303,7 +303,7 @@ fn role(known: &Known<'_>, number: u32) -> &'static str {
     }
 }
 
-fn brief_json(known: &Known<'_>, record: &GenerationRecord) -> Value {
+fn brief_json(known: &Known<'_>, record: &GenerationRecord, now: OffsetDateTime) -> Value {
     json!({
         "number": record.number,
         "role": role(known, record.number),
@@ -317,7 +317,7 @@ fn brief_json(known: &Known<'_>, record: &GenerationRecord) -> Value {
             .staged
             .as_ref()
             .filter(|staged| staged.generation == record.number)
-            .map(staged_json),
+            .map(|staged| staged_now_json(staged, now)),
         "gateways": gateways_json(
             &known
                 .assignment

@@ -1,6 +1,7 @@
 //! Whether a certificate is due for renewal: how much of its life is left, and at how much its issuer wants the next.
 
 use crate::cli::Context;
+use crate::cli::barred::Barred;
 use crate::cli::expectation;
 use crate::cli::named::{Asked, no_certificate, no_such_certificate};
 use crate::cli::output::Failure;
@@ -23,11 +24,11 @@ pub struct Standing {
     /// The generation that is judged: the current one, else the newest where no gateway is to serve it; none: there is
     /// none of these.
     pub generation: Option<u32>,
-    /// A newer one than that, which waits to be assigned.
+    /// A newer one than that, which waits to be assigned; one that the last rollback left waits for nothing.
     pub newer: Option<u32>,
     /// The highest number given; what has changed since tells of another run.
     pub newest: Option<u32>,
-    /// One that was staged, and from when on it is to be current.
+    /// One that was staged, and from when on it is to be current; not once that has come and it is of no use.
     pub staged: Option<(u32, OffsetDateTime)>,
     /// When the judged one ends.
     pub not_after: Option<OffsetDateTime>,
@@ -160,18 +161,37 @@ pub fn standing(
         .current
         .and_then(|current| generations.iter().find(|one| one.number == current))
         .or(newest.filter(|_| !never_served));
-    let newer = newest
-        .filter(|newest| judged.is_none_or(|judged| newest.number > judged.number))
-        .filter(|newest| !newest.compromised)
-        // What has ended is not worth assigning: the next request is.
-        .filter(|newest| life_left(newest, context.now) > 0.0)
-        .map(|newest| newest.number);
+    let is_newer = |one: &GenerationRecord| judged.is_none_or(|judged| one.number > judged.number);
+    let barred = match store {
+        // The journal is gone through where there is something to leave out.
+        Some(store) if generations.iter().any(is_newer) => {
+            Barred::read(store).map_err(|error| store_failure(&error))?
+        }
+        Some(_) | None => Barred::default(),
+    };
+    // What has ended is not worth assigning: the next request is.
+    let is_of_use = |one: &&GenerationRecord| {
+        is_newer(one) && !barred.has(one) && life_left(one, context.now) > 0.0
+    };
+    let newer = generations
+        .iter()
+        .rev()
+        .filter(|one| barred.allows(one))
+        .find(is_of_use)
+        .map(|one| one.number);
+    let staged = assigned.staged.filter(|staged| {
+        staged.effective > context.now
+            || generations
+                .iter()
+                .filter(is_of_use)
+                .any(|one| one.number == staged.generation)
+    });
     let renew_at = renew_at(deployment, &certificate, newest)?;
     Ok(Standing {
         generation: judged.map(|one| one.number),
         newer,
         newest: newest.map(|one| one.number),
-        staged: assigned.staged.map(|one| (one.generation, one.effective)),
+        staged: staged.map(|one| (one.generation, one.effective)),
         not_after: judged.map(|one| one.leaf.not_after),
         left: judged.map_or(0.0, |one| life_left(one, context.now)),
         renew_at,

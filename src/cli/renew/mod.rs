@@ -16,6 +16,7 @@ use super::assign::{self, HeldSessions};
 use super::context::MAX_TOLD;
 use super::exit::Exit;
 use super::output::{Failure, Outcome};
+use super::render;
 use super::request::flags::{self, NamesGiven};
 use super::request::wanted::{Choices, KeyChoice, Wanted};
 use super::request::{key, make};
@@ -33,6 +34,7 @@ use std::collections::BTreeSet;
 pub use sum::Done;
 use sum::Sum;
 use through::{Interrupts, interrupted_before};
+use time::OffsetDateTime;
 use told::{by_hand, nothing_asked, tell_changes, waits_for_its_time, would_do};
 
 /// `renew`.
@@ -227,7 +229,13 @@ impl Run<'_> {
         let issuer = self.issuer(name);
         let program = issuer.and_then(|issuer| issuer.submit.as_deref());
         if let (Some((number, effective)), Purpose::Renewal) = (standing.staged, self.purpose) {
-            return Ok(waits_for_its_time(context, name, number, effective));
+            if effective > context.now {
+                return Ok(waits_for_its_time(context, name, number, effective));
+            }
+            // Its time has come, whoever was to see to it: what lies there goes first, and says what hinders it.
+            if issuer.is_some() {
+                return self.assign_overdue(context, name, number, effective);
+            }
         }
         let leaves = matches!(self.purpose, Purpose::NewKey(Imported::Leave, _));
         // A first generation that was never assigned is no renewal; whoever asks for the next by name gets it.
@@ -314,9 +322,9 @@ impl Run<'_> {
     ) -> Result<Done, Failure> {
         if !whole || self.dry_run {
             let would = if whole {
-                "would be assigned"
+                "would be assigned".to_owned()
             } else {
-                "waits: `edgecert assign`"
+                format!("waits: `edgecert assign {name}/{number}`")
             };
             return Ok(Done {
                 action: if whole { "would-assign" } else { "waits" },
@@ -326,18 +334,47 @@ impl Run<'_> {
                 findings: Vec::new(),
             });
         }
-        let assigned = assign::assign_newest(context, name, self.held_sessions())?;
-        Ok(Done {
-            action: "assigned",
-            changed: assigned.changed,
-            text: assigned.text,
-            result: json!({ "generation": number, "assign": assigned.result }),
-            findings: if assigned.findings_shown {
-                Vec::new()
-            } else {
-                assigned.findings
-            },
-        })
+        let assigned = assign::assign_generation(context, name, number, self.held_sessions())?;
+        Ok(was_assigned(number, assigned))
+    }
+
+    /// A generation was staged, and nobody assigned it when its time had come.
+    fn assign_overdue(
+        &self,
+        context: &mut Context,
+        name: &Slug,
+        number: u32,
+        effective: OffsetDateTime,
+    ) -> Result<Done, Failure> {
+        let since = render::age(effective, context.now);
+        if self.dry_run {
+            return Ok(Done {
+                action: "would-assign",
+                changed: false,
+                text: format!("{name}/{number} was staged for {since} and would be assigned\n"),
+                result: json!({ "generation": number, "effective": render::rfc3339(effective) }),
+                findings: Vec::new(),
+            });
+        }
+        context.say(&format!(
+            "{name}/{number} was staged for {since}: it is assigned now"
+        ));
+        let assigned = assign::assign_staged(context, name)?;
+        Ok(was_assigned(number, assigned))
+    }
+}
+
+fn was_assigned(number: u32, assigned: Outcome) -> Done {
+    Done {
+        action: "assigned",
+        changed: assigned.changed,
+        text: assigned.text,
+        result: json!({ "generation": number, "assign": assigned.result }),
+        findings: if assigned.findings_shown {
+            Vec::new()
+        } else {
+            assigned.findings
+        },
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn describe(
     if let Some(staged) = &known.assignment.staged {
         text.push_str(&format!(
             "\n  staged: generation {}\n",
-            staged_words(staged)
+            staged_words(staged, now)
         ));
     }
     text.push_str(&describe_requests(&known.name, known, now));
