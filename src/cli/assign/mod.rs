@@ -173,7 +173,8 @@ pub fn plan_of(
 
 /// Runs `assign`.
 pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    if args.effective_date.is_some() {
+    if let Some(effective) = args.effective_date {
+        staging::insist_that_it_is_to_come(effective, context.now)?;
         staging::insist_that_it_can_wait(&args.how)?;
     }
     let deployment = context.deployment()?;
@@ -220,7 +221,7 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .effective_date
         .is_some_and(|effective| effective <= context.now)
     {
-        context.note("that date is past: it is assigned now\n");
+        context.note("that moment is now: it is assigned at once\n");
     }
     if let Some(effective) = args
         .effective_date

@@ -13,7 +13,31 @@ use crate::names::Slug;
 use crate::store::{Accepted, Lease, Staged, Store};
 use crate::verify::Override;
 use serde_json::json;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+
+/// How long past a moment may lie and still mean now: clocks differ, and words take their time to arrive.
+const NOW: Duration = Duration::minutes(1);
+
+/// A date that is past is a slip, and production is not switched for one.
+pub(super) fn insist_that_it_is_to_come(
+    effective: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    if now - effective <= NOW {
+        return Ok(());
+    }
+    let mut failure = Failure::usage(
+        "the date to stage for is past",
+        format!(
+            "it is {}, and now it is {}",
+            render::age(effective, now),
+            render::moment(now)
+        ),
+        "leave --effective-date out to assign now, or name a later one",
+    );
+    failure.explanation.place = "--effective-date".into();
+    Err(failure)
+}
 
 /// What is said to an assignment and not kept with what is staged is refused: the run that assigns it has to be told.
 pub(super) fn insist_that_it_can_wait(how: &How) -> Result<(), Failure> {
