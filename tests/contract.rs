@@ -52,6 +52,67 @@ fn result_that_could_not_be_written_is_no_success() {
     }
 }
 
+/// What a command says on standard error and its exit code, where standard output is full.
+fn ran_into_a_full_disk(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = world
+        .command(arguments)
+        .stdout(Stdio::from(full))
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn what_was_done_is_told_although_the_result_could_not_be_written() {
+    let world = World::new();
+    world.run(&["lab", "ca", "--out", "ca"]).ended(0);
+    world.init();
+    let text = world.read("edgecert.toml");
+    world.write(
+        "edgecert.toml",
+        text.replacen("[\"system\"]", "[\"ca/root.pem\"]", 1),
+    );
+    let sign = |reply: &str| {
+        let made = world.run(&["request", "list", "--json"]).ended(0).json();
+        let id = made["result"]["requests"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let csr = format!("edgecert.state/requests/external-edge/{id}/csr.pem");
+        world
+            .run(&["lab", "sign", &csr, "--ca", "ca", "--out", reply])
+            .ended(0);
+    };
+    let done = |arguments: &[&str], words: &str| {
+        let (code, said) = ran_into_a_full_disk(&world, arguments);
+        assert_eq!(code, Some(4), "{arguments:?}: {said}");
+        assert!(said.contains("the result could not be written"), "{said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(!said.contains("run it again"), "{said}");
+        assert!(!said.contains("PRIVATE KEY"), "{said}");
+    };
+    done(&["request", "--new-key"], "csr.pem");
+    sign("one.pem");
+    done(&["import", "one.pem"], "external-edge, generation 1");
+    done(&["assign"], "external-edge/1 is live");
+    world.run(&["request", "--new-key"]).ended(0);
+    sign("two.pem");
+    world.run(&["import", "two.pem"]).ended(0);
+    world.run(&["assign"]).ended(0);
+    done(&["rollback", "--json"], "external-edge/1 is live");
+    // Nothing was done: it may be run again.
+    let (code, said) = ran_into_a_full_disk(&world, &["assign", "external-edge/1"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("run it again"), "{said}");
+}
+
 #[test]
 fn closed_pipe_is_no_failure() {
     let world = World::new();

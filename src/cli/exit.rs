@@ -20,7 +20,7 @@ pub enum Exit {
     NoSuchCertificate,
     /// 3: failed, and everything is as it was; UNKNOWN.
     Failed,
-    /// 4: failed, and something is not as it was.
+    /// 4: failed, and something is not as it was; or done, and the result could not be written.
     Dirty,
     /// 64: wrong usage, or an invalid deployment file.
     Usage,

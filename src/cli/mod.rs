@@ -56,7 +56,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::Command;
 use context::Context;
 use exit::Exit;
-use output::{Failure, Outcome};
+use output::{Failure, Made, Outcome};
 use std::process::ExitCode;
 
 /// Certificates for XMPP and SIP federation edges: planned, requested, verified, hot-assigned and watched.
@@ -112,9 +112,10 @@ fn run(cli: Cli) -> Exit {
     let schema = cli.command.schema();
     let mut context = Context::new(cli.global);
     let ended = commands::dispatch(cli.command, &mut context);
+    let made = Made::of(&ended);
     let exit = match ended {
         Ok(outcome) => output::outcome(&context, family, &schema, outcome),
         Err(failure) => output::failure(&context, family, &schema, failure),
     };
-    output::settle(family, exit)
+    output::settle(family, exit, made)
 }

@@ -249,20 +249,61 @@ pub fn failure(context: &Context, family: Family, schema: &str, failure: Failure
     exit
 }
 
-/// The exit code of a run whose output is out: a result that was lost on its way is no success.
-pub fn settle(family: Family, exit: Exit) -> Exit {
+/// What a run has made that stands, whatever becomes of its output.
+#[derive(Debug)]
+pub enum Made {
+    /// Nothing.
+    Nothing,
+    /// Something, before it failed; the failure tells what.
+    Part,
+    /// What it was to do, as it tells a person.
+    All(String),
+}
+
+impl Made {
+    /// Of a command that has ended.
+    pub fn of(ended: &Result<Outcome, Failure>) -> Self {
+        match ended {
+            Ok(outcome) if outcome.changed => Self::All(outcome.text.clone()),
+            Err(failure) if failure.changed => Self::Part,
+            Ok(_) | Err(_) => Self::Nothing,
+        }
+    }
+}
+
+/// The exit code of a run whose output is out: a result that was lost on its way is no success. What was made stands:
+/// it is told on standard error, and neither is the run to be repeated nor is everything as it was.
+pub fn settle(family: Family, exit: Exit, made: Made) -> Exit {
     if !render::output_lost() {
         return exit;
     }
+    let (lost, mend) = match made {
+        Made::Nothing => (
+            FailureKind::Failed,
+            "free space where the output goes, and run it again",
+        ),
+        Made::Part => (
+            FailureKind::Dirty,
+            "free space where the output goes; what was done before it failed stands, and `edgecert log` tells it",
+        ),
+        Made::All(text) => {
+            // Colours are for terminals.
+            render::write_err(&console::strip_ansi_codes(&text));
+            (
+                FailureKind::Dirty,
+                "free space where the output goes; it is done and need not be done again: `edgecert log` and `edgecert list` tell how it stands",
+            )
+        }
+    };
     render::write_err(&render::explanation(&Explanation {
         code: "output.lost",
         what: "the result could not be written".into(),
         place: "standard output".into(),
         why: "writing it failed, as on a full disk".into(),
-        mend: "free space where the output goes, and run it again".into(),
+        mend: mend.into(),
     }));
     match exit {
-        Exit::Done | Exit::Warning | Exit::NotDue => family.exit(FailureKind::Failed),
+        Exit::Done | Exit::Warning | Exit::NotDue => family.exit(lost),
         Exit::Refused
         | Exit::Critical
         | Exit::NoSuchCertificate
