@@ -235,7 +235,7 @@ pub fn run(args: RemoveArgs, context: &Context) -> Result<Outcome, Failure> {
         shown.refuse_bound()?;
     }
     if !args.yes {
-        confirm(context, &shown)?;
+        confirm(context, &shown, &args)?;
     }
     let mut lease = context.lease(&store, deployment.as_ref(), "edgecert remove")?;
     // Looked at again: another command may have assigned it while the person thought.
@@ -264,13 +264,19 @@ pub fn run(args: RemoveArgs, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::show(text, consequences.to_json(false)).changed())
 }
 
-fn confirm(context: &Context, consequences: &Consequences) -> Result<(), Failure> {
+fn confirm(
+    context: &Context,
+    consequences: &Consequences,
+    args: &RemoveArgs,
+) -> Result<(), Failure> {
     if !context.can_ask() {
+        // What was said already has to be said again.
+        let force = if args.force { " --force" } else { "" };
         return Err(Failure::usage(
             format!("{} is not removed without a yes", consequences.name),
             "there is no terminal to ask on",
             format!(
-                "look with `edgecert remove {0} --dry-run`, then `edgecert remove {0} --yes`",
+                "look with `edgecert remove {0} --dry-run`, then `edgecert remove {0}{force} --yes`",
                 consequences.name
             ),
         ));
