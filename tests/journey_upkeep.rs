@@ -179,6 +179,39 @@ fn a_whole_life_is_listed_shown_and_logged() {
 }
 
 #[test]
+fn the_key_that_is_listed_is_the_one_of_the_leaf() {
+    let edge = Edge::new();
+    let world = &edge.world;
+    let wanted = "[key]\ntype = \"ec384\"\n";
+    let text = world.read("edgecert.toml");
+    world.write("edgecert.toml", text.replacen("# [key]\n", wanted, 1));
+    let key = |world: &World| {
+        let list = document(world, &["list"], 0);
+        list["result"]["certificates"][0]["key_type"].clone()
+    };
+    // Nothing is there yet: the wish.
+    assert_eq!(key(world), "ec384");
+    edge.generation(&[]);
+    let other = "[key]\ntype = \"rsa2048\"\n";
+    let text = world.read("edgecert.toml");
+    world.write("edgecert.toml", text.replacen(wanted, other, 1));
+    assert_eq!(key(world), "ec384");
+    world.run(&["show"]).ended(0).said("EC P-384");
+    // Adopted where no deployment and no request says anything.
+    let alone = World::new();
+    let lies = "edgecert.state/archive/external-edge/1";
+    for file in ["fullchain.pem", "privkey.pem"] {
+        alone.write(file, world.read(&format!("{lies}/{file}")));
+    }
+    alone.write("root.pem", world.read("ca/root.pem"));
+    let words = ["import", "fullchain.pem", "privkey.pem", "--adopt"];
+    let roots = ["--roots", "root.pem"];
+    alone.run(&[&words[..], &roots].concat()).ended(0);
+    assert_eq!(key(&alone), "ec384");
+    alone.run(&["list"]).ended(0).said("ec384");
+}
+
+#[test]
 fn a_changed_journal_is_critical_and_a_torn_one_a_warning() {
     let edge = Edge::new();
     edge.generation(&[]);
@@ -337,7 +370,7 @@ fn a_lineage_goes_only_after_its_consequences_were_shown() {
     world
         .run(&["remove", "external-edge", "--force"])
         .ended(64)
-        .said("--yes");
+        .said("then `edgecert remove external-edge --force --yes`");
     world
         .run(&["remove", "external-egde", "--yes"])
         .ended(64)

@@ -57,6 +57,19 @@ impl KeyType {
         Self::ALL.into_iter().find(|known| known.word() == word)
     }
 
+    /// The type of a public key, where it is one we make.
+    pub fn of(kind: &PublicKeyKind) -> Option<Self> {
+        match kind {
+            PublicKeyKind::Rsa { bits: 2048, .. } => Some(KeyType::Rsa2048),
+            PublicKeyKind::Rsa { bits: 3072, .. } => Some(KeyType::Rsa3072),
+            PublicKeyKind::Rsa { bits: 4096, .. } => Some(KeyType::Rsa4096),
+            PublicKeyKind::Ec { curve } if curve == "P-256" => Some(KeyType::Ec256),
+            PublicKeyKind::Ec { curve } if curve == "P-384" => Some(KeyType::Ec384),
+            PublicKeyKind::Ed25519 => Some(KeyType::Ed25519),
+            PublicKeyKind::Rsa { .. } | PublicKeyKind::Ec { .. } | PublicKeyKind::Other(_) => None,
+        }
+    }
+
     /// Whether it is RSA of any size.
     pub fn is_rsa(self) -> bool {
         matches!(self, KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096)
@@ -286,15 +299,7 @@ impl PrivateKey {
 
     /// Its type, where it is one we make; imported keys may be of other sizes.
     pub fn key_type(&self) -> Option<KeyType> {
-        match &self.kind {
-            PublicKeyKind::Rsa { bits: 2048, .. } => Some(KeyType::Rsa2048),
-            PublicKeyKind::Rsa { bits: 3072, .. } => Some(KeyType::Rsa3072),
-            PublicKeyKind::Rsa { bits: 4096, .. } => Some(KeyType::Rsa4096),
-            PublicKeyKind::Ec { curve } if curve == "P-256" => Some(KeyType::Ec256),
-            PublicKeyKind::Ec { curve } if curve == "P-384" => Some(KeyType::Ec384),
-            PublicKeyKind::Ed25519 => Some(KeyType::Ed25519),
-            PublicKeyKind::Rsa { .. } | PublicKeyKind::Ec { .. } | PublicKeyKind::Other(_) => None,
-        }
+        KeyType::of(&self.kind)
     }
 
     /// As the public key of a certificate is described.

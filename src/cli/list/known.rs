@@ -8,8 +8,10 @@ use crate::deployment::{Certificate, Deployment};
 use crate::explain::printable;
 use crate::names::Slug;
 use crate::store::{
-    AssignmentRecord, GenerationRecord, RequestRecord, RequestState, Store, StoreError,
+    AssignmentRecord, GenerationRecord, MAX_PEM_BYTES, RequestRecord, RequestState, Store,
+    StoreError, atomic,
 };
+use crate::x509::{KeyType, container};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -23,6 +25,8 @@ pub(super) struct Known<'a> {
     pub generations: Vec<GenerationRecord>,
     /// Oldest first.
     pub requests: Vec<RequestRecord>,
+    /// The type of the key in the leaf of the generation that is shown; none: there is none, or it cannot be read.
+    key: Option<String>,
     barred: &'a Barred,
 }
 
@@ -42,14 +46,18 @@ impl<'a> Known<'a> {
             ),
             None => (AssignmentRecord::default(), Vec::new(), Vec::new()),
         };
-        Ok(Self {
+        let mut known = Self {
             name,
             planned,
             assignment,
             generations,
             requests,
+            key: None,
             barred,
-        })
+        };
+        let shown = store.zip(known.shown().map(|shown| shown.number));
+        known.key = shown.and_then(|(store, number)| key_of(store, &known.name, number));
+        Ok(known)
     }
 
     /// The generation that stands for the lineage: the current one, else the newest.
@@ -72,19 +80,15 @@ impl<'a> Known<'a> {
             .filter(|request| request.state == RequestState::Pending)
     }
 
-    /// The key's type: as the request said, else as the deployment wants it.
+    /// The type of the key that is shown; where there is no generation yet, the one that the deployment wants.
     pub(super) fn key_word(&self) -> Option<String> {
-        let asked = self
-            .shown()
-            .and_then(|generation| generation.request.as_deref());
-        self.requests
-            .iter()
-            .find(|request| Some(request.id.as_str()) == asked)
-            .map(|request| printable(&request.key_type))
-            .or_else(|| {
-                self.planned
-                    .map(|planned| planned.key.key_type.word().to_owned())
-            })
+        match (&self.key, self.generations.is_empty()) {
+            (Some(word), _) => Some(word.clone()),
+            (None, false) => None,
+            (None, true) => self
+                .planned
+                .map(|planned| planned.key.key_type.word().to_owned()),
+        }
     }
 
     /// Whether the key of a generation is barred.
@@ -164,6 +168,20 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The key's type as its leaf has it: in the words of `--key-type`, where there is one.
+fn key_of(store: &Store, name: &Slug, number: u32) -> Option<String> {
+    let path = store.generation_path(name, number).join("cert.pem");
+    let bytes = atomic::read_limited(&path, MAX_PEM_BYTES).ok()?;
+    let leaf = container::read(&bytes, None).ok()?.certificates.into_iter();
+    let kind = leaf
+        .map(|(_, leaf)| leaf.facts().public_key.clone())
+        .next()?;
+    Some(match KeyType::of(&kind) {
+        Some(known) => known.word().to_owned(),
+        None => printable(&kind.to_string()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +201,7 @@ mod tests {
             },
             generations: all.map(|(key, number)| generation(number, key)).collect(),
             requests: Vec::new(),
+            key: None,
             barred,
         }
     }
