@@ -41,8 +41,8 @@ pub enum Event<'a> {
     Committed {
         /// Which.
         gateway: &'a Slug,
-        /// Its kind's word.
-        kind: &'static str,
+        /// What was done, in words.
+        committed: &'static str,
         /// How long it took.
         took: Duration,
     },
@@ -323,7 +323,7 @@ impl Assigner<'_> {
         let committed = start.elapsed();
         (self.observe)(Event::Committed {
             gateway: &gateway.gateway,
-            kind: gateway.kind,
+            committed: gateway.committed(),
             took: committed,
         });
         // From here on, as the server's own programs may have taken their time.

@@ -129,11 +129,13 @@ impl<'a> StoreLedger<'a> {
             });
             // Where no listener is known, what was written is what is known.
             let unseen = standing.listeners.is_empty() && !standing.written.is_empty();
+            let seen = leaf.is_some();
             match leaf.or_else(|| unseen.then(|| plan.leaf.to_string())) {
                 Some(sha256) => {
                     let proved = Proved {
                         generation,
-                        proved: self.now,
+                        proved: seen.then_some(self.now),
+                        placed: (!seen).then_some(self.now),
                         sha256,
                         written: standing.written.clone(),
                     };

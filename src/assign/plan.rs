@@ -83,6 +83,11 @@ impl GatewayPlan {
         self.target.end_sessions()
     }
 
+    /// What a commit has done there, in words.
+    pub fn committed(&self) -> &'static str {
+        self.target.committed()
+    }
+
     /// SHA-256 in hex of what lies in the files that it would write, by path; those that cannot be read are left out.
     pub fn lying(&self) -> BTreeMap<PathBuf, String> {
         let files = self.target.destinations().into_iter();

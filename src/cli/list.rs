@@ -212,18 +212,19 @@ fn row(one: &Known<'_>, now: OffsetDateTime) -> [String; 9] {
     ]
 }
 
-/// `front (proved 2026-11-21), chat (3, proved 2026-10-02)`: a generation is told where it is not the current one.
+/// `front (proved 2026-11-21), copy (3, written 2026-10-02, not proved)`: a generation is told where it is not the
+/// current one.
 fn gateways_words(one: &Known<'_>) -> String {
     let words: Vec<String> = one
         .assignment
         .gateways
         .iter()
         .map(|(gateway, proved)| {
-            let (gateway, day) = (printable(gateway), render::date(proved.proved));
+            let (gateway, how) = (printable(gateway), proved_words(proved, render::date));
             if Some(proved.generation) == one.assignment.current {
-                format!("{gateway} (proved {day})")
+                format!("{gateway} ({how})")
             } else {
-                format!("{gateway} ({}, proved {day})", proved.generation)
+                format!("{gateway} ({}, {how})", proved.generation)
             }
         })
         .collect();
@@ -231,6 +232,15 @@ fn gateways_words(one: &Known<'_>) -> String {
         "nowhere".into()
     } else {
         words.join(", ")
+    }
+}
+
+/// Whether and when a gateway was proved, or only written to.
+fn proved_words(one: &Proved, moment: impl Fn(OffsetDateTime) -> String) -> String {
+    match (one.proved, one.placed) {
+        (Some(proved), _) => format!("proved {}", moment(proved)),
+        (None, Some(placed)) => format!("written {}, not proved", moment(placed)),
+        (None, None) => "not proved since an assignment failed".to_owned(),
     }
 }
 
@@ -288,7 +298,8 @@ fn gateways_json(gateways: &BTreeMap<String, Proved>) -> Vec<Value> {
             json!({
                 "gateway": gateway,
                 "generation": proved.generation,
-                "proved": render::rfc3339(proved.proved),
+                "proved": proved.proved.map(render::rfc3339),
+                "written": proved.placed.map(render::rfc3339),
                 "sha256": proved.sha256,
             })
         })

@@ -272,19 +272,38 @@ pub struct Staged {
     pub accepted: Vec<Accepted>,
 }
 
-/// What a gateway was last proved to serve.
+/// What a gateway was last given, and whether it was proved to serve it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proved {
     /// The generation.
     pub generation: u32,
-    /// When.
-    #[serde(with = "stamp")]
-    pub proved: OffsetDateTime,
+    /// When its listeners were seen to show it; older records have it of gateways without a listener as well.
+    #[serde(
+        default,
+        with = "stamp::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub proved: Option<OffsetDateTime>,
+    /// When its files were written, where no listener is known that could prove it. Neither: an assignment failed since,
+    /// and what the server has loaded is not known.
+    #[serde(
+        default,
+        with = "stamp::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub placed: Option<OffsetDateTime>,
     /// `sha256:…` of the leaf seen; of the one written where no listener is known.
     pub sha256: String,
     /// SHA-256 of what was written for it, by path: whoever changes such a file since is told.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<PathBuf, String>,
+}
+
+impl Proved {
+    /// Whether its last assignment ended well.
+    pub fn is_settled(&self) -> bool {
+        self.proved.or(self.placed).is_some()
+    }
 }
 
 /// `assignments/<cert>.json`.
@@ -389,7 +408,8 @@ mod tests {
     fn times_are_written_in_utc_with_milliseconds_at_most() {
         let proved = Proved {
             generation: 1,
-            proved: datetime!(2026-11-20 12:00:00.123456789 +2),
+            proved: Some(datetime!(2026-11-20 12:00:00.123456789 +2)),
+            placed: None,
             sha256: String::new(),
             written: BTreeMap::new(),
         };
@@ -398,5 +418,6 @@ mod tests {
             text.contains(r#""proved":"2026-11-20T10:00:00.123Z""#),
             "{text}"
         );
+        assert!(!text.contains("placed"), "{text}");
     }
 }

@@ -55,6 +55,13 @@ impl OnFiles for OtherServer {
         self.own.reload_words(|| "no reload command".to_owned())
     }
 
+    fn done_words(&self) -> &'static str {
+        match &self.settings.reload {
+            Some(_) => "written and reloaded",
+            None => "written",
+        }
+    }
+
     fn destinations(&self, _offer: &Offer) -> Result<Vec<Destination>, AssignError> {
         self.destinations
             .iter()

@@ -190,6 +190,11 @@ pub trait Target: std::fmt::Debug {
     /// Makes what was prepared live. Interrupted, it is not known whether it did.
     fn commit(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError>;
 
+    /// What a commit has done, in words.
+    fn committed(&self) -> &'static str {
+        "committed"
+    }
+
     /// Makes it serve what it served before; `job` holds the generation before, where there is one.
     fn restore(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError>;
 

@@ -63,6 +63,11 @@ pub trait OnFiles: std::fmt::Debug {
         hands: &Hands<'_>,
     ) -> Result<(), AssignError>;
 
+    /// What was done once the files lie there and it was told, in words.
+    fn done_words(&self) -> &'static str {
+        "written and reloaded"
+    }
+
     /// What ends the connections that keep the certificate of before, in order.
     fn end_sessions(&self, _offer: &Offer) -> Vec<EndSessions> {
         Vec::new()
@@ -380,6 +385,10 @@ impl Target for FilesTarget {
             Some(error) => Err(error),
             None => reloaded,
         }
+    }
+
+    fn committed(&self) -> &'static str {
+        self.server.done_words()
     }
 
     fn abort(&self, _transaction: &str) {}

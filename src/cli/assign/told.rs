@@ -156,14 +156,9 @@ pub(super) fn tell(context: &Context, plan: &AssignPlan, event: &Event<'_>) {
         }
         Event::Committed {
             gateway,
-            kind,
+            committed: verb,
             took,
         } => {
-            let verb = if *kind == "embedded" {
-                "committed"
-            } else {
-                "written and reloaded"
-            };
             format!(
                 "  {:<10} {} {verb} in {} ms",
                 gateway.as_str(),
@@ -290,7 +285,10 @@ pub(super) fn standing_words(standing: &Standing) -> String {
     } else {
         "not proved"
     };
-    format!("{}: {how}; {}", standing.gateway, listeners.join(", "))
+    match listeners.is_empty() {
+        true => format!("{}: {how} (no listener of it is known)", standing.gateway),
+        false => format!("{}: {how}; {}", standing.gateway, listeners.join(", ")),
+    }
 }
 
 pub(super) fn plan_json(plan: &AssignPlan) -> Value {

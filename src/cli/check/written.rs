@@ -119,7 +119,8 @@ mod tests {
         let written: BTreeMap<_, _> = names.map(|name| (at(name), digest_of(b"one"))).into();
         let proved = Proved {
             generation: 1,
-            proved: datetime!(2026-11-20 12:00 UTC),
+            proved: Some(datetime!(2026-11-20 12:00 UTC)),
+            placed: None,
             sha256: String::new(),
             written,
         };
@@ -151,7 +152,8 @@ mod tests {
         std::os::unix::fs::symlink(&path, &path).unwrap();
         let proved = Proved {
             generation: 1,
-            proved: datetime!(2026-11-20 12:00 UTC),
+            proved: Some(datetime!(2026-11-20 12:00 UTC)),
+            placed: None,
             sha256: String::new(),
             written: [(path, digest_of(b"one"))].into(),
         };

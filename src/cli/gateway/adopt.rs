@@ -346,9 +346,11 @@ fn note(
         match shows(gateway, adopted.leaf) {
             Ok(()) => {
                 adopted.proved.push(gateway.gateway.clone());
+                let seen = !gateway.proofs.is_empty();
                 let proved = Proved {
                     generation: adopted.generation,
-                    proved: context.now,
+                    proved: seen.then_some(context.now),
+                    placed: (!seen).then_some(context.now),
                     sha256: adopted.leaf.to_string(),
                     written: gateway.lying(),
                 };

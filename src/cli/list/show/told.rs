@@ -2,7 +2,7 @@
 
 use super::{Detail, role};
 use crate::cli::list::known::Known;
-use crate::cli::list::{short_name, staged_words, uses_of};
+use crate::cli::list::{proved_words, short_name, staged_words, uses_of};
 use crate::cli::render::{self, Table};
 use crate::explain::printable;
 use crate::names::Slug;
@@ -172,12 +172,12 @@ fn describe_gateways(known: &Known<'_>, now: OffsetDateTime) -> String {
     if known.assignment.gateways.is_empty() {
         return "\n  live nowhere\n".into();
     }
-    let mut table = Table::new(["live on", "generation", "last proved"]);
+    let mut table = Table::new(["live on", "generation", "how it is known"]);
     for (gateway, proved) in &known.assignment.gateways {
         table.row([
             printable(gateway),
             proved.generation.to_string(),
-            moment_and_age(proved.proved, now),
+            proved_words(proved, |moment| moment_and_age(moment, now)),
         ]);
     }
     format!("\n{}", table.render())
