@@ -1,16 +1,20 @@
 //! The state as an assignment sees it: intent, `live/`, the record, the journal.
 
 use super::apply::{Ledger, Standing};
+use super::destination::digest_of;
 use super::error::AssignError;
 use super::plan::AssignPlan;
 use super::prove::Seen;
 use super::targets::Keeper;
+use crate::store::atomic::read_limited;
 use crate::store::{
-    Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, Proved, Transaction,
+    Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, MAX_PEM_BYTES, Proved, Transaction,
 };
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 /// Notes an assignment in the state, under a lease.
 #[derive(Debug)]
@@ -155,9 +159,17 @@ impl<'a> StoreLedger<'a> {
         standings: &[Standing],
     ) -> Result<(), AssignError> {
         let mut record = self.record(plan, plan.to, standings)?;
-        // What a gateway that could not be proved holds is not known; its next assignment must not take it for another's.
         for standing in standings.iter().filter(|standing| !standing.proved) {
-            record.gateways.remove(standing.gateway.as_str());
+            let known = record.gateways.remove(standing.gateway.as_str());
+            let before = known.iter().flat_map(|known| &known.written);
+            let unproved = Proved {
+                generation: plan.to,
+                proved: None,
+                placed: None,
+                sha256: plan.leaf.to_string(),
+                written: ours(before.chain(&standing.written)),
+            };
+            keep_unproved(&mut record, standing, unproved);
         }
         if record.current != Some(plan.to) {
             record.previous = record
@@ -278,8 +290,14 @@ impl Ledger for StoreLedger<'_> {
                     |(_, seen)| matches!(seen, Seen::Leaf(leaf, _) if leaf.to_string() == known.sha256),
                 )
             });
-            if !shown {
-                record.gateways.remove(standing.gateway.as_str());
+            if !shown && let Some(known) = record.gateways.remove(standing.gateway.as_str()) {
+                let unproved = Proved {
+                    proved: None,
+                    placed: None,
+                    written: ours(&known.written),
+                    ..known
+                };
+                keep_unproved(&mut record, standing, unproved);
             }
         }
         let detail = json!({
@@ -322,6 +340,30 @@ impl Ledger for StoreLedger<'_> {
         self.journal(&format!("{}-incomplete", self.action()), plan, detail)?;
         self.finish()
     }
+}
+
+/// What a gateway that could not be proved has loaded is not known. Files that we wrote for it stay ours: the next
+/// assignment takes them neither for another's nor for strangers.
+fn keep_unproved(record: &mut AssignmentRecord, standing: &Standing, unproved: Proved) {
+    if !unproved.written.is_empty() {
+        record
+            .gateways
+            .insert(standing.gateway.to_string(), unproved);
+    }
+}
+
+/// Those of these files, by path and digest, that lie there as they were written.
+fn ours<'a>(
+    written: impl IntoIterator<Item = (&'a PathBuf, &'a String)>,
+) -> BTreeMap<PathBuf, String> {
+    written
+        .into_iter()
+        .filter(|(path, digest)| {
+            let lying = read_limited(path, MAX_PEM_BYTES).map(Zeroizing::new);
+            lying.is_ok_and(|lying| digest_of(&lying) == **digest)
+        })
+        .map(|(path, digest)| (path.clone(), digest.clone()))
+        .collect()
 }
 
 fn names(standings: &[Standing]) -> Value {

@@ -84,7 +84,7 @@ impl Task<'_> {
             assigned
                 .gateways
                 .get(gateway.gateway.as_str())
-                .is_some_and(|there| there.generation == self.number)
+                .is_some_and(|there| there.generation == self.number && there.is_settled())
         });
         if from == Some(self.number)
             && assigned.current == from
