@@ -357,6 +357,15 @@ fn full_disk_leaves_everything_as_it_was() {
             Some("../archive/external-edge/1"),
             "operation {operation}"
         );
+        // It says that all is as before: nothing is left to be ended, and the record says so too.
+        let left = edge.world.files("edgecert.state/transactions");
+        let left: Vec<_> = left.iter().map(|(name, _)| name).collect();
+        assert!(left.is_empty(), "operation {operation}: {left:?}");
+        let record = edge
+            .world
+            .read("edgecert.state/assignments/external-edge.json");
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["current"], 1, "operation {operation}");
     }
     panic!("the assignment never came to its end");
 }

@@ -279,8 +279,8 @@ impl Ledger for StoreLedger<'_> {
             Some(transaction) => self.lease.switch_live_back(transaction)?,
             None => self.lease.switch_live(&plan.certificate, plan.from)?,
         }
-        // From here on everything is as it was. What cannot be written now (a full disk) leaves the intent behind,
-        // and the next command drops and journals it.
+        // From here on everything is as it was. What cannot be noted now (a full disk) is left to the next command, and
+        // only where not all was brought back.
         let mut record = self.before.clone();
         for standing in standings.iter().filter(|standing| !standing.proved) {
             let known = record.gateways.get(standing.gateway.as_str());
@@ -307,13 +307,24 @@ impl Ledger for StoreLedger<'_> {
             "as-before": clean,
             "gateways": names(standings),
         });
-        let noted = self
-            .lease
-            .put_assignment(&plan.certificate, &record)
+        let action = format!("{}-failed", self.action());
+        let mut put = self.lease.put_assignment(&plan.certificate, &record);
+        if let (Err(_), true, Some(transaction)) = (&put, clean, &self.transaction) {
+            // A rename, which a full disk does not hinder.
+            put = self.lease.put_assignment_back(transaction);
+        }
+        let recorded = put.is_ok();
+        let noted = put
             .map_err(AssignError::from)
-            .and_then(|()| self.journal(&format!("{}-failed", self.action()), plan, detail));
+            .and_then(|()| self.journal(&action, plan, detail.clone()));
         match (noted, clean) {
             (Ok(()), true) => self.finish().map(|()| None),
+            (Err(_), true) if recorded => {
+                self.finish()?;
+                // What was kept made room for a line, perhaps.
+                let _ = self.journal(&action, plan, detail);
+                Ok(None)
+            }
             // The kept files may be the only ones of their kind.
             (Ok(()), false) => match self.transaction.take() {
                 Some(transaction) => Ok(Some(transaction.set_aside()?)),

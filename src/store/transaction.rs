@@ -10,7 +10,7 @@ use super::attributes::{self, Attribute};
 use super::disk::Disk;
 use super::layout::{ARCHIVE, GONE, MAX_PEM_BYTES, MAX_RECORD_BYTES, Paths, REPLACED};
 use super::record_files::{read_record, write_record};
-use super::records::IntentRecord;
+use super::records::{AssignmentRecord, IntentRecord};
 use crate::names::Slug;
 use crate::x509::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ struct Kept {
 
 /// The spare link to the generation that was live before.
 const LIVE_BEFORE: &str = "live-before";
+
+/// The assignment's record as it was before.
+const RECORD_BEFORE: &str = "assignment-before.json";
 
 /// What `live/<cert>` holds for a generation.
 pub(super) fn live_target(certificate: &Slug, number: u32) -> PathBuf {
@@ -79,10 +82,16 @@ impl Transaction {
             certificate: certificate.to_string(),
             ..intent.clone()
         };
+        let record = match read_record(&paths.assignment(certificate), MAX_RECORD_BYTES) {
+            Err(error) if error.is_not_found() => AssignmentRecord::default(),
+            read => read?,
+        };
         let around = atomic::folder_of(&folder);
         let temporary = atomic::temporary_in(around);
         disk.make_folder(&temporary)?;
+        let before = temporary.join(RECORD_BEFORE);
         let built = write_record(disk, &temporary.join(INTENT), &intent, Overwrite::Refuse)
+            .and_then(|()| write_record(disk, &before, &record, Overwrite::Refuse))
             .and_then(|()| match intent.from {
                 Some(from) => disk.symlink(
                     &live_target(certificate, from),
@@ -107,6 +116,11 @@ impl Transaction {
     /// The link that `live/` was before, ready to be put back by a rename, which a full disk does not hinder.
     pub(super) fn live_before(&self) -> PathBuf {
         self.folder.join(LIVE_BEFORE)
+    }
+
+    /// The assignment's record as it was, ready to be put back in the same way; not there once it was.
+    pub(super) fn record_before(&self) -> PathBuf {
+        self.folder.join(RECORD_BEFORE)
     }
 
     /// Takes up one that a killed command left.

@@ -163,6 +163,7 @@ fn put_back(
         .find_map(|(path, outcome)| Some((path, outcome.err()?)));
     lease
         .switch_live_back(&transaction)
+        .and_then(|()| lease.put_assignment_back(&transaction))
         .map_err(|error| failed(&error))?;
     let mut detail = serde_json::Map::new();
     detail.insert("to".into(), intent.to.into());
