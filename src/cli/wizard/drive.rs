@@ -62,6 +62,8 @@ pub struct Done {
     pub assigned: bool,
     /// Whether what is live has a generation before it, as far as the last page has asked.
     pub has_previous: bool,
+    /// Whether every gateway proved what was assigned.
+    pub proved: bool,
     /// The outcome of the last command that was run.
     pub last: Option<Outcome>,
     /// Whether anything was changed.
@@ -78,6 +80,7 @@ impl Run<'_> {
             shown: &self.shown,
             csr_file: self.done.made.as_ref().map(|here| here.csr_file.as_path()),
             has_previous: self.done.has_previous,
+            proved: self.done.proved,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::cli::request::ledger::{self, CancelArgs};
 use crate::cli::{assign, check, dns, render, renew};
 use crate::explain::Explanation;
 use crate::names::Slug;
+use serde_json::Value;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -117,6 +118,7 @@ impl Run<'_> {
             Effect::Assigned(outcome) => {
                 done.changed |= outcome.changed;
                 done.assigned = true;
+                done.proved = is_proved(&outcome);
                 done.last = Some(outcome);
             }
         }
@@ -152,6 +154,17 @@ impl Run<'_> {
             Work::Check => Job::Check,
         })
     }
+}
+
+/// Whether every gateway has listeners, without which nothing is proved; where one did not prove it, it was no outcome.
+fn is_proved(assigned: &Outcome) -> bool {
+    let gateways = assigned.result.pointer("/plan/gateways");
+    let gateways = gateways.and_then(Value::as_array);
+    gateways.is_some_and(|all| {
+        let proofs = all.iter().map(|one| one.pointer("/proofs"));
+        let mut proofs = proofs.map(|one| one.and_then(Value::as_array));
+        !all.is_empty() && proofs.all(|one| one.is_some_and(|one| !one.is_empty()))
+    })
 }
 
 /// Work, with all that it needs.

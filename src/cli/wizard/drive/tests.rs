@@ -123,6 +123,7 @@ fn a_run_that_was_left_goes_on_at_its_page() {
             shown: &shown,
             csr_file: None,
             has_previous: false,
+            proved: false,
         };
         step_at(&view, at)
     };

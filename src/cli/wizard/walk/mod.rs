@@ -50,6 +50,8 @@ pub struct View<'a> {
     pub csr_file: Option<&'a Path>,
     /// Whether what is live has a generation before it to go back to.
     pub has_previous: bool,
+    /// Whether every gateway proved what this run has made live.
+    pub proved: bool,
 }
 
 impl View<'_> {

@@ -95,6 +95,7 @@ fn views(facts: &Facts, document: &Document, mut look: impl FnMut(&View<'_>)) {
             shown: &BTreeMap::new(),
             csr_file: None,
             has_previous: false,
+            proved: false,
         });
     }
 }
@@ -481,6 +482,21 @@ fn what_to_do_now_offers_a_rollback_only_where_there_is_one() {
             assert!(body.contains("`edgecert check`"), "{body}");
             assert_eq!(body.contains("rollback"), has_previous, "{body}");
         }
+    });
+}
+
+#[test]
+fn a_proof_is_claimed_only_where_there_was_one() {
+    let document = answers(&[("tasks", "task", choice("assign"))]);
+    views(&deployed(EXAMPLE), &document, |view| {
+        let page = |proved| {
+            let after = View { proved, ..*view };
+            after.page(Step::Upkeep(UpkeepPage::Live))
+        };
+        let (with, without) = (page(true), page(false));
+        assert_ne!(with.title, without.title);
+        assert_eq!(with.intro, view.texts.word("live.intro"));
+        assert_eq!(without.intro, view.texts.word("live.intro-unproved"));
     });
 }
 

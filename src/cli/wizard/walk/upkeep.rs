@@ -38,5 +38,17 @@ impl Part for UpkeepPage {
         }
     }
 
-    fn fill(self, _: &View<'_>, _: &mut Page) {}
+    fn fill(self, view: &View<'_>, page: &mut Page) {
+        match self {
+            UpkeepPage::Live if !view.proved => {
+                page.title = view.texts.word("live.title-unproved");
+                page.intro = view.texts.word("live.intro-unproved");
+            }
+            UpkeepPage::AssignPlan
+            | UpkeepPage::Live
+            | UpkeepPage::RenewPlan
+            | UpkeepPage::Renewed
+            | UpkeepPage::Checked => {}
+        }
+    }
 }
