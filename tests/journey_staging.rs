@@ -1,5 +1,5 @@
 //! What is staged keeps what was said of it, is missed when nobody carries it out, and neither stops nor undoes another
-//! decision.
+//! decision; and gateways that only get copies, which nobody can prove.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,7 +9,6 @@ mod world;
 
 use edge::Edge;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use world::World;
 
 /// The record of what is assigned and staged.
@@ -40,10 +39,24 @@ fn copies(names: &[&str]) -> Edge {
 
 /// The same with a first generation assigned and a second one imported.
 fn with_two(names: &[&str]) -> Edge {
+    two(names, &[])
+}
+
+/// The same of one day each, which are due: their notBefore lies an hour back.
+fn due_with_two() -> Edge {
+    let edge = two(&["front"], &["--days", "1"]);
+    let told = "profile = \"public-dv\"\nrenew-at = \"99%\"";
+    let text = edge.world.read("edgecert.toml");
+    let text = text.replacen("profile = \"public-dv\"", told, 1);
+    edge.world.write("edgecert.toml", text);
+    edge
+}
+
+fn two(names: &[&str], sign: &[&str]) -> Edge {
     let edge = copies(names);
-    edge.generation(&[]);
+    edge.generation(sign);
     edge.world.run(&["assign"]).ended(0);
-    edge.generation(&[]);
+    edge.generation(sign);
     edge
 }
 
@@ -178,4 +191,208 @@ fn what_cannot_be_staged_is_refused_and_not_dropped() {
         edge.world.run(&words).ended(64).said(mend);
     }
     assert_eq!(before, edge.world.files("edgecert.state"));
+}
+
+#[test]
+fn what_nobody_assigns_is_missed_by_everything_that_looks() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    let day = in_days(3);
+    world.run(&["assign", "--effective-date", &day]).ended(0);
+    let codes = |command| {
+        let document = world.run(&[command, "--json"]).json();
+        let found = document["findings"].as_array().unwrap().clone();
+        let codes = found.iter().map(|one| one["code"].as_str().unwrap());
+        codes.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let overdue = "live.staging-overdue".to_owned();
+    // Within the hour the timer has its time.
+    for ago in [time::Duration::days(-3), time::Duration::minutes(50)] {
+        comes(world, ago);
+        assert!(!codes("check").contains(&overdue));
+        assert!(!codes("doctor").contains(&overdue));
+        let list = world.run(&["list"]).ended(0);
+        assert!(!list.stdout.contains("overdue"), "{}", list.stdout);
+    }
+    comes(world, time::Duration::days(14));
+    assert!(codes("check").contains(&overdue));
+    assert!(codes("doctor").contains(&overdue));
+    for command in ["check", "doctor"] {
+        world
+            .run(&[command])
+            .said("nobody assigned it when its time had come")
+            .said("edgecert assign external-edge --unstage");
+    }
+    let list = world.run(&["list"]).ended(0).said("(overdue)");
+    assert!(list.stdout.contains("next: edgecert assign --due"));
+    world.run(&["show"]).ended(0).said("(overdue)");
+    let list = world.run(&["list", "--json"]).ended(0).json();
+    let staged = &list["result"]["certificates"][0]["staged"];
+    assert_eq!(staged["overdue"], true, "{list:#}");
+}
+
+#[test]
+fn a_staging_that_was_missed_does_not_stop_the_renewal() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    world.run(&["assign", "--effective-date", &hours]).ended(0);
+    world
+        .run(&["renew", "--due"])
+        .ended(0)
+        .said("`edgecert assign --due` makes it current then");
+    comes(world, time::Duration::days(14));
+    world
+        .run(&["renew", "--due", "--dry-run"])
+        .ended(0)
+        .said("would be assigned");
+    assert_eq!(lies_in(world, "front"), 1);
+    let ran = world.run(&["renew", "--due", "--json"]).ended(0).json();
+    let done = &ran["result"]["certificates"][0];
+    assert_eq!(done["action"], "assigned", "{ran:#}");
+    assert_eq!(ran["changed"], true);
+    assert_eq!(lies_in(world, "front"), 2);
+    world.run(&["renew", "--due"]).ended(0).said("was made");
+}
+
+#[test]
+fn a_staging_that_is_missed_and_cannot_be_assigned_is_no_success() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    world.run(&["assign", "--effective-date", &hours]).ended(0);
+    comes(world, time::Duration::days(14));
+    wants_more(world);
+    world.run(&["renew", "--due"]).ended(1).said("fabrikam.com");
+}
+
+#[test]
+fn a_staging_that_was_overtaken_is_not_gone_back_to() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    world.run(&["assign"]).ended(0);
+    let mut overtaken = record(world);
+    overtaken["staged"] = json!({"generation": 1, "effective": in_days(-14)});
+    world.write(RECORD, overtaken.to_string());
+    world.run(&["renew", "--due"]).ended(0).said("was made");
+    assert_eq!(lies_in(world, "front"), 2);
+}
+
+#[test]
+fn a_generation_that_was_rolled_back_does_not_wait_to_be_assigned() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    world
+        .run(&["renew", "--dry-run"])
+        .ended(0)
+        .said("waits: `edgecert assign external-edge/2`");
+    world.run(&["assign"]).ended(0);
+    world.run(&["rollback"]).ended(0);
+    world
+        .run(&["renew", "--dry-run"])
+        .ended(0)
+        .said("would ask public-dv");
+    let ran = world.run(&["renew", "--due"]).ended(0).said("was made");
+    assert!(!ran.stdout.contains("→ 2"), "{}", ran.stdout);
+    assert_eq!(lies_in(world, "front"), 1);
+    assert_eq!(edge.live().as_deref(), Some("../archive/external-edge/1"));
+}
+
+#[test]
+fn a_date_that_is_past_switches_nothing() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    let before = world.files("edgecert.state");
+    let slip = in_days(-365);
+    for more in [&[][..], &["--dry-run"], &["--json"]] {
+        let words = [&["assign", "--effective-date", &slip][..], more].concat();
+        world
+            .run(&words)
+            .ended(64)
+            .said("the date to stage for is past")
+            .said("leave --effective-date out to assign now, or name a later one");
+    }
+    assert_eq!(before, world.files("edgecert.state"));
+    assert_eq!(lies_in(world, "front"), 1);
+    // Clocks differ.
+    let now = rfc3339(time::OffsetDateTime::now_utc() - time::Duration::seconds(5));
+    world.run(&["assign", "--effective-date", &now]).ended(0);
+    assert_eq!(lies_in(world, "front"), 2);
+}
+
+/// What the reload of a gateway is to be.
+fn reload_with(world: &World, gateway: &str, program: &str) {
+    let head = format!("[gateway.files.{gateway}]\n");
+    let text: Vec<String> = world
+        .read("edgecert.toml")
+        .lines()
+        .filter(|line| !line.starts_with("reload = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let told = format!("{head}reload = [\"{program}\"]\n");
+    world.write("edgecert.toml", text.concat().replacen(&head, &told, 1));
+}
+
+fn kept(world: &World) -> usize {
+    world.files("edgecert.state/replaced").len()
+}
+
+#[test]
+fn a_copy_that_nobody_can_prove_is_told_as_written() {
+    let edge = copies(&["copy"]);
+    let world = &edge.world;
+    edge.generation(&[]);
+    let ran = world.run(&["assign"]).ended(0).said("✓ written in ");
+    assert!(!ran.stdout.contains("reloaded"), "{}", ran.stdout);
+    let noted = &record(world)["gateways"]["copy"];
+    assert!(noted["proved"].is_null(), "{noted:#}");
+    for command in ["list", "show"] {
+        world.run(&[command]).ended(0).said(", not proved");
+    }
+    let list = world.run(&["list", "--json"]).ended(0).json();
+    let told = &list["result"]["certificates"][0]["gateways"][0];
+    assert!(told["proved"].is_null() && told["written"].is_string());
+    // Nothing is new, and nothing is done.
+    world.run(&["assign"]).ended(0).said("nothing to do");
+    // A record that an older program has written.
+    let mut old = record(world);
+    let gateway = old["gateways"]["copy"].as_object_mut().unwrap();
+    let placed = gateway.remove("placed").unwrap();
+    gateway.insert("proved".into(), placed);
+    world.write(RECORD, old.to_string());
+    world.run(&["list"]).ended(0).said("copy (proved ");
+    reload_with(world, "copy", "/bin/true");
+    edge.generation(&[]);
+    world
+        .run(&["assign"])
+        .ended(0)
+        .said("✓ written and reloaded in ");
+}
+
+#[test]
+fn our_own_files_stay_ours_when_an_assignment_fails() {
+    let edge = with_two(&["copy"]);
+    let world = &edge.world;
+    for how in ["rollback", "keep"] {
+        reload_with(world, "copy", "/bin/false");
+        let ran = world
+            .run(&["assign", "--on-failure", how])
+            .ended(4)
+            .said("copy: not proved (no listener of it is known)");
+        assert!(!ran.stderr.contains("proved; "), "{}", ran.stderr);
+        assert_eq!(lies_in(world, "copy"), if how == "keep" { 2 } else { 1 });
+        world
+            .run(&["list"])
+            .ended(0)
+            .said("not proved since an assignment failed");
+    }
+    let before = kept(world);
+    reload_with(world, "copy", "/bin/true");
+    // Live already, and it is not known what the server has loaded.
+    let ran = world.run(&["assign", "--json"]).ended(0).json();
+    assert_eq!(ran["changed"], true, "{ran:#}");
+    edge.generation(&[]);
+    let ran = world.run(&["assign"]).ended(0);
+    assert!(!ran.stderr.contains("did not write"), "{}", ran.stderr);
+    assert_eq!((kept(world), lies_in(world, "copy")), (before, 3));
 }
