@@ -344,16 +344,14 @@ impl Lease {
         write_record(&self.store.disk, &path, record, Overwrite::Replace)
     }
 
-    /// Puts the assignment's record back to what it was when a transaction was begun, without space. Once; then it
-    /// stays as it is.
+    /// Puts the assignment's record back to what it was when a transaction was begun, once, without taking space.
     pub fn put_assignment_back(&mut self, transaction: &Transaction) -> Result<(), StoreError> {
         let certificate = slug(&transaction.intent().certificate)?;
         let spare = transaction.record_before();
         if spare.symlink_metadata().is_err() {
             return Ok(());
         }
-        let disk = &self.store.disk;
-        let path = self.store.paths.assignment(&certificate);
+        let (disk, path) = (&self.store.disk, self.store.paths.assignment(&certificate));
         disk.rename(&spare, &path)?;
         disk.sync_folder(atomic::folder_of(&path))
     }

@@ -1,5 +1,6 @@
 //! `assign` and `rollback`: one transaction over the gateways, told as it goes.
 
+mod due;
 mod ended;
 mod generation;
 pub mod held;
@@ -12,7 +13,7 @@ pub(in crate::cli) mod watch;
 
 use super::exit::FailureKind;
 use super::options::{Lineage, lineage, moment, slug};
-use super::output::{self, Failure, Outcome};
+use super::output::{Failure, Outcome};
 use super::{Context, expectation, stored};
 use crate::assign::AssignPlan;
 use crate::assign::targets::Run;
@@ -185,7 +186,7 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
     let (store, mut lease, mut outcome) =
         begin(context, &deployment, "edgecert assign", &args.how)?;
     if args.due {
-        return assign_due(context, &deployment, &store, lease.as_mut(), &args, outcome);
+        return due::assign_due(context, &deployment, &store, lease.as_mut(), &args, outcome);
     }
     let name = args
         .certificate
@@ -440,91 +441,6 @@ fn newest(store: &Store, certificate: &Certificate) -> Result<u32, Failure> {
                 mend: "`edgecert import FILE` takes the CA's reply in; `edgecert request` makes the request first".into(),
             },
         )
-    })
-}
-
-fn assign_due(
-    context: &mut Context,
-    deployment: &Deployment,
-    store: &Store,
-    mut lease: Option<&mut Lease>,
-    args: &AssignArgs,
-    mut outcome: Outcome,
-) -> Result<Outcome, Failure> {
-    let mut done = Vec::new();
-    let mut worst: Option<Failure> = None;
-    let only = args.certificate.as_ref().map(|one| &one.certificate);
-    let all = deployment.certificates.iter();
-    for certificate in all.filter(|one| only.is_none_or(|only| one.name == *only)) {
-        let record = store
-            .assignment(&certificate.name)
-            .map_err(|error| failed(&error))?;
-        let Some(staged) = record
-            .staged
-            .filter(|staged| staged.effective <= context.now)
-        else {
-            continue;
-        };
-        let task = Task {
-            deployment,
-            store,
-            certificate,
-            number: staged.generation,
-            kind: IntentKind::Assign,
-            again: false,
-            held: args.held(),
-            run: Run::First,
-        };
-        let (only, how) = staging::as_staged(&staged, &args.how);
-        let carried_out = task
-            .carry_out(
-                context,
-                lease.as_deref_mut(),
-                &only,
-                &how,
-                Outcome::default(),
-            )
-            .map_err(|failure| staging::of_what_was_staged(failure, &certificate.name));
-        let one = match carried_out {
-            Ok(one) => one,
-            Err(failure) if failure.kind == FailureKind::Interrupted => return Err(failure),
-            // The next one is not kept waiting for somebody to mend this one.
-            Err(failure) => {
-                context.note(&format!(
-                    "{}: {}\n",
-                    certificate.name, failure.explanation.what
-                ));
-                // Whether something is not as it was is what a person has to know first.
-                worst = match worst.take() {
-                    Some(dirty) if failure.kind != FailureKind::Dirty => Some(dirty),
-                    Some(_) | None => Some(failure),
-                };
-                continue;
-            }
-        };
-        if !one.findings_shown {
-            output::findings(context, &one.findings);
-        }
-        context.say(one.text.trim_end());
-        outcome.changed |= one.changed;
-        outcome.findings.extend(one.findings);
-        outcome.findings_shown = true;
-        done.push(json!({"certificate": certificate.name.as_str(), "result": one.result}));
-    }
-    if let Some(mut failure) = worst {
-        failure.changed |= outcome.changed;
-        failure.result = json!({ "assigned": done });
-        return Err(failure);
-    }
-    let text = if done.is_empty() {
-        "nothing is due\n".to_owned()
-    } else {
-        String::new()
-    };
-    Ok(Outcome {
-        text,
-        result: json!({ "assigned": done }),
-        ..outcome
     })
 }
 
