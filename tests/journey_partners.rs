@@ -246,3 +246,80 @@ fn the_matrix_and_the_names_keep_to_eighty_columns() {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
 }
+
+#[test]
+fn a_partner_whose_roots_are_missing_holds_up_nothing_and_is_named() {
+    let world = world_with("");
+    let add = ["partner", "add", "x.org", "--roots", "nope.pem"];
+    world.run(&add).ended(0);
+    let code = "usage.partner-roots";
+    let told = world
+        .run(&["import", "reply.pem", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(codes(&told), [code]);
+    let told = world
+        .run(&["verify", "external-edge", "--json"])
+        .ended(1)
+        .json();
+    assert_eq!(codes(&told), [code]);
+    let told = world.run(&["check", "--json"]).json();
+    assert_eq!(told["exit_code"], 1, "{told:#}");
+    assert_eq!(codes(&told), [code]);
+    let all = told["findings"].as_array().unwrap();
+    let finding = all.iter().find(|one| one["code"] == code).unwrap();
+    let mend = finding["mend"].as_str().unwrap();
+    assert!(mend.contains("`roots` of [[partner]] x.org"), "{mend}");
+    let rows = told["result"]["targets"].as_array().unwrap();
+    assert_eq!(rows[0]["target"], "external-edge/1", "{rows:#?}");
+    assert_eq!(rows[0]["status"], "ok");
+    assert_eq!(rows[1]["target"], "partner x.org");
+    // A file is held against names and roots, and no partner comes into it.
+    let file = world.run(&["check", "reply.pem"]).ended(0);
+    assert!(!file.stderr.contains("nope.pem"), "{}", file.stderr);
+    let doctor = world.run(&["doctor", "--json"]).json();
+    let all = doctor["findings"].as_array().unwrap();
+    let roots = all
+        .iter()
+        .find(|one| one["code"] == "doctor.roots")
+        .unwrap();
+    let mend = roots["mend"].as_str().unwrap();
+    assert!(mend.contains("[[partner]] x.org"), "{mend}");
+    world
+        .run(&["partner", "explain", "x.org"])
+        .ended(0)
+        .said("nothing is said of its trust");
+    // Where generations are assigned, it stands in nobody's way either.
+    let gateway = "[gateway.files.copy]\ncertificate = \"external-edge\"\nreload = [\"/bin/true\"]";
+    let files = "[[gateway.files.copy.destination]]\ncontent = \"combined\"\npath = \"copy.pem\"";
+    let text = format!("{}\n{gateway}\n{files}\n", world.read("edgecert.toml"));
+    world.write("edgecert.toml", text);
+    world.run(&["assign"]).ended(0).said("x.org");
+    let made = world.run(&["request", "--json"]).ended(0).json();
+    let id = made["result"]["id"].as_str().unwrap();
+    let csr = format!("edgecert.state/requests/external-edge/{id}/csr.pem");
+    let sign = ["lab", "sign", &csr, "--ca", "ca", "--out", "second.pem"];
+    world.run(&sign).ended(0);
+    world.run(&["import", "second.pem"]).ended(0);
+    world.run(&["assign"]).ended(0);
+    world.run(&["rollback"]).ended(0);
+}
+
+#[test]
+fn roots_of_an_issuer_that_cannot_be_read_are_told_by_the_rows_and_the_rest_is_judged() {
+    let world = world_with("");
+    world.run(&["import", "reply.pem"]).ended(0);
+    std::fs::rename(world.path("ca/root.pem"), world.path("ca/elsewhere.pem")).unwrap();
+    for words in [&["check", "--json"][..], &["check", "reply.pem", "--json"]] {
+        let told = world.run(words).ended(1).json();
+        let row = &told["result"]["targets"][0];
+        assert_eq!(row["status"], "warning", "{told:#}");
+        assert!(row["certificate"]["days_left"].is_number(), "{told:#}");
+        let finding = &told["findings"][0];
+        assert_eq!(finding["code"], "check.unreadable");
+        let what = finding["what"].as_str().unwrap();
+        assert!(what.starts_with("the roots of the issuer public"), "{what}");
+        let mend = finding["mend"].as_str().unwrap();
+        assert!(mend.contains("`roots` of [issuer.public]"), "{mend}");
+    }
+}

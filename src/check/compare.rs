@@ -56,6 +56,8 @@ pub struct Yardstick {
     pub crls: Vec<Crl>,
     /// Findings that are errors in this run, as their names were demanded.
     pub demanded: Vec<Code>,
+    /// Of holds whose roots cannot be read, by their name: that the chain is not judged, and why.
+    pub unread: HashMap<String, Finding>,
 }
 
 impl Yardstick {
@@ -71,6 +73,7 @@ impl Yardstick {
             stranger: None,
             crls: Vec::new(),
             demanded: Vec::new(),
+            unread: HashMap::new(),
         }
     }
 
@@ -134,6 +137,8 @@ impl Yardstick {
         {
             findings.push(no_san(leaf));
         }
+        let unread = hold.and_then(|hold| self.unread.get(&hold.name));
+        findings.extend(unread.cloned());
         findings.extend(self.near_end(leaf, self.leaf, "leaf"));
         for (number, one) in others.iter().enumerate() {
             // A root that is sent is not what peers use, and its end is nobody's concern here.
@@ -155,11 +160,11 @@ impl Yardstick {
             })
             .collect();
         if hold.is_none_or(|hold| hold.trust.is_none()) {
-            report.not_applicable.push((
-                "chain",
-                "its key is no certificate's of the deployment, and no --roots or --for were given"
-                    .to_owned(),
-            ));
+            let why = match unread {
+                Some(unread) => unread.why.clone(),
+                None => "its key is no certificate's of the deployment, and no --roots or --for were given".to_owned(),
+            };
+            report.not_applicable.push(("chain", why));
         }
         if !names_judged {
             report.not_applicable.push((

@@ -31,8 +31,8 @@ use super::render::metrics::MetricNames;
 use super::{Context, render};
 use crate::check::live::{LiveLimits, Means};
 use crate::check::{CheckReport, Hold, Whose, Yardstick};
-use crate::deployment::{Deployment, LifeLeft, RootsSource};
-use crate::findings::Code;
+use crate::deployment::{self, Deployment, LifeLeft, RootsSource};
+use crate::findings::{Code, Finding};
 use crate::names::{Domain, Identifier, Protocol, Slug};
 use crate::store::{Store, StoreError};
 use crate::x509::Fingerprint;
@@ -389,12 +389,10 @@ fn hold_deployed(
         if keys.is_empty() {
             continue;
         }
-        match expectation::for_certificate(context, deployment, certificate, context.now) {
-            Ok(expected) => {
+        match expectation::planned(deployment, certificate) {
+            Ok(planned) => {
                 let place = yardstick.holds.len();
-                yardstick
-                    .holds
-                    .push(hold(certificate.name.as_str(), expected));
+                hold(context, deployment, certificate, planned, yardstick);
                 for key in keys {
                     yardstick.by_key.entry(key).or_insert(place);
                 }
@@ -406,14 +404,41 @@ fn hold_deployed(
     Ok(())
 }
 
-fn hold(name: &str, expected: expectation::ForCertificate) -> Hold {
-    Hold {
-        name: name.to_owned(),
-        public: expected.profile.public,
-        trust: Some(expected.trust),
-        wanted: expected.wanted,
+/// Takes a certificate of the deployment in. Roots that cannot be read are told by the rows that are held against it, and
+/// all else is judged.
+fn hold(
+    context: &Context,
+    deployment: &Deployment,
+    certificate: &deployment::Certificate,
+    planned: expectation::Planned,
+    yardstick: &mut Yardstick,
+) {
+    let name = certificate.name.to_string();
+    let trust = match expectation::trust_of(context, deployment, certificate) {
+        Ok(trust) => Some(trust),
+        Err(failure) => {
+            let told = failure.explanation;
+            let finding = Finding::new(
+                Code::CheckUnreadable,
+                format!("issuer {}", certificate.issuer),
+                format!(
+                    "the roots of the issuer {} cannot be read, so the chain is not judged",
+                    certificate.issuer
+                ),
+                format!("{}: {}", told.what, told.why),
+                told.mend,
+            );
+            yardstick.unread.insert(name.clone(), finding);
+            None
+        }
+    };
+    yardstick.holds.push(Hold {
+        name,
+        public: planned.profile.public,
+        trust,
+        wanted: planned.wanted,
         whose: Whose::Ours,
-    }
+    });
 }
 
 /// The keys of a lineage: those of its generations and of its requests.
@@ -442,8 +467,9 @@ fn force(
             None => &context.deployment()?,
         };
         let certificate = context.certificate(deployment, Some(name))?;
-        let expected = expectation::for_certificate(context, deployment, certificate, context.now)?;
-        forced = Some(hold(name.as_str(), expected));
+        let planned = expectation::planned(deployment, certificate)?;
+        hold(context, deployment, certificate, planned, yardstick);
+        forced = yardstick.holds.pop();
     }
     if !args.name.is_empty() || !args.roots.is_empty() {
         let hold = forced.get_or_insert_with(|| Hold {
@@ -458,6 +484,7 @@ fn force(
         }
         if !args.roots.is_empty() {
             hold.trust = Some(context.trust(&args.roots, Path::new(""))?);
+            yardstick.unread.clear();
         }
         yardstick.demanded = [Code::NamesSrvIdMissing, Code::NamesXmppAddrMissing]
             .into_iter()

@@ -281,6 +281,16 @@ impl Context {
         sources: &[RootsSource],
         base: &Path,
     ) -> Result<crate::verify::TrustSet, Failure> {
+        self.trust_named_in(sources, base, None)
+    }
+
+    /// As [`Self::trust`], for what a table of the deployment names: where a file is missing, the table is told.
+    pub fn trust_named_in(
+        &self,
+        sources: &[RootsSource],
+        base: &Path,
+        table: Option<&str>,
+    ) -> Result<crate::verify::TrustSet, Failure> {
         let mut certificates = Vec::new();
         let mut names = Vec::new();
         for source in sources {
@@ -298,8 +308,17 @@ impl Context {
             names.push(name);
             certificates.extend(anchors.map_err(|error| {
                 let mut failure = Failure::from_error(FailureKind::Failed, &error);
-                if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) {
-                    failure.explanation.mend = "put the root of the CA there, or name where it lies under `roots` in its [issuer.NAME]; where there is no deployment, with --roots".into();
+                match table {
+                    Some(table) => {
+                        failure.explanation.mend = format!(
+                            "put the root of the CA there, PEM or DER, or name where it lies under `roots` of {table}"
+                        );
+                    }
+                    None if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) => {
+                        failure.explanation.mend =
+                            "put the root of the CA there, or name where it lies with --roots".to_owned();
+                    }
+                    None => {}
                 }
                 failure
             })?);

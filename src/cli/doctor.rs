@@ -215,15 +215,20 @@ fn look_at_passphrases(deployment: &Deployment, store: Option<&Store>, looks: &m
 }
 
 fn look_at_roots(context: &Context, deployment: &Deployment, looks: &mut Looks) {
-    let issuers = deployment
-        .issuers
-        .values()
-        .map(|issuer| (format!("issuer {}", issuer.name), issuer.roots.clone()));
+    let issuers = deployment.issuers.values().map(|issuer| {
+        let table = format!("[issuer.{}]", issuer.name);
+        (
+            format!("issuer {}", issuer.name),
+            table,
+            issuer.roots.clone(),
+        )
+    });
     let embedded = deployment.gateways.iter().filter_map(|gateway| {
-        gateway
-            .kind
-            .embedded()
-            .map(|table| (format!("gateway {}", gateway.name), table.roots.clone()))
+        gateway.kind.embedded().map(|table| {
+            let name = &gateway.name;
+            let named_in = format!("[gateway.embedded.{name}]");
+            (format!("gateway {name}"), named_in, table.roots.clone())
+        })
     });
     let partners = deployment
         .partners
@@ -236,14 +241,19 @@ fn look_at_roots(context: &Context, deployment: &Deployment, looks: &mut Looks) 
                 .cloned()
                 .map(RootsSource::Path)
                 .collect();
-            (format!("partner {}", partner.domain), roots)
+            let domain = &partner.domain;
+            (
+                format!("partner {domain}"),
+                format!("[[partner]] {domain}"),
+                roots,
+            )
         });
     let mut seen: Vec<Vec<RootsSource>> = Vec::new();
-    for (whose, roots) in issuers.chain(embedded).chain(partners) {
+    for (whose, table, roots) in issuers.chain(embedded).chain(partners) {
         if seen.contains(&roots) {
             continue;
         }
-        match context.trust(&roots, &deployment.base) {
+        match context.trust_named_in(&roots, &deployment.base, Some(&table)) {
             Ok(trust) => looks.add(
                 "roots",
                 format!("{whose}: {}", trust.anchors().len()),

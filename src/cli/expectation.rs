@@ -63,18 +63,14 @@ pub fn for_certificate(
     at: OffsetDateTime,
 ) -> Result<ForCertificate, Failure> {
     let issuer = issuer_of(deployment, certificate)?;
-    let profile = profile(deployment, issuer)?;
-    let input = deployment.plan_input(certificate, profile.forms.clone(), profile.name_limit);
-    let plan = plan_names(&input).map_err(|error| plan_failure(&error))?;
-    let wanted = wanted_names(&plan, &certificate.uses);
-    let trust = context.trust(&issuer.roots, &deployment.base)?;
+    let Planned { profile, wanted } = planned(deployment, certificate)?;
     Ok(ForCertificate {
-        trust,
+        trust: trust_of(context, deployment, certificate)?,
         renew_at: issuer.renew_at.unwrap_or(profile.renew_at),
         proves_sip: certificate.uses.contains(&Use::SipEdge)
             && profile.key_purposes.contains(&KeyPurpose::ClientAuth),
         partners: match certificate.uses.contains(&Use::XmppS2s) {
-            true => partners(context, deployment)?,
+            true => partners(context, deployment),
             false => Vec::new(),
         },
         wanted,
@@ -83,39 +79,77 @@ pub fn for_certificate(
     })
 }
 
+/// What is known of a certificate without reading a root.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What its issuer allows.
+    pub profile: IssuerProfile,
+    /// The names that must hold.
+    pub wanted: Vec<Wanted>,
+}
+
+/// Plans the names for the issuer's profile.
+///
+/// Errors: the profile cannot be read, no plan can be made. Effects: reads a profile of one's own.
+pub fn planned(deployment: &Deployment, certificate: &Certificate) -> Result<Planned, Failure> {
+    let profile = profile(deployment, issuer_of(deployment, certificate)?)?;
+    let input = deployment.plan_input(certificate, profile.forms.clone(), profile.name_limit);
+    let plan = plan_names(&input).map_err(|error| plan_failure(&error))?;
+    let wanted = wanted_names(&plan, &certificate.uses);
+    Ok(Planned { profile, wanted })
+}
+
+/// The roots of a certificate's issuer.
+///
+/// Errors: no root was found; the mend names the issuer's table. Effects: reads files.
+pub fn trust_of(
+    context: &Context,
+    deployment: &Deployment,
+    certificate: &Certificate,
+) -> Result<TrustSet, Failure> {
+    let issuer = issuer_of(deployment, certificate)?;
+    let table = format!("[issuer.{}]", issuer.name);
+    context.trust_named_in(&issuer.roots, &deployment.base, Some(&table))
+}
+
 /// The partners as the verdict meets them.
-fn partners(context: &Context, deployment: &Deployment) -> Result<Vec<Peer>, Failure> {
+fn partners(context: &Context, deployment: &Deployment) -> Vec<Peer> {
     deployment
         .partners
         .iter()
-        .map(|partner| {
-            Ok(Peer {
-                domain: partner.domain.clone(),
-                negotiation: partner.negotiation,
-                server: partner.server,
-                roots: roots_of(context, deployment, partner)?,
-            })
+        .map(|partner| Peer {
+            domain: partner.domain.clone(),
+            negotiation: partner.negotiation,
+            server: partner.server,
+            roots: roots_of(context, deployment, partner),
         })
         .collect()
 }
 
 /// The roots of a partner: its own, else the system's, if there are any.
-pub fn roots_of(
+pub fn roots_of(context: &Context, deployment: &Deployment, partner: &Partner) -> PeerRoots {
+    match own_roots_of(context, deployment, partner) {
+        Some(Ok(trust)) => PeerRoots::Own(trust),
+        Some(Err(failure)) => PeerRoots::Unread(failure.explanation),
+        None => context
+            .trust(&[RootsSource::System], &deployment.base)
+            .map_or(PeerRoots::Unknown, PeerRoots::Assumed),
+    }
+}
+
+/// The roots that the deployment names for a partner, if it does; an error names the partner's table.
+pub fn own_roots_of(
     context: &Context,
     deployment: &Deployment,
     partner: &Partner,
-) -> Result<PeerRoots, Failure> {
+) -> Option<Result<TrustSet, Failure>> {
     let own: Vec<RootsSource> = partner
         .roots
         .iter()
         .map(|path| RootsSource::Path(path.clone()))
         .collect();
-    Ok(match own.is_empty() {
-        false => PeerRoots::Own(context.trust(&own, &deployment.base)?),
-        true => context
-            .trust(&[RootsSource::System], &deployment.base)
-            .map_or(PeerRoots::Unknown, PeerRoots::Assumed),
-    })
+    let table = format!("[[partner]] {}", partner.domain);
+    (!own.is_empty()).then(|| context.trust_named_in(&own, &deployment.base, Some(&table)))
 }
 
 /// Why no plan can be made; where a form is refused, with the profiles that grant it.

@@ -8,18 +8,18 @@ pub mod scope;
 use super::exit::FailureKind;
 use super::output::{self, Failure, Outcome};
 use super::render::{self, Table};
-use super::{Context, Exit};
+use super::{Context, Exit, expectation};
 use crate::assign::GatewayStanding;
 use crate::assign::targets::embedded::EmbeddedTarget;
-use crate::deployment::{Deployment, Embedded, Gateway, RootsSource};
+use crate::deployment::{Deployment, Embedded, Gateway};
 use crate::explain::nearest;
 use crate::gateway::{self as edge, Event, Level, Observer, Settings, Tuning};
 use crate::names::Slug;
+use crate::verify::TrustSet;
 use crate::wire::control::{Status, StreamCounts};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -206,33 +206,27 @@ fn settings(
     gateway: &Gateway,
     table: &Embedded,
 ) -> Result<Settings, Failure> {
-    let anchors = |sources: &[RootsSource], base: &Path| -> Result<Vec<Vec<u8>>, Failure> {
-        let trust = context.trust(sources, base)?;
-        Ok(trust
+    let anchors = |trust: TrustSet| -> Vec<Vec<u8>> {
+        trust
             .anchors()
             .iter()
             .map(|anchor| anchor.der().to_vec())
-            .collect())
+            .collect()
     };
     let mut partner_anchors = BTreeMap::new();
-    for partner in deployment
-        .partners
-        .iter()
-        .filter(|partner| !partner.roots.is_empty())
-    {
-        let sources: Vec<RootsSource> = partner
-            .roots
-            .iter()
-            .map(|path| RootsSource::Path(path.clone()))
-            .collect();
-        partner_anchors.insert(partner.domain.clone(), anchors(&sources, &deployment.base)?);
+    for partner in &deployment.partners {
+        if let Some(own) = expectation::own_roots_of(context, deployment, partner) {
+            partner_anchors.insert(partner.domain.clone(), anchors(own?));
+        }
     }
+    let named_in = format!("[gateway.embedded.{}]", gateway.name);
+    let trust = context.trust_named_in(&table.roots, &deployment.base, Some(&named_in))?;
     Ok(Settings {
         name: gateway.name.clone(),
         embedded: table.clone(),
         partners: deployment.partners.clone(),
         certificates: gateway.certificates.clone(),
-        anchors: anchors(&table.roots, &deployment.base)?,
+        anchors: anchors(trust),
         partner_anchors,
         tuning: Tuning::default(),
     })

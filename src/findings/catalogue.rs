@@ -86,6 +86,7 @@ catalogue! {
     UsageNoClientAuth, "usage.no-client-auth", Note, "XEP-0178", "The certificate is not for TLS clients; some peers will not take it as proof for outgoing streams.";
     UsagePartnerFails, "usage.partner-fails", Error, "XEP-0178", "With a partner of the deployment no stream will come about.";
     UsagePartnerDialback, "usage.partner-dialback", Warning, "XEP-0178", "A partner of the deployment will not take the certificate as proof, and falls back to dialback.";
+    UsagePartnerRoots, "usage.partner-roots", Warning, "RFC 5280 §6.1.1", "The roots that are named for a partner cannot be read, so nothing is said of its trust.";
     UsageNoDigitalSignature, "usage.no-digital-signature", Error, "RFC 8446 §4.4.2.2", "The key usage lacks digitalSignature, which TLS needs.";
     UsageKeyUsage, "usage.key-usage", Note, "BR 7.1.2.7.11", "The key usage allows what a key of this kind cannot do.";
     UsageLeafIsCa, "usage.leaf-is-ca", Error, "RFC 6120 §13.7.1.1", "The leaf is a CA certificate.";

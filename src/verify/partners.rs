@@ -7,6 +7,7 @@ use super::outcome::{Cause, Outcome, Shown, Trust, predict};
 use super::rules::Case;
 use super::servers::{Refusal, Role};
 use super::{Expectation, TrustSet, Wanted, judge};
+use crate::explain::Explanation;
 use crate::federation::{Method, Negotiation, Server};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Domain;
@@ -35,6 +36,8 @@ pub enum PeerRoots {
     Assumed(TrustSet),
     /// Nobody said, and there is nothing to stand in.
     Unknown,
+    /// The deployment names some, and they cannot be read.
+    Unread(Box<Explanation>),
 }
 
 /// What one server at a partner will do in one direction.
@@ -202,7 +205,7 @@ pub fn forecasts(chain: &[Certificate], expectation: &Expectation<'_>) -> Vec<Fo
         let (trust, roots_are_known) = match &peer.roots {
             PeerRoots::Own(roots) => (trusted(chain, roots, expectation), true),
             PeerRoots::Assumed(roots) => (trusted(chain, roots, expectation), false),
-            PeerRoots::Unknown => (Trust::Unknown, false),
+            PeerRoots::Unknown | PeerRoots::Unread(_) => (Trust::Unknown, false),
         };
         let servers: Vec<Server> = match peer.server {
             Some(server) => vec![server],
@@ -283,7 +286,19 @@ fn trusted(chain: &[Certificate], roots: &TrustSet, expectation: &Expectation<'_
     }
 }
 
-/// The findings: a partner with which nothing works, and one with which it comes down to dialback.
+/// That the roots of a partner cannot be read: a forecast less, and nothing that holds up the rest.
+pub fn roots_unread(partner: &Domain, told: &Explanation) -> Finding {
+    Finding::new(
+        Code::UsagePartnerRoots,
+        format!("partner {partner}"),
+        format!("the roots of the partner {partner} cannot be read"),
+        format!("{}: {}", told.what, told.why),
+        told.mend.clone(),
+    )
+}
+
+/// The findings: a partner with which nothing works, one with which it comes down to dialback, one whose roots cannot be
+/// read.
 pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
     let forecasts = forecasts(case.chain, case.expectation);
     let mut findings: Vec<Finding> = Vec::new();
@@ -307,6 +322,9 @@ pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
             |one: &&&Forecast| one.outcome.method.is_none() && gate.weigh(one).0 == Severity::Error;
         let told = candidates.iter().find(breaks).or(candidates.first());
         findings.extend(told.and_then(|one| finding(one, &forecasts, gate)));
+        if let PeerRoots::Unread(why) = &peer.roots {
+            findings.push(roots_unread(&peer.domain, why));
+        }
     }
     findings
 }

@@ -234,6 +234,21 @@ impl Given {
         }];
         Self { partners, ..self }
     }
+
+    /// The file with the partner's roots is not there.
+    pub fn whose_roots_are_unread(mut self) -> Self {
+        let told = edgecert::explain::Explanation {
+            code: "store.io",
+            what: "nope.pem cannot be read".to_owned(),
+            place: "nope.pem".to_owned(),
+            why: "it is not there".to_owned(),
+            mend: "put it there".to_owned(),
+        };
+        for partner in &mut self.partners {
+            partner.roots = PeerRoots::Unread(Box::new(told.clone()));
+        }
+        self
+    }
 }
 
 pub fn patch(certificate: &Certificate, from: &[u8], to: &[u8]) -> Certificate {

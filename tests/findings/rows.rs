@@ -371,6 +371,15 @@ pub fn rows() -> Vec<Row> {
             |lab| for_servers_alone(lab).partner(Server::Prosody13, Optional, true),
         ),
         (
+            UsagePartnerRoots,
+            |lab| {
+                for_servers_alone(lab)
+                    .partner(Server::Prosody13, Optional, true)
+                    .whose_roots_are_unread()
+            },
+            |lab| for_servers_alone(lab).partner(Server::Prosody13, Optional, true),
+        ),
+        (
             UsageNoDigitalSignature,
             |lab| {
                 lab.given(&with(|spec| {

@@ -9,13 +9,16 @@ use crate::check::endpoint::{self, Assigned};
 use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
 use crate::cli::barred::{Barred, served_on, still_served};
+use crate::cli::expectation;
 use crate::cli::passphrase;
 use crate::cli::{render, staged};
-use crate::deployment::{Deployment, Gateway};
+use crate::deployment::{self, Deployment, Gateway};
 use crate::explain::{Explain, printable};
+use crate::federation::Partner;
 use crate::findings::{Code, Finding, Severity};
-use crate::names::Slug;
+use crate::names::{Slug, Use};
 use crate::store::{IntentRecord, RequestState, Staged, Store, StoreError};
+use crate::verify::partners::roots_unread;
 use crate::x509::{Certificate, Fingerprint, container};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -61,7 +64,31 @@ pub(super) fn everything(
             items.push(unknown(name.as_str(), &error));
         }
     }
+    items.extend(partners(context, around, only));
     Ok(items)
+}
+
+/// The partners whose roots cannot be read, where a certificate that meets them is checked: nothing can be said of their
+/// trust, and `verify` leaves it out.
+fn partners(context: &Context, around: &Surroundings, only: Option<&Slug>) -> Vec<Item> {
+    let Some(deployment) = &around.deployment else {
+        return Vec::new();
+    };
+    let meets = |one: &&deployment::Certificate| {
+        only.is_none_or(|only| *only == one.name) && one.uses.contains(&Use::XmppS2s)
+    };
+    if deployment.certificates.iter().find(meets).is_none() {
+        return Vec::new();
+    }
+    let unread = |partner: &Partner| {
+        let failure = expectation::own_roots_of(context, deployment, partner)?.err()?;
+        let finding = roots_unread(&partner.domain, &failure.explanation);
+        let target = format!("partner {}", partner.domain);
+        Some(row(
+            TargetReport::new(target, TargetKind::Deployment).with_finding(finding)
+        ))
+    };
+    deployment.partners.iter().filter_map(unread).collect()
 }
 
 fn names(around: &Surroundings, only: Option<&Slug>) -> Result<Vec<Slug>, Failure> {

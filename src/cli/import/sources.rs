@@ -41,7 +41,7 @@ pub(super) fn partner_roots(held: Option<&ForCertificate>) -> Vec<PartnerRoots> 
                 domain: peer.domain.clone(),
                 roots: trust.anchors().to_vec(),
             }),
-            PeerRoots::Assumed(_) | PeerRoots::Unknown => None,
+            PeerRoots::Assumed(_) | PeerRoots::Unknown | PeerRoots::Unread(_) => None,
         })
         .collect()
 }

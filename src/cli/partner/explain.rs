@@ -17,7 +17,7 @@ use crate::names::{Domain, Slug, Use};
 use crate::store::{Store, StoreError};
 use crate::verify::partners::told;
 use crate::verify::servers::Role;
-use crate::verify::{Forecast, forecasts};
+use crate::verify::{Forecast, PeerRoots, forecasts};
 use clap::Args;
 use console::style;
 use serde_json::{Value, json};
@@ -52,6 +52,8 @@ struct Today {
     /// Whether it is assigned; else it is only the newest there is.
     is_live: bool,
     forecasts: Vec<Forecast>,
+    /// Why the roots that are named for the partner cannot be read.
+    unread: Option<String>,
 }
 
 /// Runs it. Effects: reads the deployment, the state and roots; with `--live` asks the resolver and the partner.
@@ -178,12 +180,19 @@ fn today(
             None => (None, None),
         };
         let generation = current.or(newest);
+        let mut unread = None;
         let forecasts = match (store, generation) {
             (Some(store), Some(number)) => {
                 let chain = stored::chain(store, name, number)?;
                 let mut held =
                     expectation::for_certificate(context, deployment, certificate, context.now)?;
                 held.partners.retain(|one| one.domain == partner.domain);
+                unread = held.partners.iter().find_map(|one| match &one.roots {
+                    PeerRoots::Unread(why) => {
+                        Some(format!("{}, {}; {}", why.what, why.why, why.mend))
+                    }
+                    PeerRoots::Own(_) | PeerRoots::Assumed(_) | PeerRoots::Unknown => None,
+                });
                 let mut whole = vec![chain.leaf];
                 whole.extend(chain.intermediates);
                 forecasts(&whole, &held.expectation())
@@ -195,6 +204,7 @@ fn today(
             generation,
             is_live: current.is_some(),
             forecasts,
+            unread,
         });
     }
     Ok(all)
@@ -237,7 +247,9 @@ fn today_text(today: &Today) -> String {
             ));
         }
     }
-    if today.forecasts.iter().any(|one| !one.roots_are_known) {
+    if let Some(why) = &today.unread {
+        text.push_str(&row("", &format!("nothing is said of its trust: {why}")));
+    } else if today.forecasts.iter().any(|one| !one.roots_are_known) {
         text.push_str(&row(
             "",
             "by which roots the partner judges is not known; the system's stand in (roots = […] of the partner names them)",

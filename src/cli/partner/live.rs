@@ -64,7 +64,10 @@ pub(super) fn look(
     let at = args.resolver.or(deployment.check.resolver);
     let resolver = Resolver::new(at, timeout, args.trust_anchor.as_deref())
         .map_err(|error| Failure::from_error(FailureKind::Failed, &error))?;
-    let roots = expectation::roots_of(context, deployment, partner)?;
+    let roots = expectation::roots_of(context, deployment, partner);
+    if let PeerRoots::Unread(why) = &roots {
+        context.note(&render::explanation(why));
+    }
     let from = deployment.edge.xmpp_domains.first();
     let from = from.unwrap_or(&deployment.edge.fqdn).clone();
     let limits = Limits {
@@ -174,7 +177,7 @@ fn judged(
     };
     let trust = match roots {
         PeerRoots::Own(trust) | PeerRoots::Assumed(trust) => trust,
-        PeerRoots::Unknown => return (Some(leaf), None),
+        PeerRoots::Unknown | PeerRoots::Unread(_) => return (Some(leaf), None),
     };
     let expectation = Expectation {
         trust: Some(trust),

@@ -132,7 +132,13 @@ pub(super) fn compare(
     sets(asked, context)?
         .into_iter()
         .map(|set| {
-            let trust = context.trust(&set.sources, &set.base)?;
+            let trust = context
+                .trust(&set.sources, &set.base)
+                .map_err(|mut failure| {
+                    let whose = format!("the roots of {}: ", set.name);
+                    failure.explanation.what.insert_str(0, &whose);
+                    failure
+                })?;
             let judgement = judge(
                 chain,
                 None,
