@@ -302,6 +302,7 @@ fn check(
         now: context.now,
         took: begun.elapsed(),
         leaf: yardstick.leaf,
+        chain: yardstick.chain,
     };
     Ok((report, taken))
 }

@@ -279,6 +279,11 @@ fn taken(case: &Case, at: OffsetDateTime, begun: Instant) -> Taken {
             warning: case.warn_below.unwrap_or(LifeLeft::Days(0.0)),
             critical: LifeLeft::Days(0.0),
         },
+        // What ends behind a leaf counts when it has ended, and as it ends before the leaf.
+        chain: Thresholds {
+            warning: LifeLeft::Days(0.0),
+            critical: LifeLeft::Days(0.0),
+        },
     }
 }
 
@@ -299,14 +304,13 @@ fn judge_as_sent(case: &Case, expectation: Expectation<'_>) -> Judgement {
 
 /// Nothing in the files can be read as a certificate: that is a finding, and nothing else was judged.
 fn malformed(args: &VerifyArgs, case: &Case, taken: &Taken) -> Outcome {
-    let first = case.damaged.first();
     let text = match args.format {
-        Format::Nagios => format!(
-            "CERTIFICATE CRITICAL - {}: {}\n",
-            nagios::plain(&case.subject),
-            first
-                .map(|finding| nagios::plain(&finding.what))
-                .unwrap_or_default()
+        Format::Nagios => nagios::verdict(
+            &case.subject,
+            crate::findings::Verdict::Error,
+            "",
+            &case.damaged,
+            None,
         ),
         Format::Table | Format::Json => {
             let told: String = case.damaged.iter().map(render::finding).collect();

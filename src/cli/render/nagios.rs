@@ -7,8 +7,11 @@
 use super::Taken;
 use crate::check::group::groups;
 use crate::check::{CheckReport, Status, TargetReport};
-use crate::explain::{count, is_harmful};
-use crate::x509::Window;
+use crate::deployment::LifeLeft;
+use crate::explain::{Explanation, count, is_harmful};
+use crate::findings::{Finding, Severity, Verdict};
+use crate::x509::{Certificate, Window};
+use time::OffsetDateTime;
 
 /// What Nagios reads of a plugin by default, in bytes; more is cut there, and here first.
 const MAX_BYTES: usize = 4096;
@@ -39,12 +42,12 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
             plain(&cause(worst))
         )),
         None => line.push_str(&match soonest(report) {
-            Some((name, window)) => {
+            Some((name, end)) => {
                 format!(
                     "{total} of {total}, {} ends first, in {}",
                     plain(&name),
                     count(
-                        usize::try_from(window.whole_days_left(now)).unwrap_or(0),
+                        usize::try_from(whole_days(end.not_after, now)).unwrap_or(0),
                         "day"
                     )
                 )
@@ -64,35 +67,101 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
         " | ok={};;;0;{total} warning={};0;;0;{total} critical={};;0;0;{total} unknown={};;;0;{total}",
         counts.ok, counts.warning, counts.critical, counts.unknown
     ));
-    if let Some((_, window)) = soonest(report) {
-        text.push_str(&format!(" days_left_min={}", days(window, taken)));
+    if let Some((_, end)) = soonest(report) {
+        text.push_str(&format!(" days_left_min={}", end.days(taken)));
     }
     if report.targets.len() <= MAX_GRAPHED {
-        for (label, window) in graphed(report) {
-            let datum = format!(" '{label}'={}", days(window, taken));
+        for (label, end) in graphed(report) {
+            let datum = format!(" '{label}'={}", end.days(taken));
             if text.len() + datum.len() < MAX_BYTES / 2 {
                 text.push_str(&datum);
             }
         }
     }
     text.push('\n');
-    for status in [Status::Critical, Status::Warning, Status::Unknown] {
-        let rows = report.targets.iter().filter(|row| row.status() == status);
-        for group in groups(rows) {
-            let long = format!(
-                "{} {}: {}\n",
-                status.nagios(),
-                plain(&group.title()),
-                plain(&cause(group.first))
-            );
-            if text.len() + long.len() > MAX_BYTES - 16 {
-                text.push_str("…\n");
+    let groups = groups(&report.targets);
+    for severity in [Severity::Error, Severity::Warning] {
+        for group in &groups {
+            let row = group.first;
+            for finding in row.findings.iter().filter(|one| one.severity == severity) {
+                let cause = cause_of(row, finding);
+                if !long(&mut text, word(severity), &group.title(), &cause) {
+                    return text;
+                }
+            }
+        }
+    }
+    for group in &groups {
+        if let Some(problem) = &group.first.problem {
+            let cause = problem_of(group.first, problem);
+            if !long(&mut text, "UNKNOWN", &group.title(), &cause) {
                 return text;
             }
-            text.push_str(&long);
         }
     }
     text
+}
+
+/// A verdict on one chain; `words` where there is nothing to find. Without a leaf there are no days.
+pub fn verdict(
+    subject: &str,
+    verdict: Verdict,
+    words: &str,
+    findings: &[Finding],
+    days_left: Option<i64>,
+) -> String {
+    let status = match verdict {
+        Verdict::Ok => "OK",
+        Verdict::Warning => "WARNING",
+        Verdict::Error => "CRITICAL",
+    };
+    let told = |finding: &Finding| {
+        let (place, what) = (&finding.place, &finding.what);
+        match finding.why.is_empty() {
+            true => format!("{place}: {what}"),
+            false => format!("{place}: {what} ({})", finding.why),
+        }
+    };
+    let nearest = findings.first().filter(|_| verdict != Verdict::Ok);
+    let words = nearest.map_or_else(|| words.to_owned(), told);
+    let line = format!(
+        "CERTIFICATE {status} - {}: {}",
+        plain(subject),
+        plain(&words)
+    );
+    let mut text = shortened(&line, 1024);
+    if let Some(days) = days_left {
+        text.push_str(&format!(" | days_left={days}"));
+    }
+    text.push('\n');
+    for severity in [Severity::Error, Severity::Warning] {
+        for finding in findings.iter().filter(|one| one.severity == severity) {
+            if !long(&mut text, word(severity), subject, &told(finding)) {
+                return text;
+            }
+        }
+    }
+    text
+}
+
+/// A line of long output; false where it would be more than is read, and that is said in its stead.
+fn long(text: &mut String, status: &str, title: &str, cause: &str) -> bool {
+    let line = format!("{status} {}: {}\n", plain(title), plain(cause));
+    if text.len() + line.len() > MAX_BYTES - 16 {
+        text.push_str("…\n");
+        return false;
+    }
+    text.push_str(&line);
+    true
+}
+
+/// How a finding makes its target stand.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => Status::Critical.nagios(),
+        Severity::Warning => Status::Warning.nagios(),
+        Severity::Note => Status::Ok.nagios(),
+    }
 }
 
 /// A run that could not do its work: one line that begins with UNKNOWN.
@@ -115,72 +184,126 @@ fn titled(row: &TargetReport) -> String {
 
 fn cause(row: &TargetReport) -> String {
     match (row.foremost_problem(), row.worst()) {
-        (Some(problem), _) => {
-            // The target stands before it.
-            let what = problem.what.strip_prefix(row.target.as_str());
-            format!("{} ({})", what.unwrap_or(&problem.what), problem.why)
-        }
-        (None, Some(finding)) => {
-            // The title says it already.
-            let asked = row.address.map(|address| address.to_string());
-            let rest = finding
-                .what
-                .strip_prefix(row.target.as_str())
-                .filter(|rest| rest.starts_with(' '));
-            let place = match row.target.split(' ').any(|word| word == finding.place) {
-                true => "",
-                false if finding.place == row.target || rest.is_some() => "",
-                false if asked.as_deref() == Some(finding.place.as_str()) => "",
-                false => finding.place.as_str(),
-            };
-            let between = if place.is_empty() { "" } else { ": " };
-            let what = rest.unwrap_or(&finding.what).trim_start();
-            format!("{place}{between}{what} ({})", finding.why)
-        }
+        (Some(problem), _) => problem_of(row, problem),
+        (None, Some(finding)) => cause_of(row, finding),
         (None, None) => String::new(),
     }
-    .trim_start()
-    .to_owned()
 }
 
-fn soonest(report: &CheckReport) -> Option<(String, Window)> {
+fn problem_of(row: &TargetReport, problem: &Explanation) -> String {
+    // The target stands before it.
+    let what = problem.what.strip_prefix(row.target.as_str());
+    let told = format!("{} ({})", what.unwrap_or(&problem.what), problem.why);
+    told.trim_start().to_owned()
+}
+
+fn cause_of(row: &TargetReport, finding: &Finding) -> String {
+    // The title says it already.
+    let asked = row.address.map(|address| address.to_string());
+    let rest = finding
+        .what
+        .strip_prefix(row.target.as_str())
+        .filter(|rest| rest.starts_with(' '));
+    let place = match row.target.split(' ').any(|word| word == finding.place) {
+        true => "",
+        false if finding.place == row.target || rest.is_some() => "",
+        false if asked.as_deref() == Some(finding.place.as_str()) => "",
+        false => finding.place.as_str(),
+    };
+    let between = if place.is_empty() { "" } else { ": " };
+    let what = rest.unwrap_or(&finding.what).trim_start();
+    let told = format!("{place}{between}{what} ({})", finding.why);
+    told.trim_start().to_owned()
+}
+
+/// What of a chain ends first. Of what stands behind the leaf only the end is kept, and thresholds in days.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    not_after: OffsetDateTime,
+    /// Of the leaf, where that is what ends first.
+    leaf: Option<Window>,
+}
+
+impl End {
+    /// The leaf, or what stands behind it and ends before it: then the chain is worth no more than that.
+    fn of(row: &TargetReport) -> Option<Self> {
+        let leaf = row.certificate.as_ref()?.window();
+        let behind = row.chain.iter().map(|(_, end)| *end).min();
+        Some(match behind.filter(|end| *end < leaf.not_after) {
+            Some(not_after) => End {
+                not_after,
+                leaf: None,
+            },
+            None => End {
+                not_after: leaf.not_after,
+                leaf: Some(leaf),
+            },
+        })
+    }
+
+    /// `89;22:;9:`: days left, and below how many a threshold begins.
+    fn days(self, taken: &Taken) -> String {
+        let Some(leaf) = self.leaf else {
+            let days = whole_days(self.not_after, taken.now);
+            let limit = |threshold| match threshold {
+                LifeLeft::Days(days) => format!("{:.0}:", f64::floor(days)),
+                LifeLeft::Share(_) => String::new(),
+            };
+            let (warning, critical) = (limit(taken.chain.warning), limit(taken.chain.critical));
+            return format!("{days};{warning};{critical}");
+        };
+        let days = leaf.whole_days_left(taken.now);
+        let limit = |threshold| Taken::days_at(threshold, leaf);
+        format!(
+            "{days};{}:;{}:",
+            limit(taken.leaf.warning),
+            limit(taken.leaf.critical)
+        )
+    }
+}
+
+/// Whole days from now to the end of what begins at no matter what moment.
+fn whole_days(not_after: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    Window {
+        not_before: not_after,
+        not_after,
+    }
+    .whole_days_left(now)
+}
+
+/// The days that are left of a chain, leaf first: of the one that ends first.
+pub fn chain_days(chain: &[Certificate], now: OffsetDateTime) -> Option<i64> {
+    let ends = chain.iter().map(|one| one.facts().not_after);
+    ends.min().map(|end| whole_days(end, now))
+}
+
+fn soonest(report: &CheckReport) -> Option<(String, End)> {
     report
         .targets
         .iter()
-        .filter_map(|row| Some((row.target.clone(), row.certificate.as_ref()?.window())))
-        .min_by_key(|(_, window)| window.not_after)
+        .filter_map(|row| Some((row.target.clone(), End::of(row)?)))
+        .min_by_key(|(_, end)| end.not_after)
 }
 
-/// Each target once, in the report's order, with the leaf of it that ends first: a host may answer at several addresses,
+/// Each target once, in the report's order, with the chain of it that ends first: a host may answer at several addresses,
 /// a file may hold several leaves, and a graph is of one thing as long as its label stays.
-fn graphed(report: &CheckReport) -> Vec<(String, Window)> {
-    let mut graphed: Vec<(String, Window)> = Vec::new();
+fn graphed(report: &CheckReport) -> Vec<(String, End)> {
+    let mut graphed: Vec<(String, End)> = Vec::new();
     for row in &report.targets {
-        let Some(certificate) = &row.certificate else {
+        let Some(end) = End::of(row) else {
             continue;
         };
         let label = label_of(&match &row.asked {
             Some(asked) => format!("{} {asked}", row.target),
             None => row.target.clone(),
         });
-        let window = certificate.window();
         match graphed.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, first)) if first.not_after <= window.not_after => {}
-            Some((_, first)) => *first = window,
-            None => graphed.push((label, window)),
+            Some((_, first)) if first.not_after <= end.not_after => {}
+            Some((_, first)) => *first = end,
+            None => graphed.push((label, end)),
         }
     }
     graphed
-}
-
-/// `89;22:;9:`: days left, and below how many a threshold begins.
-pub fn days(window: Window, taken: &Taken) -> String {
-    format!(
-        "{};{}:;{}:",
-        window.whole_days_left(taken.now),
-        Taken::days_at(taken.leaf.warning, window),
-        Taken::days_at(taken.leaf.critical, window)
-    )
 }
 
 /// Without the characters that mean something to Nagios: a pipe begins performance data, a line end long output.

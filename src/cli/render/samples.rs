@@ -21,6 +21,7 @@ pub fn taken() -> Taken {
         now: NOW,
         took: Duration::from_millis(1_250),
         leaf: Thresholds::LEAF,
+        chain: Thresholds::CHAIN,
     }
 }
 

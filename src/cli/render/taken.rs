@@ -15,6 +15,8 @@ pub struct Taken {
     pub took: Duration,
     /// What was held against the life left of leaves.
     pub leaf: Thresholds,
+    /// What was held against the life left of the certificates behind them.
+    pub chain: Thresholds,
 }
 
 impl Taken {

@@ -230,23 +230,14 @@ impl Shown<'_> {
 
     pub(super) fn nagios(&self, report: &Report) -> String {
         let days = self.leaf.window().whole_days_left(self.at);
-        let words = match report
-            .findings()
-            .first()
-            .filter(|_| self.verdict != Verdict::Ok)
-        {
-            Some(finding) => format!("{}: {} ({})", finding.place, finding.what, finding.why),
-            None => format!("{} ends in {days} days", self.leaf.display_name()),
-        };
-        let status = match self.verdict {
-            Verdict::Ok => "OK",
-            Verdict::Warning => "WARNING",
-            Verdict::Error => "CRITICAL",
-        };
-        format!(
-            "CERTIFICATE {status} - {}: {} | days_left={days}\n",
-            nagios::plain(&self.case.subject),
-            nagios::plain(&words)
+        let words = format!("{} ends in {days} days", self.leaf.display_name());
+        let least = nagios::chain_days(&self.case.chain, self.at);
+        nagios::verdict(
+            &self.case.subject,
+            self.verdict,
+            &words,
+            report.findings(),
+            least,
         )
     }
 

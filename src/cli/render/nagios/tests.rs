@@ -206,6 +206,80 @@ fn one_day_is_not_many() {
 }
 
 #[test]
+fn each_error_and_warning_of_a_target_has_its_line_and_errors_come_first() {
+    let finding = |what: &str, severity| {
+        Finding::new(Code::NamesMissing, "leaf", what, "why", "mend").with_severity(severity)
+    };
+    let rows = [("a.pem", ["one", "two"]), ("b.pem", ["three", "four"])];
+    let mut all = CheckReport::default();
+    for (target, [error, warning]) in rows {
+        all.push(
+            TargetReport::new(target, TargetKind::File)
+                .with_finding(finding(warning, Severity::Warning))
+                .with_finding(finding(error, Severity::Error))
+                .with_finding(finding("a note", Severity::Note)),
+        );
+    }
+    let told = check(&all, &taken());
+    let long: Vec<&str> = told.lines().skip(1).collect();
+    assert_eq!(
+        long,
+        [
+            "CRITICAL a.pem: leaf: one (why)",
+            "CRITICAL b.pem: leaf: three (why)",
+            "WARNING a.pem: leaf: two (why)",
+            "WARNING b.pem: leaf: four (why)",
+        ]
+    );
+    let findings = [
+        finding("one", Severity::Error),
+        finding("two", Severity::Warning),
+        finding("a note", Severity::Note),
+    ];
+    assert_eq!(
+        verdict("x.pem", Verdict::Error, "", &findings, Some(-3)),
+        "CERTIFICATE CRITICAL - x.pem: leaf: one (why) | days_left=-3\n\
+         CRITICAL x.pem: leaf: one (why)\nWARNING x.pem: leaf: two (why)\n"
+    );
+    assert_eq!(
+        verdict(
+            "x.pem",
+            Verdict::Ok,
+            "x ends in 9 days",
+            &findings[2..],
+            Some(9)
+        ),
+        "CERTIFICATE OK - x.pem: x ends in 9 days | days_left=9\n"
+    );
+    let many = vec![finding(&"x".repeat(300), Severity::Error); 50];
+    let text = verdict("x.pem", Verdict::Error, "", &many, Some(9));
+    assert!(parse(&text).is_ok() && text.ends_with("…\n"), "{text}");
+}
+
+#[test]
+fn an_intermediate_that_ends_first_counts_with_its_own_thresholds() {
+    for (ends, value, warns, alarms) in [
+        (400, 190.0, false, false),
+        (100, 100.0, false, false),
+        (40, 40.0, true, false),
+        (7, 7.0, true, true),
+        (-3, -3.0, true, true),
+    ] {
+        let mut row = endpoint("edge:5269", "contoso.com", None);
+        row.chain[0].1 = super::super::samples::NOW + time::Duration::days(ends)
+            - time::Duration::HOUR * i32::from(ends < 0);
+        let mut report = CheckReport::default();
+        report.push(row);
+        let (_, data) = parse(&check(&report, &taken())).unwrap();
+        for label in ["days_left_min", "edge:5269 contoso.com"] {
+            let datum = data.iter().find(|one| one.label == label).unwrap();
+            let told = (datum.value, alerts(datum, 0), alerts(datum, 1));
+            assert_eq!(told, (value, warns, alarms), "{label}, {ends}");
+        }
+    }
+}
+
+#[test]
 fn a_failure_is_one_line_that_begins_with_unknown() {
     let text = unknown("no\nwork", HOSTILE, "mend | it");
     let (line, data) = parse(&text).unwrap();
