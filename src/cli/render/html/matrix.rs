@@ -1,12 +1,13 @@
 //! The coverage matrix: names down, services and their servers across, and in each cell whether that server shows a
 //! certificate for that name.
 
-use super::{more, shown};
+use super::{behind, more, shown};
 use crate::check::{CheckReport, Holding, Status, TargetKind, TargetReport};
-use crate::findings::Severity;
+use crate::findings::{Code, Severity};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use time::OffsetDateTime;
 
 /// Most names, and most servers.
 const MAX_NAMES: usize = 200;
@@ -24,11 +25,11 @@ struct Cell {
     until: String,
 }
 
-pub(super) fn section(body: &mut String, report: &CheckReport) {
+pub(super) fn section(body: &mut String, report: &CheckReport, now: OffsetDateTime) {
     let mut servers: Vec<(String, String)> = Vec::new();
     let mut names: BTreeMap<String, BTreeMap<usize, Cell>> = BTreeMap::new();
     for row in &report.targets {
-        let said = said(row);
+        let said = said(row, now);
         if said.is_empty() {
             continue;
         }
@@ -134,13 +135,14 @@ fn on_paper(columns: usize) -> &'static str {
 }
 
 /// The names of a row, and what is said of each: those that were wanted, and of what lies at rest those it holds too.
-fn said(row: &TargetReport) -> Vec<(String, Cell)> {
-    let until = match &row.certificate {
-        Some(leaf) => format!(
+fn said(row: &TargetReport, now: OffsetDateTime) -> Vec<(String, Cell)> {
+    let until = match (&row.certificate, behind(row, now)) {
+        (Some(_), Some(behind)) => format!("<span class=\"date\">{}</span>", shown(&behind)),
+        (Some(leaf), None) => format!(
             "until <span class=\"date\">{}</span>",
             crate::cli::render::date(leaf.not_after)
         ),
-        None => String::new(),
+        (None, _) => String::new(),
     };
     let cell = |(status, words)| Cell {
         status,
@@ -187,15 +189,32 @@ fn sound(row: &TargetReport) -> (Status, &'static str) {
             .iter()
             .any(|one| one.severity == severity && one.code.as_str().starts_with(group))
     };
+    let is_unsound = row.findings.iter().any(|one| {
+        one.severity == Severity::Error
+            && one.code != Code::ValidityEndsSoon
+            && !one.code.as_str().starts_with("names.")
+    });
     let is_other = |severity: Severity| {
         row.findings
             .iter()
             .any(|one| one.severity == severity && !one.code.as_str().starts_with("names."))
     };
+    let ends_soon = |severity: Severity| {
+        row.findings
+            .iter()
+            .any(|one| one.severity == severity && one.code == Code::ValidityEndsSoon)
+    };
+    let is_out = row.findings.iter().any(|one| {
+        one.severity == Severity::Error
+            && one.code != Code::ValidityEndsSoon
+            && one.code.as_str().starts_with("validity.")
+    });
     match row.status() {
-        _ if has(Severity::Error, "validity.") => (Status::Critical, "✗ out of date"),
+        _ if is_out => (Status::Critical, "✗ out of date"),
         _ if has(Severity::Error, "chain.") => (Status::Critical, "✗ chain"),
-        _ if is_other(Severity::Error) => (Status::Critical, "✗ not sound"),
+        _ if is_unsound => (Status::Critical, "✗ not sound"),
+        _ if ends_soon(Severity::Error) => (Status::Critical, "! ends soon"),
+        _ if ends_soon(Severity::Warning) => (Status::Warning, "! ends soon"),
         _ if is_other(Severity::Warning) => (Status::Warning, "! covered"),
         Status::Unknown => (Status::Unknown, "? covered"),
         Status::Ok | Status::Warning | Status::Critical => (Status::Ok, "✓ covered"),

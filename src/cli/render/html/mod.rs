@@ -11,10 +11,12 @@ mod timeline;
 
 use super::Taken;
 use super::markup::escaped;
-use crate::check::{CheckReport, Status};
+use crate::check::{CheckReport, Status, TargetReport};
 use crate::explain::printable;
+use crate::findings::Code;
 use crate::x509::{Fingerprint, pem};
 use std::fmt::Write as _;
+use time::OffsetDateTime;
 
 const PAGE: &str = include_str!("../../../../templates/report.html");
 const STYLE: &str = include_str!("../../../../templates/report.css");
@@ -31,7 +33,7 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
     head(&mut body, report, taken);
     body.push_str("<main>\n");
     timeline::section(&mut body, report, taken);
-    matrix::section(&mut body, report);
+    matrix::section(&mut body, report, taken.now);
     findings::section(&mut body, report);
     rows::section(&mut body, report, taken);
     body.push_str("</main>\n");
@@ -150,6 +152,21 @@ fn lead(report: &CheckReport, taken: &Taken) -> String {
         more => parts.push(format!("{more} files hold no certificate.")),
     }
     parts.join(" ")
+}
+
+/// Of what stands behind a leaf, the date that is found fault with: `intermediate ended 2026-09-01`. What ends first says
+/// most.
+fn behind(row: &TargetReport, now: OffsetDateTime) -> Option<String> {
+    let ends = row.findings.iter().filter_map(|one| {
+        let number = one.place.strip_prefix("intermediate ")?;
+        let number: usize = number.split(',').next()?.parse().ok()?;
+        let (_, end) = row.chain.get(number.checked_sub(1)?)?;
+        matches!(one.code, Code::ValidityExpired | Code::ValidityEndsSoon).then_some(*end)
+    });
+    ends.min().map(|end| {
+        let verb = if end < now { "ended" } else { "ends" };
+        format!("intermediate {verb} {}", super::date(end))
+    })
 }
 
 /// Foreign text as content or attribute: harmless and bounded, then escaped.

@@ -1,6 +1,6 @@
 //! Every target in a table that can be sorted.
 
-use super::{more, shown};
+use super::{behind, more, shown};
 use crate::check::{CheckReport, TargetReport};
 use crate::cli::render::{self, Taken};
 use std::fmt::Write as _;
@@ -79,8 +79,8 @@ fn line(body: &mut String, place: usize, row: &TargetReport, taken: &Taken) {
                 sub(&format!("serial {}", short(&leaf.serial))),
                 leaf.not_after.unix_timestamp(),
                 render::date(leaf.not_after),
-                match days_share(window.life_left(taken.now)) {
-                    Some(share) => sub(&share),
+                match behind(row, taken.now).or_else(|| days_share(window.life_left(taken.now))) {
+                    Some(words) => sub(&words),
                     None => String::new(),
                 },
                 name = shown(&leaf.name),

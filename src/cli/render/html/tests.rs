@@ -110,6 +110,53 @@ fn a_file_tells_of_wanted_names_and_of_those_it_holds_besides() {
 }
 
 #[test]
+fn what_ends_soon_is_not_out_of_date_and_an_ended_intermediate_is_named() {
+    use crate::findings::{Code, Finding};
+    for (code, place, ends, badge, said) in [
+        (
+            Code::ValidityEndsSoon,
+            "leaf",
+            900,
+            "critical\">! ends soon",
+            "until ",
+        ),
+        (
+            Code::ValidityEndsSoon,
+            "intermediate 1",
+            9,
+            "critical\">! ends soon",
+            "intermediate ends 2026-11-29",
+        ),
+        (
+            Code::ValidityExpired,
+            "intermediate 1, validity",
+            -3,
+            "critical\">✗ out of date",
+            "intermediate ended 2026-11-17",
+        ),
+        (
+            Code::ValidityExpired,
+            "leaf, validity",
+            900,
+            "critical\">✗ out of date",
+            "until ",
+        ),
+    ] {
+        let mut row = endpoint("edge:5269", "contoso.com", None);
+        row.chain[0].1 = taken().now + time::Duration::days(ends);
+        let finding = Finding::new(code, place, "what", "why", "mend");
+        let mut report = CheckReport::default();
+        report.push(row.with_finding(finding.with_severity(Severity::Error)));
+        let page = check(&report, &taken());
+        assert!(page.contains(badge), "{place}: {page}");
+        // In the timeline, the matrix and the list of all targets.
+        let times = if said == "until " { 1 } else { 3 };
+        let told = page.split("</style>").nth(1).unwrap().matches(said).count();
+        assert_eq!(told, times, "{place} {said}");
+    }
+}
+
+#[test]
 fn the_matrix_begins_with_trouble_and_has_no_row_of_nothing() {
     let mut wide = CheckReport::default();
     for number in 10..40 {

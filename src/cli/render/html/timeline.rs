@@ -1,7 +1,7 @@
 //! The validity timeline: a bar for each certificate from its first second to its last, with the thresholds at its end
 //! and a line for now. Places are percentages of the width, so that type keeps its size on every screen.
 
-use super::{more, shown};
+use super::{behind, more, shown};
 use crate::check::{CertificateForm, CheckReport, Status, TargetReport};
 use crate::cli::render::{self, Taken};
 use crate::deployment::LifeLeft;
@@ -25,6 +25,8 @@ const NEAR: f64 = 4.0;
 struct Bar<'a> {
     leaf: &'a CertificateForm,
     status: Status,
+    /// What its colour comes from, where that is not the leaf.
+    behind: Option<String>,
     first: &'a str,
     others: usize,
 }
@@ -44,7 +46,7 @@ impl Axis {
 }
 
 pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
-    let mut bars = bars(report);
+    let mut bars = bars(report, taken.now);
     if bars.is_empty() {
         return;
     }
@@ -71,7 +73,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport, taken: &Taken) {
     body.push_str("</section>\n");
 }
 
-fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
+fn bars(report: &CheckReport, now: OffsetDateTime) -> Vec<Bar<'_>> {
     let mut bars: Vec<Bar<'_>> = Vec::new();
     let mut known: HashMap<Fingerprint, usize> = HashMap::new();
     for row in &report.targets {
@@ -83,7 +85,10 @@ fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
             .and_then(|place| bars.get_mut(*place))
         {
             Some(bar) => {
-                bar.status = bar.status.max(of_its_dates(row));
+                if bar.status < of_its_dates(row) {
+                    bar.status = of_its_dates(row);
+                    bar.behind = behind(row, now);
+                }
                 bar.others += usize::from(bar.first != row.target);
             }
             None => {
@@ -91,6 +96,7 @@ fn bars(report: &CheckReport) -> Vec<Bar<'_>> {
                 bars.push(Bar {
                     leaf,
                     status: of_its_dates(row),
+                    behind: behind(row, now),
                     first: &row.target,
                     others: 0,
                 });
@@ -239,6 +245,9 @@ fn lane(body: &mut String, bar: &Bar<'_>, axis: &Axis, taken: &Taken) {
         body,
         "<line class=\"now\" x1=\"{here:.2}%\" x2=\"{here:.2}%\" y1=\"0\" y2=\"30\"/></svg>\
          <div class=\"until\">{left}<span>{}</span></div></div>",
-        render::date(leaf.not_after)
+        match &bar.behind {
+            Some(behind) => shown(behind),
+            None => render::date(leaf.not_after),
+        }
     );
 }
