@@ -391,6 +391,24 @@ fn what_was_requested_into_a_folder_is_imported_from_there() {
         .ended(0)
         .said("nothing to do");
     assert!(world.path("out/privkey.pem").exists(), "copied, not moved");
+    // Its record is kept as that of every other request, so that the next one asks the same.
+    let made: serde_json::Value = serde_json::from_str(&world.read("out/request.json")).unwrap();
+    let ledger = world.path("edgecert.state/requests/external-edge");
+    let folder = std::fs::read_dir(ledger).unwrap().next().unwrap().unwrap();
+    let text = std::fs::read_to_string(folder.path().join("request.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let fields = ["issuer_profile", "uses", "names", "subject", "spki_sha256"];
+    for field in fields {
+        assert_eq!(kept[field], made[field], "{field}");
+    }
+    assert_eq!(kept["state"], "answered", "{kept:#}");
+    assert!(!folder.path().join("privkey.pem").exists());
+    world.run(&["renew"]).ended(0);
+    let listed = world.run(&["request", "list", "--json"]).ended(0).json();
+    let next = &listed["result"]["requests"][0];
+    for field in &fields[..4] {
+        assert_eq!(next[field], made[field], "{field}: {next:#}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod accept;
 mod ask;
 mod complete;
 mod judge;
+mod keep;
 mod once;
 mod scene;
 mod sealed;

@@ -19,6 +19,8 @@ pub(super) struct Scene<'a> {
     /// Requests by key, those of a folder included.
     pub(super) asked: Vec<Asked>,
     pub(super) records: Vec<RequestRecord>,
+    /// That of a folder of `--out`; once it is kept, as the ledger has it.
+    pub(super) of_folder: Option<RequestRecord>,
 }
 
 impl<'a> Scene<'a> {
@@ -42,7 +44,13 @@ impl<'a> Scene<'a> {
             deployment,
             asked,
             records,
+            of_folder: None,
         })
+    }
+
+    /// The requests of the ledger, one that is newly kept there included.
+    pub(super) fn known(&self) -> impl Iterator<Item = &RequestRecord> {
+        self.of_folder.iter().chain(&self.records)
     }
 
     /// Under which certificate it goes, and whether it is a reply or an adoption.
@@ -68,6 +76,7 @@ impl<'a> Scene<'a> {
                     ..asked
                 });
                 self.asked.extend(asked);
+                self.of_folder = Some(record);
                 Ok((intake.certificate.cloned().unwrap_or(name), Source::Import))
             }
             KeyGiven::Beside => {
@@ -133,11 +142,12 @@ impl<'a> Scene<'a> {
         leaf: CertificateSummary,
         chain_sha256: Vec<String>,
     ) -> GenerationRecord {
-        let request = taken.answers.as_ref().and_then(|asked| {
+        let answered = taken.answers.as_ref().and_then(|asked| {
             self.records.iter().find(|record| {
                 record.id == asked.request && record.certificate == taken.certificate.as_str()
             })
         });
+        let request = self.of_folder.as_ref().or(answered);
         let own = self
             .deployment
             .and_then(|all| all.certificate(&taken.certificate));

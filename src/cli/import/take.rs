@@ -5,6 +5,7 @@
 
 use super::complete::complete;
 use super::judge::{Before, Current, Judged, judge};
+use super::keep::keep;
 use super::scene::Scene;
 use super::sealed::{SealedPair, sealed_of};
 use super::seen::Seen;
@@ -209,7 +210,6 @@ pub fn take_in_under(
     if intake.dry_run {
         return Ok(taken);
     }
-    let record = scene.record(context, &taken, sealed_of(intake), leaf, chain_sha256);
     let key = judged.bundle.bundle().key();
     let key_pem = key
         .to_pem(ground.secret.as_ref())
@@ -218,6 +218,11 @@ pub fn take_in_under(
         Some(lease) => lease,
         None => first_lease(context, deployment, intake.command)?,
     };
+    if let Some(asked) = scene.of_folder.take() {
+        let (name, key) = (&taken.certificate, &leaf.spki_sha256);
+        scene.of_folder = keep(&mut lease, intake, &asked, name, key, key_pem.as_bytes())?;
+    }
+    let record = scene.record(context, &taken, sealed_of(intake), leaf, chain_sha256);
     taken.number = put(
         &mut lease,
         &scene,
@@ -390,8 +395,7 @@ fn put(
 ) -> Result<u32, Failure> {
     let pending = record.request.as_deref().is_some_and(|id| {
         scene
-            .records
-            .iter()
+            .known()
             .any(|one| one.id == id && one.state == RequestState::Pending)
     });
     // The key of a pending request moves as it lies there; any other is written as it was read.
