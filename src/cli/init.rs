@@ -6,13 +6,15 @@ use super::gateway::scope::Scope;
 use super::output::{Failure, Outcome, unwritten};
 use super::request::flags::{domain, domains};
 use super::{Context, render, request};
-use crate::deployment::init::{InitTemplate, annotated};
+use crate::deployment::init::{InitTemplate, annotated, with_profile_file};
+use crate::explain::printable;
 use crate::names::Domain;
 use crate::store::atomic::{self, Overwrite, Placement};
 use clap::Args;
 use console::style;
 use from_gateways::{Begun, Given, begin};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 /// The edge of a deployment that nobody has described yet; `request` warns of it.
 const EXAMPLE_FQDN: &str = "edge.example.com";
@@ -29,11 +31,11 @@ Examples:
   edgecert init --issuer-profile private-xmpp --config /etc/edgecert/edgecert.toml
   edgecert init --from-gateways                  names and gateways as the servers here tell them")]
 pub struct InitArgs {
-    /// Who signs, by its profile (edgecert request profiles)
+    /// Who signs, by its profile: a name (edgecert request profiles), or the path of one of your own
     #[arg(
         long = "issuer-profile",
         alias = "template",
-        value_name = "NAME",
+        value_name = "NAME|FILE",
         default_value = "public-dv"
     )]
     template: String,
@@ -55,7 +57,7 @@ pub struct InitArgs {
 
 /// Writes the file; one that is there already is refused.
 pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    let template = template(&args.template)?;
+    let (template, own) = template(&args.template)?;
     let sip = domains("--sip-domain", &args.sip_domain)?;
     let xmpp = domains("--xmpp-domain", &args.xmpp_domain)?;
     let path = context.new_config_path();
@@ -87,6 +89,10 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
         components,
         gateways,
     } = begun;
+    let text = match &own {
+        Some(own) => with_profile_file(&text, template, &from_file(own, &path)),
+        None => text,
+    };
     let placement = Placement {
         mode: MODE,
         ..Placement::PRIVATE
@@ -127,7 +133,7 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
         text,
         json!({
             "path": std::path::absolute(&path).unwrap_or(path).display().to_string(),
-            "template": template.word(),
+            "template": args.template,
             "fqdn": fqdn.to_string(),
             "sip_domains": list(&sip),
             "xmpp_domains": list(&xmpp),
@@ -166,9 +172,43 @@ fn from_flags(
     })
 }
 
-fn template(word: &str) -> Result<InitTemplate, Failure> {
-    InitTemplate::from_word(word).ok_or_else(|| {
+/// What the file begins from, and the profile of one's own, which has to be sound: a public one is judged by the system's
+/// roots, any other by a root that is put beside the file.
+fn template(word: &str) -> Result<(InitTemplate, Option<PathBuf>), Failure> {
+    if request::flags::is_path(word) {
+        if !word.ends_with(".toml") {
+            return Err(Failure::usage(
+                format!("{} cannot stand in a deployment", printable(word)),
+                "a profile of your own is a file ending in .toml",
+                "name it so",
+            ));
+        }
+        let template = match request::flags::profile(word)?.public {
+            true => InitTemplate::PublicDv,
+            false => InitTemplate::PrivateXmpp,
+        };
+        return Ok((template, Some(PathBuf::from(word))));
+    }
+    let known = InitTemplate::from_word(word).ok_or_else(|| {
         let known: Vec<&str> = InitTemplate::ALL.iter().map(|known| known.word()).collect();
         request::flags::unknown_word("--issuer-profile", word, &known)
-    })
+    })?;
+    Ok((known, None))
+}
+
+/// A path that was typed here, as the deployment file names it: paths there count from the file. The slash tells a path
+/// from a name.
+fn from_file(own: &Path, file: &Path) -> String {
+    let beside = file
+        .parent()
+        .is_none_or(|folder| folder.as_os_str().is_empty());
+    let path = match own.is_absolute() || beside {
+        true => own.to_path_buf(),
+        false => std::path::absolute(own).unwrap_or_else(|_| own.to_path_buf()),
+    };
+    let text = path.to_string_lossy().into_owned();
+    match text.contains('/') {
+        true => text,
+        false => format!("./{text}"),
+    }
 }

@@ -169,16 +169,18 @@ type = \"rsa2048\""
         }
     }
 
-    /// `[subject]`, in force where the issuer demands it.
+    /// `[subject]`: whose it is nobody can guess, so that no value is in force. Where the issuer demands it the table
+    /// stands open.
     fn subject_lines(self) -> &'static str {
         if self == InitTemplate::PublicOv {
             "\
 [subject]
-## Demanded: the organization as it is registered, its country, and state or locality. Write your own.
-organization = \"Contoso\"
-country = \"US\"
-state = \"Washington\"
-locality = \"Redmond\"
+## Demanded: the organization as it is registered, its country, and state or locality. Take the hashes away and write
+## your own; `edgecert request` refuses until they are there.
+# organization = \"Contoso\"
+# country = \"US\"
+# state = \"Washington\"
+# locality = \"Redmond\"
 # organizational-unit = \"Messaging\""
         } else {
             "\
@@ -190,6 +192,19 @@ locality = \"Redmond\"
 # locality = \"Redmond\""
         }
     }
+}
+
+/// The annotated deployment for an issuer with a profile of one's own, whose path is written as it counts from the file:
+/// `text` is that of [`annotated`] for the template.
+pub fn with_profile_file(text: &str, template: InitTemplate, path: &str) -> String {
+    let word = template.word();
+    let prose = format!("## {}\n", template.prose());
+    text.replacen(&prose, "## A CA with a profile of your own.\n", 1)
+        .replacen(
+            &format!("profile = \"{word}\""),
+            &format!("profile = {}", toml_edit::Value::from(path)),
+            1,
+        )
 }
 
 /// The annotated deployment for an edge; it parses, whatever domains are given, as long as there is one.
@@ -284,7 +299,7 @@ fn list_of(domains: &[Domain]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Deployment, KindWord};
+    use super::super::{Deployment, KindWord, ProfileSource};
     use super::*;
     use std::path::Path;
 
@@ -325,6 +340,7 @@ mod tests {
             );
             assert!(deployment.gateways.is_empty() && deployment.partners.is_empty());
             assert_eq!(deployment.certificates[0].key.passphrase, None);
+            assert_eq!(deployment.subject.organization, None);
             assert!(
                 !text.contains("@D")
                     && !text.contains("@F")
@@ -349,6 +365,18 @@ mod tests {
                 let deployment = parse(&uncommented(&text));
                 assert_eq!(deployment.gateways.len(), KindWord::ALL.len());
                 assert_eq!(deployment.policies.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_of_ones_own_stands_there_by_its_path() {
+        for template in InitTemplate::ALL {
+            let text = annotated(&d("edge.contoso.com"), &[d("contoso.com")], &[], template);
+            for path in ["./internal.toml", "a \"b\".toml"] {
+                let deployment = parse(&with_profile_file(&text, template, path));
+                let issuer = deployment.issuers.values().next().unwrap();
+                assert_eq!(issuer.profile, ProfileSource::File(path.into()));
             }
         }
     }

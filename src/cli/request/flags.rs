@@ -236,9 +236,14 @@ fn use_of(word: &str) -> Result<Use, Failure> {
     Use::from_word(word).ok_or_else(|| unknown_word("--use", word, &Use::ALL.map(Use::word)))
 }
 
+/// Whether a profile is named by its path.
+pub fn is_path(text: &str) -> bool {
+    text.contains('/') || text.ends_with(".toml")
+}
+
 /// A profile by name, or by a path: one with a slash, or one that ends in .toml.
 pub fn profile(text: &str) -> Result<IssuerProfile, Failure> {
-    if text.contains('/') || text.ends_with(".toml") {
+    if is_path(text) {
         return expectation::profile_file(Path::new(text)).map_err(|failure| Failure {
             kind: match failure.explanation.code.starts_with("store.") {
                 true => FailureKind::Refused,
