@@ -68,7 +68,14 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
         JournalState::TornLastLine => {
             format!("{lines} before the last one, which is not whole")
         }
-        JournalState::Broken { line, .. } => format!("the chain breaks at line {line}"),
+        JournalState::Broken { line, .. } => {
+            format!("the chain breaks at line {line}: {}", changed(*line))
+        }
+    };
+    // Nothing follows that vouches for the last line before the break.
+    let doubted = match &reading.state {
+        JournalState::Broken { .. } => reading.entries.last().map(|entry| entry.seq),
+        JournalState::Intact | JournalState::TornLastLine => None,
     };
     let mut table = Table::plain();
     for entry in &shown {
@@ -81,7 +88,12 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
                 .as_deref()
                 .map(printable)
                 .unwrap_or_default(),
-            words(entry),
+            match doubted == Some(entry.seq) {
+                true => format!("{} (in doubt)", words(entry))
+                    .trim_start()
+                    .to_owned(),
+                false => words(entry),
+            },
         ]);
     }
     let mut text: String = table
@@ -152,9 +164,27 @@ pub(super) fn chain_finding(reading: &JournalReading, folder: &Path) -> Option<F
             Code::DoctorJournalBroken,
             format!("{path}, line {line}"),
             format!("the chain of the journal breaks at line {line}"),
-            printable(why),
-            "someone or something changed it: compare it with a backup; what stands above that line still holds",
+            format!("{}; {}", printable(why), changed(*line)),
+            match line {
+                0 | 1 => "compare the journal with a backup".to_owned(),
+                2 => "compare both lines with a backup".to_owned(),
+                line => format!(
+                    "compare both lines with a backup; what stands above line {} still holds",
+                    line - 1
+                ),
+            },
         )),
+    }
+}
+
+/// Which lines may be the ones that were changed, where the chain breaks: a line is vouched for by the one behind it.
+fn changed(line: u64) -> String {
+    match line {
+        0 | 1 => "it was changed, or what stood above it is gone".to_owned(),
+        line => format!(
+            "line {} or {line} was changed, or one between them is gone",
+            line - 1
+        ),
     }
 }
 
@@ -402,6 +432,44 @@ mod tests {
                 .map(|entry| entry.seq)
                 .collect();
             assert_eq!(seqs, wanted, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_vouched_for_that_may_have_been_changed() {
+        for (line, why, mend) in [
+            (
+                1,
+                "it was changed, or what stood above it is gone",
+                "compare the journal with a backup",
+            ),
+            (
+                2,
+                "line 1 or 2 was changed",
+                "compare both lines with a backup",
+            ),
+            (
+                4,
+                "line 3 or 4 was changed",
+                "what stands above line 3 still holds",
+            ),
+        ] {
+            let reading = JournalReading {
+                entries: Vec::new(),
+                state: JournalState::Broken {
+                    line,
+                    why: "x".into(),
+                },
+                clock_steps: Vec::new(),
+            };
+            let finding = chain_finding(&reading, Path::new("state")).unwrap();
+            assert!(finding.why.contains(why), "{}", finding.why);
+            assert!(finding.mend.contains(mend), "{}", finding.mend);
+            assert!(
+                line > 2 || !finding.mend.contains("holds"),
+                "{}",
+                finding.mend
+            );
         }
     }
 
