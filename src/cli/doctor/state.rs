@@ -3,7 +3,7 @@
 use super::{Looks, finding_of};
 use crate::cli::log::chain_finding;
 use crate::cli::{render, staged};
-use crate::explain::Explain;
+use crate::explain::{Explain, os_words};
 use crate::findings::{Code, Finding, Severity};
 use crate::store::journal::CLOCK_TOLERANCE_SECONDS;
 use crate::store::{Problem, Store, StoreError};
@@ -41,6 +41,7 @@ pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Opt
     };
     if let Some(store) = &store {
         let mut findings: Vec<Finding> = owner_finding(folder).into_iter().collect();
+        findings.extend(write_finding(folder, &may_write));
         match store.problems() {
             Ok(problems) => findings.extend(problems.iter().map(finding)),
             Err(error) => findings.push(finding_of(Code::DoctorState, &error.explain())),
@@ -94,6 +95,49 @@ fn owner_finding(folder: &Path) -> Option<Finding> {
         )
         .with_severity(Severity::Warning)
     })
+}
+
+/// What every command that writes has to change; a part that is not there yet is made in the folder above it.
+const WRITTEN: [&str; 7] = [
+    "",
+    "lock",
+    "journal.jsonl",
+    "requests",
+    "archive",
+    "live",
+    "assignments",
+];
+
+/// The first part of the state that this user may not write: a read-only file system, or modes without the bit.
+fn write_finding(
+    folder: &Path,
+    may_write: &dyn Fn(&Path) -> std::io::Result<()>,
+) -> Option<Finding> {
+    WRITTEN.iter().find_map(|name| {
+        let path = folder.join(name);
+        let error = may_write(&path).err()?;
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return None;
+        }
+        let mend = if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem {
+            "mount it so that it can be written, or name a state elsewhere with --state"
+        } else {
+            "run edgecert as the owner of the state, and give the owner the right to write: `chmod -R u+w` of it"
+        };
+        Some(Finding::new(
+            Code::DoctorState,
+            path.display().to_string().trim_end_matches('/').to_owned(),
+            "the state cannot be written, so that the next command that changes something fails",
+            os_words(&error),
+            mend,
+        ))
+    })
+}
+
+/// Asks with the rights that count when a file is opened; nothing is written.
+fn may_write(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(Into::into)
 }
 
 fn look_at_journal(store: &Store, folder: &Path, now: OffsetDateTime, looks: &mut Looks) {
@@ -185,6 +229,43 @@ fn look_at_space(folder: &Path, looks: &mut Looks) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_that_cannot_be_written_is_an_error_and_one_that_is_not_there_is_none() {
+        use std::io::{Error, ErrorKind};
+        let folder = Path::new("/srv/edgecert.state");
+        let denies = |part: &'static str, kind: ErrorKind| {
+            write_finding(folder, &move |path| match path.ends_with(part) {
+                true => Err(Error::from(kind)),
+                false => Ok(()),
+            })
+        };
+        assert_eq!(denies("journal.jsonl", ErrorKind::NotFound), None);
+        assert_eq!(write_finding(folder, &|_| Ok(())), None);
+        for (part, kind, place, mend) in [
+            (
+                "edgecert.state",
+                ErrorKind::ReadOnlyFilesystem,
+                "/srv/edgecert.state",
+                "mount it",
+            ),
+            (
+                "requests",
+                ErrorKind::PermissionDenied,
+                "/srv/edgecert.state/requests",
+                "chmod",
+            ),
+        ] {
+            let found = denies(part, kind).unwrap();
+            assert_eq!(
+                (found.code, found.severity),
+                (Code::DoctorState, Severity::Error)
+            );
+            assert_eq!(found.place, place);
+            assert!(found.mend.contains(mend), "{}", found.mend);
+        }
+        assert!(may_write(&std::env::temp_dir()).is_ok());
+    }
 
     #[test]
     fn problems_of_the_store_become_findings_by_what_they_break() {
