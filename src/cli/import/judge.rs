@@ -39,6 +39,9 @@ pub(super) struct Current {
     pub(super) chain: Chain,
 }
 
+/// What is said of the names where nothing plans them.
+pub(super) const NO_DEPLOYMENT: &str = "the names of a plan (no deployment)";
+
 /// Judges a reply; `held` is what the deployment wants, `trust` the roots by which the chain is judged.
 ///
 /// Errors: refused where a finding of level error stands that nobody let through.
@@ -55,7 +58,7 @@ pub(super) fn judge(
     let mut expected = match held {
         Some(held) => held.expectation(),
         None => {
-            not_judged.push("the names of a plan (no deployment)");
+            not_judged.push(NO_DEPLOYMENT);
             Expectation::new(now)
         }
     };

@@ -19,13 +19,15 @@ pub use ask::opens;
 
 use super::exit::FailureKind;
 use super::expectation;
+use super::named::{Asked, no_such_certificate};
 use super::output::{Failure, Outcome};
-use super::request::flags;
+use super::request::{flags, open_if_there, store_failure};
 use super::{Context, passphrase};
-use crate::deployment::{PassphraseSource, RootsSource};
-use crate::explain::{Explanation, os_words, printable};
+use crate::deployment::{Deployment, PassphraseSource, RootsSource};
+use crate::explain::{Explanation, nearest, os_words, printable};
 use crate::findings::Code;
 use crate::import::ReplyFile;
+use crate::names::Slug;
 use crate::store::atomic;
 use crate::x509::{X509Error, container};
 use clap::Args;
@@ -92,6 +94,9 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .map(|text| flags::certificate("--cert", text))
         .transpose()?;
     let deployment = context.find_deployment()?;
+    if let (Some(name), Some(deployment)) = (&certificate, &deployment) {
+        insist_on_no_slip(context, deployment, name)?;
+    }
     let mut accept = accept::pairs(&args.accept, &args.reason)?;
     let mut files = read_all(&args.files)?;
     let key = match (args.request, args.key, args.adopt) {
@@ -145,6 +150,26 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
     // What was accepted there and is no error here needs no word: nobody gave it.
     taken.not_needed.retain(|code| args.accept.contains(code));
     Ok(tell::outcome(context, taken, deployment.is_some()))
+}
+
+/// A name that neither the deployment nor the state has, and that is nearly one of the deployment's, is a slip: it would
+/// make a lineage that no command looks after.
+fn insist_on_no_slip(
+    context: &Context,
+    deployment: &Deployment,
+    name: &Slug,
+) -> Result<(), Failure> {
+    let names = deployment.certificates.iter().map(|one| one.name.as_str());
+    let known: Vec<&str> = names.collect();
+    let store = open_if_there(context, Some(deployment))?;
+    let in_state = store.map(|store| store.certificates()).transpose();
+    let in_state = in_state.map_err(|error| store_failure(&error))?;
+    let is_known =
+        known.contains(&name.as_str()) || in_state.is_some_and(|known| known.contains(name));
+    match is_known || nearest(name.as_str(), known.iter().copied()).is_none() {
+        true => Ok(()),
+        false => Err(no_such_certificate(name, &known, Asked::Deployment)),
+    }
 }
 
 fn read_all(paths: &[PathBuf]) -> Result<Vec<ReplyFile>, Failure> {

@@ -4,7 +4,7 @@
 //! verdict; the generation then appears whole.
 
 use super::complete::complete;
-use super::judge::{Before, Current, Judged, judge};
+use super::judge::{Before, Current, Judged, NO_DEPLOYMENT, judge};
 use super::keep::keep;
 use super::scene::Scene;
 use super::sealed::{SealedPair, sealed_of};
@@ -189,7 +189,14 @@ pub fn take_in_under(
     }
     let last = generations.last().map(|last| last.number);
     let past = Past::of(store.as_ref(), &certificate, last)?;
-    let judged = past.judge(context, &ground, intake, imported)?;
+    let mut judged = past.judge(context, &ground, intake, imported)?;
+    if deployment.is_some() && ground.own.is_none() {
+        for told in &mut judged.not_judged {
+            if *told == NO_DEPLOYMENT {
+                *told = "the names of a plan (the deployment has no such certificate)";
+            }
+        }
+    }
     let chain = judged.bundle.bundle().chain().clone();
     ground.warn_of_roots(context, &chain);
     let mut taken = Taken {
