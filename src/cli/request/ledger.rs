@@ -203,9 +203,10 @@ pub fn cancel(args: &CancelArgs, context: &Context) -> Result<Outcome, Failure> 
     lease
         .cancel_request(&certificate, &record.id)
         .map_err(|error| store_failure(&error))?;
+    let standing = after_cancel(&lease, &certificate, &record)?;
     Ok(Outcome::show(
         format!(
-            "{}  request {} of {} is cancelled; its key ({}) is gone, and a reply to it can no longer be used\n",
+            "{}  request {} of {} is cancelled; its key ({}) {standing}\n",
             style("ok").green().bold(),
             record.id,
             record.certificate,
@@ -218,6 +219,35 @@ pub fn cancel(args: &CancelArgs, context: &Context) -> Result<Outcome, Failure> 
         }),
     )
     .changed())
+}
+
+/// What has become of the key of a request that was cancelled: a renewal may ask with the key that is served.
+fn after_cancel(
+    store: &Store,
+    certificate: &Slug,
+    record: &RequestRecord,
+) -> Result<String, Failure> {
+    let generations = store
+        .generations(certificate)
+        .map_err(|error| store_failure(&error))?;
+    let mut of_key = generations.iter().rev();
+    let Some(holder) = of_key.find(|one| one.leaf.spki_sha256 == record.spki_sha256) else {
+        return Ok("is gone, and a reply to it can no longer be used".to_owned());
+    };
+    let others = store
+        .requests(Some(certificate))
+        .map_err(|error| store_failure(&error))?;
+    let reply = match others
+        .iter()
+        .any(|one| one.spki_sha256 == record.spki_sha256)
+    {
+        true => "a reply to it can still be imported, as one to an earlier request",
+        false => "a reply to it answers no request any more",
+    };
+    Ok(format!(
+        "stays, as {certificate}/{} has it; {reply}",
+        holder.number
+    ))
 }
 
 fn open(context: &Context) -> Result<Store, Failure> {
