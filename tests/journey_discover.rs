@@ -136,6 +136,15 @@ fn servers_that_run_are_taken_over_and_given_back() {
     assert_eq!(found, both("new"));
     assert_eq!(told["changed"], false);
     assert_eq!(lab.world.read("edgecert.toml"), before);
+    let told = discover(&["--write", "--dry-run"]);
+    assert_eq!(told["changed"], false);
+    assert!(
+        told["result"]["diff"]
+            .as_array()
+            .is_some_and(|lines| !lines.is_empty()),
+        "{told:#}"
+    );
+    assert_eq!(lab.world.read("edgecert.toml"), before);
 
     let told = discover(&["--write"]);
     assert_eq!(told["changed"], true);

@@ -31,6 +31,9 @@ pub struct DiscoverArgs {
     /// Add the tables that are new to edgecert.toml
     #[arg(long)]
     write: bool,
+    /// With --write, show what would be added, and change nothing
+    #[arg(long, requires = "write", conflicts_with = "adopt")]
+    dry_run: bool,
     /// Take what is served now in as a generation, so that the first assign can go back to it
     #[arg(long)]
     adopt: bool,
@@ -174,7 +177,13 @@ pub fn run(args: DiscoverArgs, context: &mut Context) -> Result<Outcome, Failure
                 .map(|line| line.words())
                 .collect();
             let shown = read.path.display();
-            if read.replace(&after)? {
+            if args.dry_run && read.text != after {
+                text.push_str(&format!(
+                    "{}would write {} into {shown}: a dry run, nothing is changed\n",
+                    render::difference(&read.text, &after),
+                    render::count(new.len(), "table"),
+                ));
+            } else if !args.dry_run && read.replace(&after)? {
                 changed = true;
                 text.push_str(&format!(
                     "{}{}  wrote {} into {shown}\n",
