@@ -92,7 +92,7 @@ pub struct VerifyArgs {
     /// The key that must be the leaf's
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The passphrase of PKCS#12 files and encrypted keys: the first line of a file that only its owner can read
+    /// The passphrase of PKCS#12 files and encrypted keys: the first line of a file that only its owner can read (-: of standard input)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// How to report

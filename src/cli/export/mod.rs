@@ -55,7 +55,7 @@ pub struct ExportArgs {
     /// The file, or for pem and lego the folder; - is standard output [default: CERT-N and its ending, here]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// Encrypts the key (pfx and sealed need it, pem takes it): the first line of a file that only its owner can read
+    /// Encrypts the key (pfx and sealed need it, pem takes it): the first line of a file that only its owner can read (-: of standard input)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Who takes the pfx: what he can read, and what he has to run

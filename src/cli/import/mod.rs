@@ -63,7 +63,7 @@ pub struct ImportArgs {
     /// The private key that was requested with
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The passphrase of PKCS#12 files, sealed bundles and encrypted keys: the first line of a file that only its owner can read
+    /// The passphrase of PKCS#12 files, sealed bundles and encrypted keys: the first line of a file that only its owner can read (-: of standard input)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Take an existing certificate and its key as they are
@@ -109,6 +109,9 @@ pub fn run(args: ImportArgs, context: &mut Context) -> Result<Outcome, Failure> 
         (None, None, true) => KeyGiven::Beside,
         (None, None, false) => KeyGiven::Ledger,
     };
+    if args.files.iter().any(|path| path == Path::new("-")) {
+        passphrase::insist_on_another_input(args.passphrase_file.as_deref())?;
+    }
     let given = args
         .passphrase_file
         .map(PassphraseSource::File)

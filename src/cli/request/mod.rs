@@ -140,7 +140,7 @@ struct MakeArgs {
         help_heading = "Key"
     )]
     key: Option<PathBuf>,
-    /// Its passphrase: the first line of a file that only its owner can read [default: that of the stored keys]
+    /// Its passphrase: the first line of a file that only its owner can read (-: of standard input) [default: that of the stored keys]
     #[arg(long, value_name = "FILE", requires = "key", help_heading = "Key")]
     passphrase_file: Option<PathBuf>,
 }

@@ -273,7 +273,10 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     let mut keys: Vec<PrivateKey> = Vec::new();
     let mut damaged = Vec::new();
     let source = args.passphrase_file.clone().map(PassphraseSource::File);
-    let passphrase = passphrase::read(source.as_ref(), Path::new(""))?;
+    if args.items.iter().any(|item| item == "-") {
+        passphrase::insist_on_another_input(args.passphrase_file.as_deref())?;
+    }
+    let passphrase = passphrase::typed(source.as_ref())?;
     for (index, item) in args.items.iter().enumerate() {
         let bytes = match item.as_str() {
             "-" => import::read(Path::new("-"))?.bytes.into(),
