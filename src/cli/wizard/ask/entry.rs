@@ -142,6 +142,28 @@ impl Entry {
         }
     }
 
+    /// The row of the line that adds, where nothing is typed there yet.
+    pub fn free_line(&self) -> Option<usize> {
+        match self {
+            Self::Ticks {
+                items,
+                add: Some((_, line)),
+            } if line.is_empty() => Some(items.len()),
+            Self::Ticks { .. } | Self::Text(_) | Self::Choice { .. } | Self::YesNo(_) => None,
+        }
+    }
+
+    /// Takes what is typed in the line that adds away.
+    pub fn clear_line(&mut self) {
+        if let Self::Ticks {
+            add: Some((_, line)),
+            ..
+        } = self
+        {
+            line.take();
+        }
+    }
+
     /// Chooses the option of this row; whether that is another one.
     pub fn choose(&mut self, row: usize) -> bool {
         match self {

@@ -3,7 +3,7 @@
 use super::entry::{Entry, entry};
 use super::keys::Key;
 use super::line::Line;
-use crate::cli::wizard::page::{Answers, Mistake, Page};
+use crate::cli::wizard::page::{Answers, Check, Mistake, Page};
 
 /// Where the focus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Form {
     pub explains: bool,
     /// What is wrong.
     pub mistakes: Vec<Mistake>,
+    /// A list as it was before something that was typed went into it: the field, and what stood there.
+    added: Option<(usize, Entry)>,
 }
 
 impl Form {
@@ -77,6 +79,7 @@ impl Form {
             scroll: 0,
             explains: false,
             mistakes: Vec::new(),
+            added: None,
         }
     }
 
@@ -105,6 +108,44 @@ impl Form {
         }
     }
 
+    /// Checks what has just gone into a list: where that is wrong, the reason is told at once and the line holds the text
+    /// again. What was wrong before is told when the page is left.
+    pub fn judge_added(&mut self, check: Check<'_>) {
+        let Some((field, typed)) = self.added.take() else {
+            return;
+        };
+        let Some(id) = self.page.fields.get(field).map(|field| field.id) else {
+            return;
+        };
+        let mistakes = |form: &Form| {
+            let all = check(&form.answers()).into_iter();
+            all.filter(|one| one.field == id).collect::<Vec<_>>()
+        };
+        let after = mistakes(self);
+        let mut without = typed.clone();
+        without.clear_line();
+        let mut before = self.clone();
+        before.set(field, without);
+        let known = mistakes(&before);
+        let fresh: Vec<Mistake> = after
+            .into_iter()
+            .filter(|one| !known.contains(one))
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        let row = typed.rows() - 1;
+        self.set(field, typed);
+        self.focus = Focus { field, row };
+        self.mistakes = fresh;
+    }
+
+    fn set(&mut self, field: usize, to: Entry) {
+        if let Some(entry) = self.entries.get_mut(field) {
+            *entry = to;
+        }
+    }
+
     /// Whether the focus is on a line that is edited, and whether that is empty.
     pub fn edited(&self) -> Option<&Line> {
         self.entries
@@ -125,8 +166,12 @@ impl Form {
     fn settle(&mut self) {
         if let Some(entry) = self.entries.get_mut(self.focus.field) {
             let on_line = entry.line(self.focus.row).is_some();
-            if entry.commit() && on_line {
-                self.focus.row = entry.rows() - 1;
+            let typed = entry.clone();
+            if entry.commit() {
+                self.added = Some((self.focus.field, typed));
+                if on_line {
+                    self.focus.row = entry.rows() - 1;
+                }
             }
         }
     }
@@ -201,10 +246,12 @@ impl Form {
     fn go_on(&mut self) -> Step {
         let Focus { field, row } = self.focus;
         if let Some(entry) = self.entries.get_mut(field) {
+            let typed = entry.clone();
             if entry.choose(row) {
                 self.forgive();
             } else if entry.commit() {
                 self.focus.row = entry.rows() - 1;
+                self.added = Some((field, typed));
                 self.forgive();
                 return Step::Stay;
             }
@@ -261,6 +308,12 @@ impl Form {
         let Some(entry) = self.entries.get_mut(field) else {
             return;
         };
+        // The sign before the offer to add: it leads there, and begins no name.
+        let plus = *key == Key::Char('+');
+        if plus && let Some(last) = entry.free_line() {
+            self.focus.row = last;
+            return;
+        }
         if let Some(line) = entry.line_mut(row) {
             let before = line.text().to_owned();
             line.press(key);

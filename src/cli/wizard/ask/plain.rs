@@ -10,7 +10,9 @@ use super::form::Form;
 use super::terminal;
 use super::text::fold;
 use super::words::{Words, say};
-use crate::cli::wizard::page::{Ask, AskError, Check, Page, Progress, Reply, Tick};
+use crate::cli::wizard::page::{
+    Answer, Ask, AskError, Check, FieldId, Mistake, Page, Progress, Reply, Tick,
+};
 use tty::Tty;
 
 /// A line that was typed, or why none will come.
@@ -144,9 +146,8 @@ impl<L: Lines> Plain<L> {
         }
     }
 
-    fn ask(&mut self, form: &mut Form, at: usize) -> std::io::Result<Left> {
-        let (Some(field), Some(entry)) = (form.page.fields.get(at), form.entries.get_mut(at))
-        else {
+    fn ask(&mut self, form: &mut Form, at: usize, check: Check<'_>) -> std::io::Result<Left> {
+        let Some(field) = form.page.fields.get(at).cloned() else {
             return Ok(Left::On);
         };
         let label = match (field.label.as_str(), field.hint.as_str()) {
@@ -156,6 +157,10 @@ impl<L: Lines> Plain<L> {
         };
         let mut shown = false;
         loop {
+            let before = form.clone();
+            let Some(entry) = form.entries.get_mut(at) else {
+                return Ok(Left::On);
+            };
             if !shown {
                 let list = listed(entry);
                 if !list.is_empty() {
@@ -175,7 +180,18 @@ impl<L: Lines> Plain<L> {
             };
             match take(entry, &line, &self.words) {
                 Taken::Done => return Ok(Left::On),
-                Taken::More => shown = false,
+                Taken::More => {
+                    // A line is taken whole or not at all: what it brings in is checked at once.
+                    let fresh = fresh(&before, form, field.id, check);
+                    for mistake in &fresh {
+                        let told = format!("{} {}", self.words.mistake, mistake.text);
+                        self.tell(&told)?;
+                    }
+                    match fresh.is_empty() {
+                        true => shown = false,
+                        false => *form = before,
+                    }
+                }
                 Taken::Wrong(why) => {
                     let told = format!("{} {why}", self.words.mistake);
                     self.tell(&told)?;
@@ -198,7 +214,7 @@ impl<L: Lines> Plain<L> {
         loop {
             let mut at = 0;
             while let Some(field) = wanted.get(at) {
-                match self.ask(form, *field)? {
+                match self.ask(form, *field, check)? {
                     Left::On => at += 1,
                     // Within a page one goes back a question first.
                     Left::Back if at > 0 => at -= 1,
@@ -229,6 +245,22 @@ impl<L: Lines> Plain<L> {
             }
         }
     }
+}
+
+/// What is wrong with a field and was not before. That nothing is ticked may be mended by the next line.
+fn fresh(before: &Form, after: &Form, field: FieldId, check: Check<'_>) -> Vec<Mistake> {
+    let ticked = |form: &Form| match form.answers().get(field) {
+        Some(Answer::Ticks(all)) => all.len(),
+        Some(Answer::Text(_) | Answer::Choice(_) | Answer::YesNo(_)) | None => 0,
+    };
+    if ticked(after) <= ticked(before) {
+        return Vec::new();
+    }
+    let known = check(&before.answers());
+    check(&after.answers())
+        .into_iter()
+        .filter(|one| one.field == field && !known.contains(one))
+        .collect()
 }
 
 /// The numbered lines of a list.

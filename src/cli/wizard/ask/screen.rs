@@ -58,7 +58,7 @@ impl Screen {
                 Typed::Ended => Step::Leave,
             };
             match step {
-                Step::Stay => {}
+                Step::Stay => form.judge_added(check),
                 Step::Next => {
                     let answers = form.answers();
                     let mistakes = check(&answers);

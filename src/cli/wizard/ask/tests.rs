@@ -405,6 +405,48 @@ fn ticks_are_switched_and_others_added() {
 }
 
 #[test]
+fn what_is_added_is_checked_at_once_and_a_wrong_one_goes_back_into_the_line() {
+    use Key::{Down, Enter, Tab, Up};
+    let check = |answers: &Answers| match answers.get("domains") {
+        Some(Answer::Ticks(all)) => all
+            .iter()
+            .filter(|one| one.contains('_'))
+            .map(|one| Mistake {
+                field: "domains",
+                text: format!("{one} is none"),
+            })
+            .collect(),
+        Some(_) | None => Vec::new(),
+    };
+    let plus = Key::Char('+');
+    for leaves in [Enter, Up, Down, Tab] {
+        let mut form = Form::new(&sip_domains());
+        let before = ticked(&form, "domains");
+        let rows = form.entries[0].rows();
+        let press = |form: &mut Form, key: &Key| {
+            assert_eq!(form.press(key, View::default()), Step::Stay);
+            form.judge_added(&check);
+        };
+        // The sign leads to the line, and is no text.
+        press(&mut form, &plus);
+        assert_eq!(form.edited().unwrap().text(), "");
+        for key in typed("a_b.example").iter().chain([&leaves]) {
+            press(&mut form, key);
+        }
+        assert_eq!(form.mistakes.len(), 1, "{leaves:?}");
+        assert_eq!(form.entries[0].rows(), rows, "{leaves:?}");
+        assert_eq!(form.edited().unwrap().text(), "a_b.example", "{leaves:?}");
+        press(&mut form, &Key::Clear);
+        for key in typed("ab.example").iter().chain([&Enter]) {
+            press(&mut form, key);
+        }
+        assert!(form.mistakes.is_empty(), "{leaves:?}");
+        let added = [before, vec!["ab.example".to_owned()]].concat();
+        assert_eq!(ticked(&form, "domains"), added, "{leaves:?}");
+    }
+}
+
+#[test]
 fn a_form_is_walked_through_and_left_from_its_last_field() {
     use Key::{BackTab, Down, Enter, Escape, Tab, Up};
     let page = page(
