@@ -129,14 +129,18 @@ fn make_ca(args: CaArgs, context: &Context) -> Result<Outcome, Failure> {
         Failure::from_error(kind, &error)
     })?;
     let folder = args.out.display();
-    let text = format!(
-        "a throw-away CA lies in {folder}: {} signs, {} is the root to trust\n\
-         it asks nobody and proves nothing: for trying and for tests\n\
-         a deployment trusts it by {} in its [issuer.NAME]\n",
+    let mut text = format!(
+        "a throw-away CA lies in {folder}: {} signs, {} is the root to trust\n",
         LabCa::INTERMEDIATE,
         LabCa::ROOT,
-        trusting(&args.out),
     );
+    if !context.quiet() {
+        text.push_str(&format!(
+            "it asks nobody and proves nothing: for trying and for tests\n\
+             a deployment trusts it by {} in its [issuer.NAME]\n",
+            trusting(&args.out),
+        ));
+    }
     let result = json!({
         "directory": args.out,
         "root_sha256": ca.root.facts().sha256.to_string(),
@@ -209,15 +213,20 @@ fn sign_csr(args: SignArgs, context: &Context) -> Result<Outcome, Failure> {
                 };
                 Failure::from_error(kind, &error)
             })?;
-            format!(
-                "signed: {} · {} · until {}\nthe reply lies in {}\n\
-                 a deployment takes it once {} stands in its [issuer.NAME]\n",
+            let mut text = format!(
+                "signed: {} · {} · until {}\nthe reply lies in {}\n",
                 reply.chain.leaf.display_name(),
                 render::count(leaf.names.as_ref().map_or(0, Vec::len), "name"),
                 render::age(leaf.not_after, context.now),
                 path.display(),
-                trusting(&args.ca),
-            )
+            );
+            if !context.quiet() {
+                text.push_str(&format!(
+                    "a deployment takes it once {} stands in its [issuer.NAME]\n",
+                    trusting(&args.ca),
+                ));
+            }
+            text
         }
     };
     Ok(Outcome {
