@@ -284,7 +284,7 @@ pub fn xmpp_stream(bytes: &[u8]) {
     }
     let split = talk(kind, starttls, &pieces);
     // Inside TLS there is nothing to inject, so that the cuts must not matter. A header without a version is the
-    // exception: the silence behind it is the end (RFC 6120 §4.7.5).
+    // exception: the silence after it is the end (RFC 6120 §4.7.5).
     if !starttls && stream.len() <= xmpp::MAX_BYTES {
         let whole = talk(kind, starttls, &[stream]);
         if let (Some(split), Some(whole)) = (split, whole)
@@ -1140,7 +1140,7 @@ fn assert_configured(common: &Configured, text: &str) {
     );
 }
 
-/// The head of an HTTP request: what is read has a harmless path, and nothing behind it changes what was read.
+/// The head of an HTTP request: what is read has a harmless path, and nothing after it changes what was read.
 pub fn http_head(bytes: &[u8]) {
     let read = http::read_head(bytes);
     match &read {

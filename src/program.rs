@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Most bytes of its answer.
 pub const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Most bytes kept of what it complains.
+/// Most bytes kept of its standard error.
 const MAX_COMPLAINT: usize = 64 * 1024;
 
 /// How soon it is looked at for the first time; each look doubles the wait.
@@ -46,9 +46,9 @@ pub enum End {
     Status(ExitStatus),
     /// Stopped at its timeout.
     TooLong,
-    /// Stopped since it answered more than is read.
+    /// Stopped because it answered more than is read.
     TooMuch,
-    /// Stopped since we were asked to end.
+    /// Stopped because we were asked to end.
     Interrupted,
     /// The system would not say.
     Lost(std::io::Error),

@@ -480,7 +480,7 @@ fn odd_certificates_still_say_what_they_hold() {
         "req -x509 -key odd.key -out odd.pem -subj /CN=critical -addext 1.2.3.4=critical,DER:0500",
     );
     assert_eq!(critical.facts().unknown_critical, ["1.2.3.4"]);
-    // OpenSSL's own label, with trust settings behind the certificate
+    // OpenSSL's own label, with trust settings after the certificate
     openssl(
         &folder,
         "x509 -in odd.pem -addtrust serverAuth -trustout -out trusted.pem",

@@ -104,7 +104,7 @@ fn names_by_certtool(text: &str) -> Vec<String> {
                 ("IPAddress: ", "ip:"),
             ] {
                 if let Some(value) = line.strip_prefix(theirs) {
-                    // certtool shows the U-labels of a DNS name behind it
+                    // certtool shows the U-labels of a DNS name after it
                     let value = value.split(" (").next().unwrap();
                     return Some(format!("{ours}{value}"));
                 }

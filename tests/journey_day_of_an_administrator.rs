@@ -145,7 +145,7 @@ impl Day {
     fn slip(&self, from: &str, to: &str, code: i32, said: &[&str]) {
         let world = &self.lab.world;
         let sound = world.read("edgecert.toml");
-        // The tables stand at the end, behind the comments that name their keys.
+        // The tables stand at the end, after the comments that name their keys.
         let (before, behind) = sound.rsplit_once(from).unwrap();
         world.write("edgecert.toml", format!("{before}{to}{behind}"));
         self.mistake(&["assign"], code, said);
@@ -160,7 +160,7 @@ impl Day {
         PathBuf::from(requests[0]["csr"].as_str().unwrap())
     }
 
-    /// Writes a reply with the intermediate behind it.
+    /// Writes a reply with the intermediate after it.
     fn reply(&self, name: &str, leaf: &str) {
         let above = std::fs::read_to_string(self.lab.pki.ca.intermediate()).unwrap();
         self.lab.world.write(name, format!("{leaf}{above}"));

@@ -96,7 +96,7 @@ impl Edge {
         document
     }
 
-    /// A command that runs beside.
+    /// A command that runs meanwhile.
     fn spawn(&self, words: &[&str]) -> Child {
         let mut command = self.lab.world.command(words);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

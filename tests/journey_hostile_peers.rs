@@ -104,7 +104,7 @@ fn inside(count: usize, answer: &'static [u8]) -> u16 {
     })
 }
 
-/// Checks `127.0.0.1:PORT` with a protocol in a list, a sound file behind it; the row of the endpoint.
+/// Checks `127.0.0.1:PORT` with a protocol in a list, a sound file after it; the row of the endpoint.
 #[track_caller]
 fn checked(world: &World, port: u16, protocol: &str) -> Value {
     world.write(
@@ -116,7 +116,7 @@ fn checked(world: &World, port: u16, protocol: &str) -> Value {
     assert!(begun.elapsed() < WITHIN, "{:?}", begun.elapsed());
     let rows = ran.json()["result"]["targets"].as_array().unwrap().clone();
     assert_eq!(rows.len(), 2, "{rows:#?}");
-    // The run went on behind it.
+    // The run went on after it.
     assert_eq!(rows[1]["target"], "after.pem");
     assert!(rows[1]["certificate"].is_object(), "{:#}", rows[1]);
     rows[0].clone()

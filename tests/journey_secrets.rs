@@ -138,7 +138,7 @@ fn secrets_of_a_whole_life_stand_where_they_belong_and_nowhere_else() {
             "--cert",
             "other",
         ],
-        // A key where a certificate belongs, and a passphrase file that is none.
+        // A key where a certificate belongs, and a passphrase file that is not one.
         &["verify", "site/key.pem"],
         &["import", "site/key.pem"],
         &["check", "site/key.pem", "pass"],

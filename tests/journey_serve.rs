@@ -148,7 +148,7 @@ fn the_last_report_is_served_checked_anew_and_ended_by_sigterm() {
     ] {
         assert!(ask(&address, head).starts_with(status), "{status}");
     }
-    // Who says nothing holds nobody up.
+    // Whoever says nothing holds nobody up.
     let silent: Vec<TcpStream> = (0..10)
         .map(|_| TcpStream::connect(&address).unwrap())
         .collect();

@@ -226,7 +226,7 @@ fn units_are_written_once_and_drift_is_told() {
     world
         .run(&check)
         .ended(1)
-        .said("missing or another: edgecert-assign-due.service");
+        .said("missing or different: edgecert-assign-due.service");
     assert!(!world.path("system").exists());
     let ran = world.run(&["units", "--out", "system", "--json"]).ended(0);
     schema::insist(&world, &ran.json());

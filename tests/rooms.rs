@@ -157,7 +157,7 @@ fn room_of(path: &Path) -> String {
 fn without_comments(text: &str) -> String {
     text.lines()
         .map(|line| match line.find("//") {
-            // A `//` within a text literal (a URL) hides no path behind it.
+            // A `//` within a text literal (a URL) hides no path after it.
             Some(at) if !line[..at].contains('"') => &line[..at],
             Some(_) | None => line,
         })

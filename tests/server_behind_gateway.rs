@@ -83,7 +83,7 @@ fn ejabberd_behind_the_gateway_reads_its_header_and_takes_dialback() {
     there.reaches(&mut here);
     here.reaches(&mut there);
     assert_eq!(field.counts(PEER)["in_tls"], 1);
-    // Whom the header names is whom it says it took.
+    // It says it took the one that the header names.
     assert!(
         field.behind.logs("Accepted proxied connection 127.0.0.1:"),
         "{}",

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long a listener that was dark before is waited for.
+/// How long to wait for a listener that was dark before.
 const DARK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What to do when a gateway cannot be proved.
@@ -69,7 +69,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What is kept while the work is done: the state, behind a face that tests can take the place of.
+/// What is kept while the work is done: the state, behind a face that tests can stand in for.
 pub trait Ledger: Keeper {
     /// Notes what is about to happen, then switches `live/` to the new generation.
     fn begin(&mut self, plan: &AssignPlan) -> Result<(), AssignError>;
@@ -113,7 +113,7 @@ pub struct Standing {
     pub took: Option<Duration>,
     /// How much of that the server's files and programs took; the rest was proof.
     pub committed: Option<Duration>,
-    /// At most how long a listener showed no certificate that had shown one before: from the commit on, and for what
+    /// The longest that a listener which had shown a certificate showed none: from the commit on, and for what
     /// was brought back until that was proved.
     pub dark: Option<Duration>,
     /// Connections that were there before: they keep the certificate that they began with.

@@ -135,7 +135,7 @@ fn is_pattern(name: &[u8]) -> bool {
     name.iter().any(|byte| b"*?".contains(byte))
 }
 
-/// Whether a name fits a pattern of `*` and `?`; in time of the product of their lengths.
+/// Whether a name fits a pattern of `*` and `?`; in time proportional to the product of their lengths.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut on) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

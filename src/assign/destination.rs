@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long a folder that another command has locked is waited for.
+/// How long to wait for a folder that another command has locked.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two tries.
@@ -60,7 +60,7 @@ pub struct Wish<'a> {
     pub owner: Option<&'a str>,
     /// Mode of the deployment.
     pub mode: Option<u32>,
-    /// `user:group` of the kind; none: who runs the command.
+    /// `user:group` of the kind; `None`: who runs the command.
     pub kind_owner: Option<&'a str>,
     /// Mode of the kind.
     pub kind_mode: u32,
@@ -226,7 +226,7 @@ impl Destination {
         Ok(atomic::write_over(&self.path, bytes, self.placement)?)
     }
 
-    /// SHA-256 in hex of what lies there; none: nothing that can be read.
+    /// SHA-256 in hex of what lies there; `None`: nothing that can be read.
     pub fn digest(&self) -> Option<String> {
         let bytes = Zeroizing::new(read_limited(&self.path, MAX_PEM_BYTES).ok()?);
         Some(digest_of(&bytes))

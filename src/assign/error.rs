@@ -12,13 +12,13 @@ use std::time::Duration;
 /// What a listener showed before anything was touched, where it still shows that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsBefore {
-    /// The leaf of something else than the gateway.
+    /// The leaf of something other than the gateway.
     Foreign,
     /// No certificate.
     Dark,
 }
 
-/// The tool could not do its work. What a certificate is at fault for is a finding, and refused before.
+/// The tool could not do its work. A fault of the certificate is a finding, and refused before.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssignError {
@@ -29,7 +29,7 @@ pub enum AssignError {
         certificate: Slug,
         /// The name given.
         gateway: Slug,
-        /// The gateways that do.
+        /// The gateways that it has.
         known: Vec<Slug>,
     },
     /// The configuration of a gateway's server.
@@ -74,7 +74,7 @@ pub enum AssignError {
     FolderLocked {
         /// The folder.
         folder: PathBuf,
-        /// Why it cannot be locked; none: another command holds it.
+        /// Why it cannot be locked; `None`: another command holds it.
         #[source]
         source: Option<std::io::Error>,
     },
@@ -132,7 +132,7 @@ pub enum AssignError {
         gateway: Slug,
         /// Its socket.
         socket: PathBuf,
-        /// How long it was waited for.
+        /// How long we waited.
         within: Duration,
     },
     /// The exchange on the control socket broke.
@@ -238,7 +238,7 @@ impl Explain for AssignError {
                 "assign.unknown-owner",
                 format!("this machine knows no owner \"{owner}\""),
                 format!("gateway \"{gateway}\", owner"),
-                "neither /etc/passwd and /etc/group know the names, nor are they numbers".to_owned(),
+                "/etc/passwd and /etc/group do not know the names, and they are not numbers".to_owned(),
                 "set `owner` in the gateway's table to the user that the server runs as; numbers are taken as well (\"106:112\")"
                     .to_owned(),
             ),

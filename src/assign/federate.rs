@@ -221,7 +221,7 @@ impl FederatingServer {
         }
     }
 
-    /// Writes the files, has the server check and load them, or puts everything back. Streams that stand live on.
+    /// Writes the files, has the server check and load them, or puts everything back. Open streams live on.
     ///
     /// Errors: what failed first, with how the files stand then. Effects: writes files, runs programs, blocks.
     pub fn apply(&self, stop: Stop<'_>) -> Result<Kept, Box<NotKept>> {
@@ -239,7 +239,7 @@ impl FederatingServer {
             .and_then(|()| self.load(&hands));
         let error = match done {
             Ok(kept) => {
-                // Left behind it costs one more reload, and nothing else.
+                // Left behind, it costs one more reload, and nothing else.
                 let _ = std::fs::remove_file(self.mark());
                 return Ok(kept);
             }
@@ -312,7 +312,7 @@ impl FederatingServer {
         hands.run_well(&words).map(drop)
     }
 
-    /// The status of the server's own checker; none: it has none.
+    /// The status of the server's own checker; `None`: it has none.
     fn checked(&self, hands: &Hands<'_>) -> Result<Option<i32>, AssignError> {
         match &self.kind {
             Kind::Prosody { .. } => {

@@ -9,10 +9,10 @@ use super::targets::{EndSessions, Stop};
 use crate::names::Slug;
 use std::time::{Duration, Instant};
 
-/// How long it is waited for the last ones to end, once the server has been told.
+/// How long to wait for the last ones to end, once the server has been told.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is looked meanwhile.
+/// How often to look meanwhile.
 const POLL: Duration = Duration::from_millis(50);
 
 /// The connections of each gateway at one moment, in the plan's order.

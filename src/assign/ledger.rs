@@ -240,7 +240,7 @@ impl Ledger for StoreLedger<'_> {
         match self.lease.switch_live(&plan.certificate, Some(plan.to)) {
             Ok(()) => Ok(()),
             Err(error) => {
-                // It may have been switched and not flushed. An intent that cannot be dropped now is by the next command.
+                // It may have been switched and not flushed. What cannot be dropped now is dropped by the next.
                 if let Some(transaction) = &self.transaction
                     && self.lease.switch_live_back(transaction).is_ok()
                 {

@@ -179,7 +179,7 @@ impl ReadOut<'_> {
         found
     }
 
-    /// The hosts that a protocol is spoken for; none: the server has no such list.
+    /// The hosts that a protocol is spoken for; `None`: the server has no such list.
     fn hosts(&self, protocol: Protocol) -> Option<Vec<Domain>> {
         if self.configured.hosts.is_empty() {
             return None;

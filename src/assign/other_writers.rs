@@ -304,7 +304,7 @@ impl View<'_> {
     }
 }
 
-/// The command of a line of certbot's: `renew_hook = cp …`; none: another line.
+/// The command of a line of certbot's: `renew_hook = cp …`; `None`: another line.
 fn hook_of(line: &str) -> Option<&str> {
     let (key, value) = line.split_once('=')?;
     ["renew_hook", "deploy_hook", "post_hook"]

@@ -27,11 +27,11 @@ pub struct Proof {
     pub protocol: Protocol,
     /// Where to knock: on this machine.
     pub address: SocketAddr,
-    /// SNI and stream `to`; none: neither is sent.
+    /// SNI and stream `to`; `None`: neither is sent.
     pub name: Option<Domain>,
     /// The signature types to offer: those of the new key.
     pub key_kind: KeyKind,
-    /// What the server shows where it calls others is asked: it is made to call us, as this partner.
+    /// What the server shows where it calls others is wanted: it is made to call us, as this partner.
     pub outbound: Option<Outbound>,
 }
 

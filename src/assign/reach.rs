@@ -324,7 +324,7 @@ impl One<'_> {
         self.all.folders.insert(folder.to_owned());
     }
 
-    /// A program of the deployment's own: what it needs is known to who wrote it.
+    /// A program of the deployment's own: what it needs is known to whoever wrote it.
     fn command(&mut self, words: &[String]) {
         let Some(program) = words.first() else {
             return;

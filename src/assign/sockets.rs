@@ -134,7 +134,7 @@ pub fn holders(all: &[Socket], address: SocketAddr) -> Vec<Holder> {
     found
 }
 
-/// The effective user and the groups of a process; none: it is gone, or hidden.
+/// The effective user and the groups of a process; `None`: it is gone, or hidden.
 pub fn credentials(pid: u32) -> Option<(u32, Vec<u32>)> {
     let status = read_limited(Path::new(&format!("/proc/{pid}/status")), MAX_BYTES).ok()?;
     let status = String::from_utf8_lossy(&status);

@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 pub struct Hold {
     /// Whose they are, for reports: `external-edge`, `--roots`.
     pub name: String,
-    /// Anchors; none: the chain is not judged.
+    /// Anchors; `None`: the chain is not judged.
     pub trust: Option<TrustSet>,
     /// Names that must hold; none: coverage is not judged.
     pub wanted: Vec<Wanted>,

@@ -194,7 +194,7 @@ pub(super) fn not_completed(
     let finding = Finding::new(
         Code::LiveNoTls,
         place,
-        "shows its certificate, and the handshake fails behind it",
+        "shows its certificate, and the handshake fails after it",
         told.why,
         mend,
     );

@@ -104,7 +104,7 @@ pub struct Discovered {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Reads `xmpp:DOMAIN` and `sip:DOMAIN`; none for what is something else (`xmpp:5269` is a host and a port).
+/// Reads `xmpp:DOMAIN` and `sip:DOMAIN`; `None` for anything else (`xmpp:5269` is a host and a port).
 ///
 /// Errors: [`CheckError::BadDomain`].
 pub fn domain_target(text: &str) -> Result<Option<(Scheme, Domain)>, CheckError> {
@@ -158,7 +158,7 @@ pub async fn discover(
             Ok(answer) => answers.push((*protocol, answer)),
             Err(error) => {
                 search.failed(&error);
-                // Who gives no answer to one question will give none to the next, and each costs its time.
+                // What gives no answer to one question will give none to the next, and each costs its time.
                 if matches!(
                     error,
                     DnsError::Timeout { .. } | DnsError::NoResolver { .. }
@@ -209,7 +209,7 @@ impl Search<'_> {
             None => self.row.findings.push(Finding::new(
                 Code::DnsBogus,
                 asked,
-                "its signatures do not hold: who validates finds nothing here",
+                "its signatures do not hold: whoever validates finds nothing here",
                 told.why,
                 told.mend,
             )),

@@ -27,7 +27,7 @@ pub struct Endpoint {
     pub port: u16,
     /// What it speaks.
     pub protocol: Protocol,
-    /// SNI; none: not sent.
+    /// SNI; `None`: not sent.
     pub server_name: Option<Domain>,
     /// The domain that is asked for and must be covered: stream `to`, SIP domain, host.
     pub domain: Option<Domain>,
@@ -61,7 +61,7 @@ pub enum Presence {
 pub struct Assigned {
     /// `external-edge/4`.
     pub generation: String,
-    /// The gateway of our own making that listens there; none: another server.
+    /// The gateway of our own making that listens there; `None`: another server.
     pub embedded: Option<Slug>,
     /// Its leaf.
     pub leaf: Fingerprint,
@@ -78,13 +78,13 @@ impl Assigned {
     }
 }
 
-/// Splits `HOST:PORT`, `[IPV6]:PORT`; none for anything else.
+/// Splits `HOST:PORT`, `[IPV6]:PORT`; `None` for anything else.
 pub fn host_and_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
     let host = match host.strip_prefix('[') {
         Some(inner) => inner.strip_suffix(']').filter(|inner| {
-            // A zone may stand behind the address (RFC 6874).
+            // A zone may follow the address (RFC 6874).
             let address = inner.split_once('%').map_or(*inner, |(address, _)| address);
             address.parse::<Ipv6Addr>().is_ok()
         })?,
@@ -100,7 +100,7 @@ const FILE_ENDS: [&str; 12] = [
     "pem", "crt", "cer", "cert", "der", "key", "csr", "p7b", "p7c", "p12", "pfx", "txt",
 ];
 
-/// What a host is told that stands without a port, or with an impossible one; none for what is no host.
+/// The error for a host without a port, or with an impossible one; `None` where the text is no host.
 pub fn without_port(text: &str) -> Option<CheckError> {
     let missing = |host: &str, port: &str| {
         Some(CheckError::NoPort {
@@ -129,7 +129,7 @@ pub fn without_port(text: &str) -> Option<CheckError> {
     }
 }
 
-/// What a URL is told: its scheme is known, and with it what was meant; none for what is no URL.
+/// The error for a URL, naming the target that was meant; `None` where the text is no URL.
 pub fn url(text: &str) -> Option<CheckError> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -142,7 +142,7 @@ pub fn url(text: &str) -> Option<CheckError> {
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let place = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
-    // The host alone; a port stands behind the last colon, outside of an address's brackets.
+    // The host alone; a port stands after the last colon, outside of an address's brackets.
     let host = match place.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         Some(_) | None => place,
@@ -190,12 +190,12 @@ pub struct TargetLine {
     pub protocol: Option<Protocol>,
     /// `name=…`.
     pub name: Option<Domain>,
-    /// Where it stands in a list, from 1; none: on the command line.
+    /// Where it stands in a list, from 1; `None`: on the command line.
     pub line: Option<usize>,
 }
 
 impl TargetLine {
-    /// The first option that stands behind it: it says something of a listener, and of nothing else.
+    /// The first option that stands after it: it says something of a listener, and of nothing else.
     pub fn option(&self) -> Option<&'static str> {
         match (&self.protocol, &self.name) {
             (Some(_), _) => Some("protocol="),
@@ -216,7 +216,7 @@ pub struct TargetList {
     pub more: usize,
 }
 
-/// Reads a list: `TARGET [protocol=…] [name=…]` a line; `#` begins a comment, alone or behind a space.
+/// Reads a list: `TARGET [protocol=…] [name=…]` a line; `#` begins a comment, alone or after a space.
 ///
 /// Errors: more than [`MAX_TARGETS`].
 pub fn read_list(text: &str) -> Result<TargetList, CheckError> {

@@ -23,7 +23,7 @@ pub enum CheckError {
         /// The known certificate whose name is nearest.
         near: Option<String>,
     },
-    /// A host or address without a port, or with one that is none.
+    /// A host or address without a port, or with an impossible one.
     #[error("{target} names no port")]
     NoPort {
         /// As written.
@@ -39,7 +39,7 @@ pub enum CheckError {
         /// As written.
         word: String,
     },
-    /// Something behind a target that is neither `protocol=` nor `name=`.
+    /// Something after a target that is neither `protocol=` nor `name=`.
     #[error("{word} is no option of a target")]
     UnknownOption {
         /// As written.
@@ -51,13 +51,13 @@ pub enum CheckError {
         /// Why.
         source: NameError,
     },
-    /// An option that stands twice behind one target.
+    /// An option that stands twice after one target.
     #[error("{option} stands there twice")]
     Twice {
         /// `protocol=` or `name=`.
         option: &'static str,
     },
-    /// An option of a listener behind something else.
+    /// An option of a listener after something else.
     #[error("{option} says nothing of {target}")]
     OptionElsewhere {
         /// `protocol=` or `name=`.
@@ -116,7 +116,7 @@ pub enum CheckError {
 /// A target that makes no sense, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongTarget {
-    /// Line of a list, from 1; none: on the command line.
+    /// Line of a list, from 1; `None`: on the command line.
     pub line: Option<usize>,
     /// Why.
     pub error: CheckError,
@@ -126,7 +126,7 @@ impl CheckError {
     /// Most targets that are told when they make no sense.
     pub const MAX_TOLD: usize = 20;
 
-    /// All of them as one error, in their order; `more` were not kept. None where there is none.
+    /// All of them as one error, in their order; `more` were not kept. `None` where there is none.
     pub fn of_all(mut wrong: Vec<WrongTarget>, more: usize) -> Option<WrongTarget> {
         wrong.sort_by_key(|one| one.line);
         match (wrong.len(), more) {
@@ -192,7 +192,7 @@ impl Explain for CheckError {
             CheckError::UnknownOption { word } => (
                 "check.unknown-option",
                 String::new(),
-                format!("behind a target stand protocol=… and name=…, not {}", printable(word)),
+                format!("after a target stand protocol=… and name=…, not {}", printable(word)),
                 "write it as `HOST:PORT protocol=xmpp-server name=contoso.com`".to_owned(),
             ),
             CheckError::BadName { source } => return source.explain(),
@@ -211,7 +211,7 @@ impl Explain for CheckError {
             CheckError::LooseOption { word } => (
                 "check.loose-option",
                 printable(word),
-                "it is an option, and stands behind a target in a list".to_owned(),
+                "it is an option, and stands after a target in a list".to_owned(),
                 "in a list write it on the target's line; on the command line say --protocol, --servername or \
                  --xmpphost"
                     .to_owned(),

@@ -218,7 +218,7 @@ fn is_part_of(bytes: &[u8], full: &[Certificate]) -> bool {
 
 /// Judges what a file holds: a row for each leaf, one for CA certificates alone, one for what cannot be read.
 ///
-/// None for a walked file that is no certificate at all.
+/// `None` for a walked file that is no certificate at all.
 pub fn check_bytes(
     name: &str,
     kind: TargetKind,

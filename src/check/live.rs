@@ -37,7 +37,7 @@ pub struct LiveLimits {
 /// By which means endpoints are found and asked.
 #[derive(Debug, Clone, Default)]
 pub struct Means {
-    /// Looks names up; none: the system does.
+    /// Looks names up; `None`: the system does.
     pub resolver: Option<Resolver>,
     /// How the handshakes are made.
     pub manner: Manner,
@@ -224,8 +224,8 @@ async fn ask(
     every(asked).await
 }
 
-/// One type of signature was offered, and the handshake failed before a certificate was shown: so a server ends it that
-/// has a key of another type alone.
+/// One type of signature was offered, and the handshake failed before a certificate was shown: as with a server whose
+/// only key is of another type.
 fn is_refused_for_its_kind(target: &Target, seen: &Observation) -> bool {
     let is_tls = seen.failure.as_ref().is_some_and(|failure| {
         matches!(failure, ProbeError::Tls(_))

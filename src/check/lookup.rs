@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 /// Who looks names up.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lookup {
-    /// The resolver that was named; none: the system.
+    /// The resolver that was named; `None`: the system.
     pub named: Option<Resolver>,
-    /// That of `/etc/resolv.conf`, once it is needed; none: there is no such file.
+    /// That of `/etc/resolv.conf`, once it is needed; `None`: there is no such file.
     pub system: Arc<OnceLock<Option<Resolver>>>,
 }
 

@@ -229,7 +229,7 @@ pub struct TargetReport {
     pub chain: Vec<(String, OffsetDateTime)>,
     /// The names that were wanted of the leaf, and whether it holds them.
     pub names: Vec<(String, Holding)>,
-    /// What names and chain were held against; none: against nothing.
+    /// What names and chain were held against; `None`: against nothing.
     pub held_against: Option<String>,
     /// Parts that were not judged, and why: (`chain`, `no roots given`).
     pub not_applicable: Vec<(&'static str, String)>,
@@ -280,7 +280,7 @@ impl TargetReport {
         self
     }
 
-    /// The findings, and for what could not be looked at one that says so: where the status is not OK there is one.
+    /// The findings, and one that says what could not be looked at: where the status is not OK there is one.
     pub fn told_findings(&self) -> Vec<Finding> {
         let unread = self.problem.as_ref().map(|problem| {
             Finding::new(
@@ -387,7 +387,7 @@ impl Counts {
         }
     }
 
-    /// How many stand badly beside them: `5 warning`, `1 unknown`.
+    /// How many stand badly besides them: `5 warning`, `1 unknown`.
     pub fn beside_worst(&self) -> Vec<String> {
         let worst = self.status();
         [

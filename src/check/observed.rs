@@ -150,7 +150,7 @@ fn seen(observation: &Observation) -> Vec<String> {
     seen
 }
 
-/// What the signatures of a type are called; none: of any.
+/// What the signatures of a type are called; `None`: of any.
 fn kind_word(kind: KeyKind) -> Option<&'static str> {
     match kind {
         KeyKind::Any => None,

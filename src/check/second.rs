@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) enum Other {
     /// No ALPN.
     NoAlpn,
-    /// Another SNI; none: not sent.
+    /// Another SNI; `None`: not sent.
     Sni(Option<Domain>),
 }
 

@@ -77,7 +77,7 @@ impl Barred {
     }
 }
 
-/// The gateways that were last proved to serve a generation; none where it is neither there nor current.
+/// The gateways that were last proved to serve a generation; `None` where it is neither there nor current.
 pub fn served_on(assignment: &AssignmentRecord, number: u32) -> Option<Vec<String>> {
     let gateways: Vec<String> = assignment
         .gateways

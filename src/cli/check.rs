@@ -86,10 +86,10 @@ pub struct CheckArgs {
     /// Connect there instead of the target's own host and port
     #[arg(long, value_name = "HOST:PORT", value_parser = connect)]
     connect: Option<(String, u16)>,
-    /// Of a name's addresses those of IPv4 alone
+    /// Of a name's addresses, only those of IPv4
     #[arg(short = '4', conflicts_with = "ipv6")]
     ipv4: bool,
-    /// Of a name's addresses those of IPv6 alone
+    /// Of a name's addresses, only those of IPv6
     #[arg(short = '6')]
     ipv6: bool,
     /// Whom to ask for SRV records and addresses [default: the deployment's resolver, else the system's]
@@ -137,13 +137,13 @@ pub struct CheckArgs {
     /// Write the report to a file, whole or not at all (-: standard output); the exit code stays the same
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "watch"])]
     output: Option<PathBuf>,
-    /// Answer GET /metrics, / (the page) and /healthz there, until a signal comes; without an address on loopback
+    /// Answer GET /metrics, / (the page) and /healthz there, until a signal comes; without an address, on loopback
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = serve::address, conflicts_with_all = ["format", "watch"])]
     serve: Option<SocketAddr>,
     /// With --serve: how long after one check the next one begins [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = watch::interval)]
     interval: Option<Duration>,
-    /// Check again and again, so long after each other (30s, 5m), and show what changes, until a signal comes
+    /// Check again and again, with this long between (30s, 5m), and show what changes, until a signal comes
     #[arg(long, value_name = "TIME", value_parser = watch::interval, conflicts_with = "format")]
     watch: Option<Duration>,
 }
@@ -185,7 +185,7 @@ impl CheckArgs {
         self.format.unwrap_or(Format::Table)
     }
 
-    /// The file that gets the report; none: standard output.
+    /// The file that gets the report; `None`: standard output.
     fn destination(&self) -> Option<&Path> {
         self.output
             .as_deref()
@@ -374,7 +374,7 @@ fn yardstick(
     Ok(yardstick)
 }
 
-/// Every certificate of the deployment with something in the state, by the keys that are its.
+/// Every certificate of the deployment with something in the state, by its keys.
 fn hold_deployed(
     context: &Context,
     around: &Surroundings,

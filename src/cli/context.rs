@@ -83,7 +83,7 @@ impl Context {
         self.started = Instant::now();
     }
 
-    /// Whether one JSON document is to be printed and nothing beside it.
+    /// Whether one JSON document is to be printed and nothing besides it.
     pub fn json(&self) -> bool {
         self.global.json || self.force_json
     }
@@ -98,7 +98,7 @@ impl Context {
         self.global.quiet
     }
 
-    /// Lets somebody else than the terminal hear what is said while the work goes on; none: the terminal again. For a
+    /// Lets somebody other than the terminal hear what is said while the work goes on; `None`: the terminal. For a
     /// front that has the screen for itself.
     pub fn listen(&mut self, listener: Option<Sender<String>>) {
         self.listener = listener;
@@ -109,12 +109,12 @@ impl Context {
         !self.json() && !self.quiet() && self.listener.is_none()
     }
 
-    /// Whether somebody listens; he is told.
+    /// Tells the listener, if there is one; says whether there was.
     fn is_heard(&self, text: &str) -> bool {
         let Some(listener) = &self.listener else {
             return false;
         };
-        // Who has gone does not want to hear it.
+        // Whoever has gone does not want to hear it.
         let _ = listener.send(text.to_owned());
         true
     }
@@ -139,7 +139,7 @@ impl Context {
         }
     }
 
-    /// Something beside the result: standard error, for people only.
+    /// Something besides the result: standard error, for people only.
     pub fn note(&self, text: &str) {
         if !self.is_heard(text) && !self.json() && !self.quiet() {
             render::write_err(text);
@@ -190,7 +190,7 @@ impl Context {
             .to_path_buf()
     }
 
-    /// The deployment, parsed; none where there is no file and none was named.
+    /// The deployment, parsed; `None` where there is no file and none was named.
     pub fn find_deployment(&self) -> Result<Option<Deployment>, Failure> {
         let path = self.config_path();
         let file = path.map(|path| DeploymentFile::read(&path)).transpose()?;
@@ -275,7 +275,7 @@ impl Context {
         Ok(lease)
     }
 
-    /// Trust anchors from several sources, relative paths against `base`; what cannot be read beside them is told.
+    /// Trust anchors from several sources, relative paths against `base`; what cannot be read besides them is told.
     pub fn trust(
         &self,
         sources: &[RootsSource],

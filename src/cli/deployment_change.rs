@@ -42,7 +42,7 @@ pub struct Change {
     /// As it was when the change began.
     pub file: DeploymentFile,
     lease: Option<Lease>,
-    /// None where nothing is to be written.
+    /// `None` where nothing is to be written.
     lock: Option<FolderLock>,
 }
 

@@ -86,7 +86,7 @@ impl DeploymentFile {
             .map_err(|error| Failure::from_error(FailureKind::Failed, &error))
     }
 
-    /// [`Self::replace`] for who holds the lock already.
+    /// [`Self::replace`] for whoever holds the lock already.
     pub fn replace_under(&self, _lock: &FolderLock, text: &str) -> Result<bool, Failure> {
         let there = atomic::read_limited(&self.path, Deployment::MAX_BYTES as u64)
             .map_err(|error| store_failure(&error))?;

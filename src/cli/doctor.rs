@@ -154,7 +154,7 @@ fn look_at_deployment(context: &Context, looks: &mut Looks) -> Option<Deployment
         }
         Ok(deployment) => {
             let mut findings = Vec::new();
-            // It names programs that are run: who may write it may run them as us.
+            // It names programs that are run: whoever may write it may run them as us.
             if let Ok(there) = std::fs::metadata(&path)
                 && there.mode() & EVERYBODY_WRITES != 0
             {

@@ -32,7 +32,7 @@ pub struct ForCertificate {
     pub renew_at: f64,
     /// Whether it is shown to SIP peers that verify clients: a SIP edge whose issuer grants clientAuth.
     pub proves_sip: bool,
-    /// The XMPP partners that will meet it; none without the use xmpp-s2s.
+    /// The XMPP partners that will meet it; `None` without the use xmpp-s2s.
     pub partners: Vec<Peer>,
     /// The moment of judgement.
     pub at: OffsetDateTime,

@@ -64,7 +64,7 @@ fn with_exit_codes(text: &str, words: &str) -> String {
     }
 }
 
-/// The exit codes of a command, each with what it means; none for words that are no command by themselves.
+/// The exit codes of a command, each with what it means; `None` for words that are no command by themselves.
 pub fn exit_codes(words: &str) -> Option<Vec<(u8, &'static str)>> {
     const USAGE: (u8, &str) = (64, "wrong usage, or an invalid deployment file");
     const REFUSED: (u8, &str) = (1, "refused before anything was touched");

@@ -418,7 +418,7 @@ fn last_lines(said: &str) -> String {
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
-/// With the file or folder that it is about, which what reads bytes does not know.
+/// With the file or folder that it is about, which whatever reads the bytes does not know.
 fn at(mut failure: Failure, path: &Path) -> Failure {
     let place = &mut failure.explanation.place;
     let path = printable(&path.to_string_lossy());

@@ -132,7 +132,7 @@ const FILES: [(&str, &str); 3] = [
     ),
 ];
 
-/// One page: clap's sections, with the synopsis as the help has it, and what clap does not know behind them.
+/// One page: clap's sections, with the synopsis as the help has it, and what clap does not know after them.
 fn render_page(command: &Command, name: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
     let man = clap_mangen::Man::new(command.clone())
         .title(name.to_uppercase())

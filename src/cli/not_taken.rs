@@ -7,9 +7,9 @@ use std::fmt;
 /// A value that is not taken. Texts in it may be foreign; they are made printable where they are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTaken {
-    /// None: it cannot be read as what the flag takes.
+    /// `None`: it cannot be read as what the flag takes.
     pub why: Option<String>,
-    /// None: the command's help is the way out.
+    /// `None`: the command's help is the way out.
     pub mend: Option<String>,
 }
 

@@ -87,7 +87,7 @@ pub(super) fn shell_word(text: &str) -> String {
     }
 }
 
-/// Puts flags behind the program's name in every command of a text.
+/// Puts flags after the program's name in every command of a text.
 pub fn with_flags(text: &str, flags: &str) -> String {
     const PROGRAM: &str = "edgecert ";
     let mut told = String::new();

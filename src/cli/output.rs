@@ -23,7 +23,7 @@ pub struct Outcome {
     pub result: Value,
     /// The result for a person, whole lines; empty when everything was said on the way.
     pub text: String,
-    /// The command that leads on, for a person: `edgecert assign`. Said behind the text, and not when quiet.
+    /// The command that leads on, for a person: `edgecert assign`. Said after the text, and not when quiet.
     pub next: Option<String>,
     /// Whether the text already shows the findings.
     pub findings_shown: bool,

@@ -21,7 +21,7 @@ const STANDARD_INPUT: &str = "-";
 /// Bits of a mode that let others than the owner read or write.
 const OTHERS: u32 = 0o077;
 
-/// The passphrase behind a source, relative paths against `base`; none where there is no source.
+/// The passphrase behind a source, relative paths against `base`; `None` where there is no source.
 pub fn read(source: Option<&PassphraseSource>, base: &Path) -> Result<Option<Passphrase>, Failure> {
     match source {
         None => Ok(None),

@@ -184,7 +184,7 @@ fn needed_by(assignment: &AssignmentRecord) -> BTreeMap<u32, String> {
     needed
 }
 
-/// Of numbers (ascending), those go that are older than the current one (the newest where none is current), needed by
+/// Which of the numbers (ascending) go: those older than the current one (the newest where none is current), needed by
 /// nobody, and not among the newest `keep` of such.
 fn old_beyond(
     numbers: &[u32],

@@ -193,7 +193,7 @@ const RESULTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Documents of one line each, which `check --jsonl` writes: a target, and the summary behind the last one.
+/// Documents of one line each, which `check --jsonl` writes: a target, and the summary after the last one.
 const LINES: [&str; 2] = ["check-row", "check-summary"];
 
 /// `schema`.

@@ -33,7 +33,7 @@ pub struct Issuer {
     pub name: Slug,
     /// What it allows.
     pub profile: ProfileSource,
-    /// AD CS template; none: the profile's.
+    /// AD CS template; `None`: the profile's.
     pub template: Option<CertificateTemplate>,
     /// A program that takes the CSR on standard input and gives the chain on standard output.
     pub submit: Option<Vec<String>>,
@@ -41,7 +41,7 @@ pub struct Issuer {
     pub roots: Vec<RootsSource>,
     /// Domains by which CAA records name it; empty: the profile's.
     pub caa: Vec<String>,
-    /// Share of life left at which renewal is due, 0.0 to 1.0; none: the profile's.
+    /// Share of life left at which renewal is due, 0.0 to 1.0; `None`: the profile's.
     pub renew_at: Option<f64>,
 }
 
@@ -54,7 +54,7 @@ pub struct Certificate {
     pub issuer: Slug,
     /// What it is for, at least one.
     pub uses: BTreeSet<Use>,
-    /// Only these domains of `[edge]`, with their components; none: all.
+    /// Only these domains of `[edge]`, with their components; `None`: all.
     pub domains: Option<Vec<Domain>>,
     /// For PKCS#12 only.
     pub friendly_name: Option<String>,

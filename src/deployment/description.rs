@@ -5,7 +5,7 @@ use crate::explain::is_harmful;
 /// Most characters of a description.
 const MAX_DESCRIPTION: usize = 1024;
 
-/// What is wrong with a description, and what to write instead; none where it is one line of 1 to 1024 characters,
+/// What is wrong with a description, and what to write instead; `None` where it is one line of 1 to 1024 characters,
 /// none of which steers a terminal or deceives its reader.
 pub fn description_fault(text: &str) -> Option<(String, String)> {
     let length = text.chars().count();

@@ -26,7 +26,7 @@ impl Edge {
 /// `[subject]`; each field checked for its length (RFC 5280 upper bounds, in characters).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
-    /// CN; none: `[edge] fqdn` where the profile wants one.
+    /// CN; `None`: `[edge] fqdn` where the profile wants one.
     pub common_name: Option<String>,
     /// O, at most 64.
     pub organization: Option<String>,

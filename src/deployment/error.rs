@@ -3,7 +3,7 @@
 use crate::explain::{Explain, Explanation, count, printable};
 use std::fmt::Write as _;
 
-/// Most further mistakes told beside the first one.
+/// Most further mistakes told besides the first one.
 const MAX_TOLD: usize = 20;
 
 /// One mistake; every text is already fit to be shown.
@@ -46,7 +46,7 @@ pub struct DeploymentError {
 }
 
 impl Explain for DeploymentError {
-    /// The first mistake, with the others one per line behind its reason.
+    /// The first mistake, with the others one per line after its reason.
     fn explain(&self) -> Explanation {
         let path = printable(&self.path);
         let Some((first, others)) = self.mistakes.split_first() else {

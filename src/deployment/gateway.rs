@@ -26,7 +26,7 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Where.
     pub address: SocketAddr,
-    /// Names to prove; none: every name of the certificate that fits the protocol.
+    /// Names to prove; `None`: every name of the certificate that fits the protocol.
     pub names: Option<Vec<Domain>>,
 }
 
@@ -112,7 +112,7 @@ pub struct Embedded {
     pub socket: PathBuf,
     /// The gateway's own copy of the current pair, absolute; the default applied.
     pub directory: PathBuf,
-    /// How unknown partners are treated; none: only the partners listed are let in.
+    /// How unknown partners are treated; `None`: only the partners listed are let in.
     pub others: Option<crate::federation::Negotiation>,
     /// Connections at once over all listeners; default 1000.
     pub connection_limit: u32,
@@ -138,19 +138,19 @@ pub struct EmbeddedListener {
 /// The keys of the file-based servers; which of them a kind takes is fixed in the parser. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTarget {
-    /// The server's configuration; none: where Debian's package has it.
+    /// The server's configuration; `None`: where Debian's package has it.
     pub config: Option<PathBuf>,
     /// The folder that is `/` to the server (a chroot, a container); paths in its configuration count from there.
     pub root: Option<PathBuf>,
-    /// The server's control program and its first arguments, run without a shell; none: that of the kind.
+    /// The server's control program and its first arguments, run without a shell; `None`: that of the kind.
     pub control: Option<Vec<String>>,
-    /// What makes it read its files again, run without a shell; none: what the kind does.
+    /// What makes it read its files again, run without a shell; `None`: what the kind does.
     pub reload: Option<Vec<String>>,
     /// How long each of these programs may take; default 30 s.
     pub timeout: Duration,
-    /// How the certificate that it shows as a client is proved; none: it is not.
+    /// How the certificate that it shows as a client is proved; `None`: it is not.
     pub outbound: Option<Outbound>,
-    /// How an XMPP server is to treat those who are no partners; none: they are not to be let in.
+    /// How an XMPP server is to treat those who are no partners; `None`: they are not to be let in.
     pub others: Option<crate::federation::Negotiation>,
     /// Prosody's certificate folder.
     pub directory: Option<PathBuf>,
@@ -201,7 +201,7 @@ impl Default for FileTarget {
 pub struct Outbound {
     /// The partner's domain: the server's resolver must lead from it to `listen`. An IP address is written as it is.
     pub domain: String,
-    /// Where it is listened during a proof.
+    /// Where we listen during a proof.
     pub listen: SocketAddr,
 }
 
@@ -223,7 +223,7 @@ pub struct Destination {
     pub content: Content,
     /// Where.
     pub path: PathBuf,
-    /// `user:group`; none: who runs the command.
+    /// `user:group`; `None`: who runs the command.
     pub owner: Option<String>,
     /// Default 0644 without a key, 0600 with one.
     pub mode: Option<u32>,

@@ -14,7 +14,7 @@ pub struct Handshake {
     pub protocol: Protocol,
     /// Where to knock: on this machine.
     pub address: SocketAddr,
-    /// SNI and stream `to`; none: neither is sent.
+    /// SNI and stream `to`; `None`: neither is sent.
     pub name: Option<Domain>,
 }
 

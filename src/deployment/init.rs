@@ -114,7 +114,7 @@ impl InitTemplate {
         }
     }
 
-    /// The file in which the CA's root is expected, from the deployment file on; none where the system's roots judge.
+    /// The file in which the CA's root is expected, from the deployment file on; `None` where the system's roots judge.
     pub fn root_file(self) -> Option<&'static str> {
         (self.issuer() == "private").then_some(PRIVATE_ROOT)
     }
@@ -154,7 +154,7 @@ roots = [\"system\"]
         table
     }
 
-    /// `[key]`, in force where the default key is none that the issuer takes.
+    /// `[key]`, in force where the issuer does not take the default key.
     fn key_lines(self) -> &'static str {
         if self == InitTemplate::Lync {
             "\

@@ -32,6 +32,6 @@ pub struct KeySettings {
     pub on_renewal: OnRenewal,
     /// Whether `export` hands the key out; default true.
     pub exportable: bool,
-    /// Encrypts keys at rest; none: stored plain.
+    /// Encrypts keys at rest; `None`: stored plain.
     pub passphrase: Option<PassphraseSource>,
 }

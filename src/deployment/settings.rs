@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The seconds of `30s`, `10m`, `12h` or `30d`; none for anything else.
+/// The seconds of `30s`, `10m`, `12h` or `30d`; `None` for anything else.
 pub fn seconds_of(text: &str) -> Option<u64> {
     let (at, unit) = text.char_indices().next_back()?;
     let scale: u64 = match unit {
@@ -30,7 +30,7 @@ pub enum LifeLeft {
 }
 
 impl LifeLeft {
-    /// Parses `30d` or `25%` (decimals are allowed); none for anything else, for over 100 % and over 36 500 days.
+    /// Parses `30d` or `25%` (decimals are allowed); `None` for anything else, for over 100 % and over 36 500 days.
     pub fn parse(text: &str) -> Option<Self> {
         let number = |digits: &str| {
             let plain =
@@ -46,7 +46,7 @@ impl LifeLeft {
         }
     }
 
-    /// Whether both are days or both are shares, and this is the smaller; none when they cannot be compared.
+    /// Whether both are days or both are shares, and this is the smaller; `None` when they cannot be compared.
     pub fn is_less_than(self, other: Self) -> Option<bool> {
         match (self, other) {
             (LifeLeft::Days(left), LifeLeft::Days(right))
@@ -109,7 +109,7 @@ pub struct CheckSettings {
     pub timeout: Duration,
     /// Endpoints in flight; default 256.
     pub jobs: u32,
-    /// The resolver; none: the system's.
+    /// The resolver; `None`: the system's.
     pub resolver: Option<SocketAddr>,
     /// Targets besides all that is deployed, as written.
     pub targets: Vec<String>,

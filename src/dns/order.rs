@@ -1,6 +1,6 @@
 //! The order of SRV records (RFC 2782), without its chance.
 //!
-//! A client draws among equals by weight, so that load is shared. Who looks at all of them wants the same order twice:
+//! A client draws among equals by weight, so that load is shared. Whoever looks at all wants the same order twice:
 //! by priority, then the heavier first, then by name and port.
 
 use super::Srv;

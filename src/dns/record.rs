@@ -58,7 +58,7 @@ impl fmt::Display for Tlsa {
 /// Which CA may issue (RFC 8659 §4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caa {
-    /// Who does not know the tag must not issue.
+    /// Whoever does not know the tag must not issue.
     pub critical: bool,
     /// `issue`, `issuewild`, `iodef`, …; printable.
     pub tag: String,

@@ -224,7 +224,7 @@ impl Resolver {
             why: error.to_string(),
         })?;
         full.set_fqdn(true);
-        // Closed it never is.
+        // It is never closed.
         let _permit = self.permits.acquire().await;
         let answer = self.records(&full, &asked, kind, read).await?;
         if answer.outcome == Outcome::Found {

@@ -1,7 +1,7 @@
 //! What is said of a combination of TLS, SASL and dialback: our own judgement of the seed's 18 rows, and the seed's.
 //!
 //! Ours follows the closed form of [`super::negotiation`] and the commit rule of the seed's editor: SASL needs TLS.
-//! The seed's own table contradicts that rule in two rows and repeats a sentence where it does not fit; who compares
+//! The seed's table contradicts that rule in two rows and repeats a sentence where it does not fit; whoever compares
 //! with Lync Server 2013 can have it as it was ([`lync_2013`]). Neither way can save what cannot work: whether a
 //! combination may be saved does not depend on who judges.
 

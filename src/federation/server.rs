@@ -38,7 +38,7 @@ impl Server {
         Server::Lync,
     ];
 
-    /// Every word that a deployment may use, the newest version behind a bare name.
+    /// Every word that a deployment may use; a bare name stands for the newest version.
     pub const WORDS: [(&'static str, Server); 11] = [
         ("prosody-0.12", Server::Prosody012),
         ("prosody-13", Server::Prosody13),

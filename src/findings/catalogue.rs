@@ -52,7 +52,7 @@ catalogue! {
     ChainNameConstraint, "chain.name-constraint", Error, "RFC 5280 §4.2.1.10", "A name lies outside what an issuer in the chain may certify.";
     ChainBadSignature, "chain.bad-signature", Error, "RFC 5280 §6.1.3", "A signature in the chain does not verify.";
     ChainCriticalExtension, "chain.critical-extension", Error, "RFC 5280 §4.2", "A critical extension is one that peers do not know.";
-    ChainRootChanged, "chain.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate hangs on another root than the generation before, which partners may not trust.";
+    ChainRootChanged, "chain.root-changed", Warning, "RFC 5280 §6.1.1", "The certificate leads to another root than the generation before, which partners may not trust.";
     ChainIntermediateChanged, "chain.intermediate-changed", Note, "RFC 5280 §3.2", "The certificate comes from another intermediate than the generation before.";
     ChainPolicy, "chain.policy", Error, "RFC 5280 §6.1", "An issuer requires a certificate policy that is not valid along the path.";
     ChainReadingsDiffer, "chain.readings-differ", Note, "RFC 5280 §6.1", "RFC 5280 lets the chain stand, and TLS libraries refuse it.";
@@ -115,7 +115,7 @@ catalogue! {
     GrantedUsageLost, "granted.usage-lost", Warning, "RFC 5280 §4.2.1.12", "A key purpose that was asked for was not granted.";
     GrantedUsageAdded, "granted.usage-added", Note, "RFC 5280 §4.2.1.12", "The certificate holds a key purpose that was not asked for.";
     GrantedOldKey, "granted.old-key", Warning, "docs/import.md", "The reply holds the key of an earlier request, while a later one waits.";
-    GrantedLifeShorter, "granted.life-shorter", Note, "BR 6.3.2", "The certificate lives shorter than the generation before.";
+    GrantedLifeShorter, "granted.life-shorter", Note, "BR 6.3.2", "The certificate has a shorter life than the generation before.";
     // live
     LiveUnreachable, "live.unreachable", Error, "docs/findings.md", "Nothing answers at the address.";
     LiveNoTls, "live.no-tls", Error, "RFC 7590 §3", "The peer answers but TLS does not come up.";
@@ -156,7 +156,7 @@ catalogue! {
     RequestClientAuthPublic, "request.client-auth-public", Warning, "BR 7.1.2.7.10", "Client authentication is asked of a public CA, which grants it no longer.";
     RequestSipUriIncomplete, "request.sip-uri-incomplete", Warning, "RFC 5922 §7.1", "The sip URIs that are asked for stand for some SIP names only; strict peers ignore the DNS names of the others.";
     RequestSipReading, "request.sip-reading", Note, "RFC 5922 §7.1", "Strict and common SIP peers will read the names of this request differently.";
-    RequestIssuerNote, "request.issuer-note", Note, "docs/profiles.md", "The issuer's profile has something to know.";
+    RequestIssuerNote, "request.issuer-note", Note, "docs/profiles.md", "There is something to know about the issuer.";
     // a server before an assignment: what must not be so
     GatewayDestinationChanged, "gateway.destination-changed", Error, "docs/gateways.md", "A file that is to be written is not what was last written there.";
     GatewayConfigNeeded, "gateway.config-needed", Error, "docs/gateways.md", "The server's configuration needs a line before it can serve a name or the files.";

@@ -150,7 +150,7 @@ impl rustls::server::ProducesTickets for NoTickets {
 struct Index {
     keys: Vec<Arc<CertifiedKey>>,
     exact: HashMap<String, Vec<usize>>,
-    /// By what stands behind `*.`.
+    /// By what stands after `*.`.
     wildcard: HashMap<String, Vec<usize>>,
 }
 

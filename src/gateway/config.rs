@@ -38,7 +38,7 @@ pub struct Tuning {
     pub header: Duration,
     /// For connecting a backend, and for its first answer where we need one.
     pub backend: Duration,
-    /// Without a byte in either direction; none: as long as both like, since XMPP streams may be silent for hours.
+    /// Without a byte in either direction; `None`: as long as both like, since XMPP streams may be silent for hours.
     pub idle: Option<Duration>,
     /// The same for a partner whose streams are not kept alive.
     pub unkept: Duration,

@@ -51,7 +51,7 @@ pub enum Event {
         /// Whether the socket came from systemd.
         activated: bool,
     },
-    /// systemd handed over a socket that no listener has as its address: who connects there waits in vain.
+    /// systemd handed over a socket that no listener has as its address: whoever connects there waits in vain.
     UnusedSocket {
         /// Where it listens.
         address: SocketAddr,

@@ -19,10 +19,10 @@ use tokio::sync::watch;
 /// Connections that wait to be accepted; the system's own limit may be lower.
 const BACKLOG: u32 = 1024;
 
-/// Descriptors beside those of connections: listeners, control talks, files, the runtime's own.
+/// Descriptors besides those of connections: listeners, control talks, files, the runtime's own.
 const OTHER_DESCRIPTORS: u64 = 64;
 
-/// A silent peer is asked after this time whether it still is there, since nothing else ends a dead connection.
+/// A silent peer is asked after this time whether it is still there, since nothing else ends a dead connection.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(300);
 /// And again, this often.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(60);

@@ -72,7 +72,7 @@ struct Shared {
     observer: Arc<dyn Observer>,
     clock: fn() -> OffsetDateTime,
     provider: Arc<CryptoProvider>,
-    /// Beside `settings.embedded.listeners`.
+    /// One for each of `settings.embedded.listeners`.
     counters: Vec<Counters>,
     started: OffsetDateTime,
     /// Connections at once: the configured limit, or fewer where the system has no more descriptors.
@@ -97,7 +97,7 @@ impl Shared {
         UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 
-    /// A stream id that cannot be guessed: dialback keys hang on it (RFC 6120 §4.7.3).
+    /// A stream id that cannot be guessed: dialback keys depend on it (RFC 6120 §4.7.3).
     fn stream_id(&self) -> String {
         let mut bytes = [0; 16];
         if self.provider.secure_random.fill(&mut bytes).is_err() {

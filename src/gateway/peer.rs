@@ -84,7 +84,7 @@ pub struct Places {
 /// What becomes of a stream on which nothing is said (`keep-alive` of the partner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepAlive {
-    /// The peer's host is asked whether it still is there, and the stream stays.
+    /// The peer's host is asked whether it is still there, and the stream stays.
     Probed,
     /// Nothing is sent for its sake, and it is ended after a while.
     Ended,
@@ -117,7 +117,7 @@ struct Known {
     count: Arc<Count>,
     places: Option<Arc<Semaphore>>,
     /// Those of them that a stream without proof may take: anybody can say a partner's `from`, and must not keep the
-    /// partner out by that. None: all of them, as nothing proves this partner, or as there is no limit.
+    /// partner out by that. `None`: all of them, as nothing proves this partner, or as there is no limit.
     unproved: Option<Arc<Semaphore>>,
     anchors: Option<Anchors>,
 }
@@ -347,7 +347,7 @@ pub fn check_same_from(before: Option<&str>, inside: Option<&str>) -> Result<(),
     }
 }
 
-/// The domain in a `from`, checked; none: there was no `from`.
+/// The domain in a `from`, checked; `None`: there was no `from`.
 pub fn parse_from(from: Option<&str>) -> Result<Option<Domain>, Refusal> {
     from.map(Domain::parse).transpose().map_err(|_| {
         let from = printable(from.unwrap_or_default());

@@ -44,7 +44,7 @@ pub struct Told<'a> {
     pub authority: Option<&'a str>,
     /// As agreed.
     pub alpn: Option<&'a [u8]>,
-    /// None: clear text.
+    /// `None`: clear text.
     pub tls: Option<TlsFacts>,
     /// What the certificate proves.
     pub verified_domain: Option<&'a str>,

@@ -295,7 +295,7 @@ fn compare_issuers(new: &Chain, previous: &Chain, partners: &[PartnerRoots]) -> 
         return Some(Finding::new(
             Code::ChainRootChanged,
             "chain",
-            "the certificate hangs on another root than the generation before",
+            "the certificate leads to another root than the generation before",
             why,
             mend,
         ));
@@ -327,7 +327,7 @@ fn compare_lives(new: &Certificate, previous: &Certificate) -> Option<Finding> {
         Finding::new(
             Code::GrantedLifeShorter,
             "leaf, validity",
-            "the certificate lives shorter than the generation before",
+            "the certificate has a shorter life than the generation before",
             format!("{before} days before, {now} days now"),
             "nothing to do, if the CA announced it; renewal comes due earlier, so see that its timer runs often enough",
         )

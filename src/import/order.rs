@@ -1,4 +1,4 @@
-//! What became of the certificates beside the leaf, in the words of an import: the chain, and what is not kept.
+//! What became of the certificates besides the leaf, in the words of an import: the chain, and what is not kept.
 //!
 //! Who issued whom is found by [`crate::x509::chain::order`]; here the rest gets its names. Roots that the caller knows
 //! end a chain without being in the files. Trust is not judged.

@@ -11,7 +11,7 @@ pub fn find_request<'a>(reply: &Reply, asked: &'a [Asked]) -> Result<&'a Asked, 
     request_of(reply, asked).ok_or_else(|| stranger(reply, asked))
 }
 
-/// The same, where it may be that there is none.
+/// The same; `None` where there is none.
 pub(super) fn request_of<'a>(reply: &Reply, asked: &'a [Asked]) -> Option<&'a Asked> {
     let leaf = reply.chain.leaf.facts().spki_sha256;
     let of_key = || asked.iter().rev().filter(|one| one.spki_sha256 == leaf);

@@ -59,7 +59,7 @@ pub enum DemoError {
     CommandFailed {
         /// The command line.
         line: String,
-        /// Its exit code; none: killed.
+        /// Its exit code; `None`: killed.
         code: Option<i32>,
         /// What it said.
         said: String,
@@ -105,7 +105,7 @@ pub struct Demo<'a> {
     pub tell: &'a mut dyn FnMut(Told<'_>),
     /// Whether the commands shall print in colour.
     pub colour: bool,
-    /// Columns that the commands have; none: as many as they like.
+    /// Columns that the commands have; `None`: as many as they like.
     pub columns: Option<usize>,
 }
 

@@ -29,7 +29,7 @@ fn is_sound(label: &str) -> bool {
             '\u{b7}' => before == Some('l') && after == Some('l'),
             // A.4: before a Greek letter
             '\u{375}' => after.is_some_and(is_greek),
-            // A.5, A.6: behind a Hebrew letter
+            // A.5, A.6: after a Hebrew letter
             '\u{5f3}' | '\u{5f4}' => before.is_some_and(|c| ('\u{5d0}'..='\u{5f2}').contains(&c)),
             // A.7: beside Hiragana, Katakana or Han
             '\u{30fb}' => letters.iter().any(|c| is_kana_or_han(*c)),

@@ -93,7 +93,7 @@ pub const TYPE_WORDS: [&str; 6] = ["dns", "srv", "xmpp", "sip", "ip", "email"];
 const MAX_TYPED_BYTES: usize = 2048;
 
 impl Presented {
-    /// The domain of a dNSName that is one; wildcards stand for none.
+    /// The domain of a dNSName that is one; `None` for wildcards.
     pub fn dns_domain(&self) -> Option<Domain> {
         Domain::parse(self.dns_name()?).ok()
     }
@@ -161,7 +161,7 @@ impl Identifier {
         }
     }
 
-    /// The domain that the name speaks of (without a wildcard); none for addresses.
+    /// The domain that the name speaks of (without a wildcard); `None` for addresses.
     pub fn domain(&self) -> Option<&Domain> {
         match self {
             Identifier::Dns(dns) => Some(dns.domain()),
@@ -184,7 +184,7 @@ impl Identifier {
         }
     }
 
-    /// The sound name behind a presented one; none when it is malformed or of a form we do not judge.
+    /// The sound name behind a presented one; `None` when it is malformed or of a form we do not judge.
     ///
     /// A dNSName or SRVName with U-labels or a trailing dot is malformed (RFC 5280 §7.2, RFC 4985 §2); upper case
     /// is not.
@@ -300,7 +300,7 @@ impl Presented {
 
     /// With its type in front and fit to be shown: `dns:contoso.com`, `other:directoryName`.
     ///
-    /// A `sip:` URI stands as it is, another one behind `uri:`.
+    /// A `sip:` URI stands as it is, another one after `uri:`.
     pub fn to_typed(&self) -> String {
         let word = match self {
             Presented::Dns(_) => "dns:",

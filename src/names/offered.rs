@@ -35,7 +35,7 @@ pub fn offered_names(plan: &SanPlan, labels: &[String]) -> Vec<Offered> {
     labels
         .iter()
         .filter_map(|label| {
-            // A name that would be too long is none that anybody could ask for.
+            // A name that would be too long is not one that anybody could ask for.
             let name = primary.child(label).ok()?;
             let is_planned = plan.names.iter().any(|one| {
                 matches!(&one.name, Identifier::Dns(dns) if !dns.is_wildcard() && *dns.domain() == name)

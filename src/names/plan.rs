@@ -73,7 +73,7 @@ pub struct SanPlan {
 
 /// Plans the names.
 ///
-/// The order: the FQDN; each SIP domain with `sip.<d>` before `<d>`; behind a domain that is an XMPP domain too its
+/// The order: the FQDN; each SIP domain with `sip.<d>` before `<d>`; after a domain that is an XMPP domain too, its
 /// components; then the other XMPP domains with theirs; components under no XMPP domain; the extra names. Within
 /// one domain the forms come in the order DNS-ID, SRV-ID, XmppAddr, URI-ID. A name wanted twice stands where it is
 /// wanted first, with all its reasons.

@@ -10,6 +10,7 @@ pub struct XmppAddr(Domain);
 impl XmppAddr {
     /// Parses a bare domain; a localpart or resource is an error ([`NameError::LocalPart`]).
     pub fn parse(text: &str) -> Result<Self, NameError> {
+        // Two dots in a row make it no address of a user: the domain's own error says what is wrong.
         if text.contains(['@', '/']) && !text.contains("..") {
             return Err(NameError::LocalPart {
                 text: text.to_owned(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Manner {
     /// Whether ALPN is sent.
     pub alpn: Alpn,
-    /// What is presented where a certificate is asked for; none: nothing.
+    /// What is presented where a certificate is asked for; `None`: nothing.
     pub presents: Option<Arc<OwnPair>>,
 }
 

@@ -3,7 +3,7 @@
 //! A verifier that records and never refuses stands in the handshake, so that the chain is kept even when the
 //! handshake fails later; it is used nowhere else, and nothing it lets through is ever trusted. No session is
 //! resumed. RFC 6120, RFC 7590, XEP-0368, RFC 3261. `tls` holds that verifier, `drive` the talk on the socket,
-//! `manner` what differs on wish, `words` what TLS errors mean; [`outbound`] has an XMPP server call us, to see what it shows as a client.
+//! `manner` what differs on request, `words` what TLS errors mean; [`outbound`] has an XMPP server call us, to see what it shows as a client.
 
 mod drive;
 mod error;
@@ -36,9 +36,9 @@ pub struct Target {
     pub address: SocketAddr,
     /// How.
     pub protocol: Protocol,
-    /// SNI; none: not sent.
+    /// SNI; `None`: not sent.
     pub server_name: Option<Domain>,
-    /// The stream's `to`, or the domain of the OPTIONS URI; none: the SNI, and without it no stream is opened inside direct TLS.
+    /// The stream's `to`, or the domain of the OPTIONS URI; `None`: the SNI; without it, no stream inside direct TLS.
     pub domain: Option<Domain>,
     /// The stream's `from`.
     pub from: Domain,
@@ -122,7 +122,7 @@ impl Stage {
 pub struct Observation {
     /// Certificates as sent, DER, leaf first as the peer claims.
     pub chain: Vec<Vec<u8>>,
-    /// Whether the peer proved that it holds the leaf's key; none: not reached, or a leaf that cannot be read for it
+    /// Whether the peer proved that it holds the leaf's key; `None`: not reached, or a leaf that cannot be read for it
     /// (not X.509 v3). False also for an RSA key under 2048 bits, whose signatures are not checked.
     pub possession: Option<bool>,
     /// `TLSv1.3`.
@@ -143,7 +143,7 @@ pub struct Observation {
     pub features: Option<xmpp::Features>,
     /// Answer to OPTIONS.
     pub sip_status: Option<sip::Status>,
-    /// The last stage that was entered; it came to its end if `failure` is none.
+    /// The last stage that was entered; it came to its end if `failure` is `None`.
     pub reached: Option<Stage>,
     /// Why it stopped there, if it did not come to its end.
     pub failure: Option<ProbeError>,

@@ -86,7 +86,7 @@ impl Recorder {
         Ok(config)
     }
 
-    /// Letters and digits for a SIP branch; none when the system gives no random bytes.
+    /// Letters and digits for a SIP branch; `None` when the system gives no random bytes.
     pub fn token(&self) -> Option<String> {
         let mut bytes = [0u8; 10];
         self.provider.secure_random.fill(&mut bytes).ok()?;

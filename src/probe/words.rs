@@ -125,7 +125,7 @@ fn alert_name(alert: AlertDescription) -> String {
 fn alert_meaning(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::HandshakeFailure => {
-            "it found no version, cipher suite or signature type in common, or misses a certificate"
+            "it found no version, cipher suite or signature type in common, or lacks a certificate"
         }
         AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor TLS 1.3",
         AlertDescription::InsufficientSecurity => "it wants other cipher suites",

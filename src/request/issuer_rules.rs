@@ -1,6 +1,6 @@
-//! What an issuer will refuse, found before a key is made; and what to know of it, told beside the request.
+//! What an issuer will refuse, found before a key is made; and what to know of it, told with the request.
 //!
-//! Refused is what no issuer of the kind grants: names that no public CA can vouch for (BR 4.2.2), a subject without
+//! What no issuer of the kind grants is refused: names that no public CA can vouch for (BR 4.2.2), a subject without
 //! its mandatory fields (BR 7.1.2.7.4), wildcards where it knows none, `sip:` URIs that make other names void
 //! (RFC 5922 §7.1). What depends on who reads the certificate is a remark.
 
@@ -274,7 +274,7 @@ fn domains_of(names: &[Identifier], form: NameForm) -> Vec<&Domain> {
         .collect()
 }
 
-/// The Access Edge FQDN as planned; none in a plan that does not know it.
+/// The Access Edge FQDN as planned; `None` in a plan that does not know it.
 fn edge_fqdn(spec: &RequestSpec) -> Option<&Domain> {
     spec.plan
         .names
@@ -307,7 +307,7 @@ fn present_fields(subject: &Subject) -> Vec<&'static str> {
     .collect()
 }
 
-/// Why no public CA can vouch for a name; none where one may. Names for examples are warned of elsewhere.
+/// Why no public CA can vouch for a name; `None` where one may. Names for examples are warned of elsewhere.
 fn why_private(name: &Identifier) -> Option<&'static str> {
     if let Identifier::Ip(address) = name {
         return is_reserved(address).then_some("the IANA registries of special addresses");

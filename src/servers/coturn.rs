@@ -27,9 +27,9 @@ pub struct CoturnConfig {
     pub offered: Offered,
     /// Whether the key has a passphrase; the passphrase itself is not kept.
     pub passphrase: KeyPassphrase,
-    /// The file with the process id, for the signal that reloads; none: the server's default.
+    /// The file with the process id, for the signal that reloads; `None`: the server's default.
     pub pidfile: Option<PathBuf>,
-    /// The user that the server becomes, and that has to read the key; none: the one who starts it.
+    /// The user that the server becomes, and that has to read the key; `None`: the one who starts it.
     pub user: Option<String>,
 }
 

@@ -42,7 +42,7 @@ pub struct EjabberdConfig {
     pub common: Configured,
     /// Where certificates and keys are read from, in the order they stand.
     pub certfiles: Vec<Certfile>,
-    /// `s2s_use_starttls` as written; none: it is off.
+    /// `s2s_use_starttls` as written; `None`: it is off.
     pub s2s_use_starttls: Option<Written>,
     /// Where relative paths were taken to start.
     pub folder: PathBuf,

@@ -141,7 +141,7 @@ const SECTIONS: [&str; 19] = [
     "acme",
 ];
 
-/// Words of a `bind` line that take the next one with them, beside those that are read.
+/// Words of a `bind` line that take the next one with them, besides those that are read.
 const WITH_VALUE: [&str; 47] = [
     "alpn",
     "backlog",

@@ -30,7 +30,7 @@ const DEFAULT_PAIR: &str = "cert.pem";
 pub struct KamailioConfig {
     /// What all servers have. A profile with `server_name_mode` 1 is shown for `.name`, with 2 for `*.name`.
     pub common: Configured,
-    /// The file with the profiles; none: the certificate stands in `kamailio.cfg` itself.
+    /// The file with the profiles; `None`: the certificate stands in `kamailio.cfg` itself.
     pub profile_file: Option<PathBuf>,
     /// The profiles in the order they stand.
     pub profiles: Vec<Profile>,
@@ -45,7 +45,7 @@ pub struct KamailioConfig {
 pub struct RpcSocket {
     /// As `kamcmd -s` takes it.
     pub address: String,
-    /// Where that stands; none: it is the module's default.
+    /// Where that stands; `None`: it is the module's default.
     pub place: Option<Place>,
 }
 
@@ -56,11 +56,11 @@ pub struct Profile {
     pub side: Side,
     /// Which connections it is for.
     pub reach: Reach,
-    /// The SNI that it is for; none: any.
+    /// The SNI that it is for; `None`: any.
     pub server_name: Option<String>,
-    /// Which names beside `server_name` itself.
+    /// Which names besides `server_name` itself.
     pub mode: NameMode,
-    /// The file with leaf and chain, absolute; none: a client profile without one.
+    /// The file with leaf and chain, absolute; `None`: a client profile without one.
     pub certificate: Option<PathBuf>,
     /// The file with the key, absolute.
     pub key: Option<PathBuf>,
@@ -191,7 +191,7 @@ fn profiles_of(
     Ok(())
 }
 
-/// The files of a profile; none where it names no certificate.
+/// The files of a profile; `None` where it names no certificate.
 fn use_of(profile: &Profile) -> Option<CertificateUse> {
     let certificate = profile.certificate.clone()?;
     let name = profile.server_name.as_deref();
@@ -211,8 +211,8 @@ fn use_of(profile: &Profile) -> Option<CertificateUse> {
 }
 
 /// What is missing for `names` to be shown this pair: `[server:any]` profiles at the end of `tls.cfg`, which come
-/// before all others there; none where every name is shown it already. The profiles take over what
-/// `[server:default]` says beside its files.
+/// before all others there; `None` where every name is shown it already. The profiles take over what
+/// `[server:default]` says besides its files.
 ///
 /// Errors: `Undecided` where there is no `tls.cfg`, or where a profile for a whole socket stands in the way, and those
 /// of reading the file.

@@ -39,7 +39,7 @@ pub trait Source {
     /// Errors: `Unreadable`, `TooLarge`.
     fn read(&self, path: &Path) -> Result<String, ConfigError>;
 
-    /// What lies at a path, links followed; none: nothing, or it may not be looked at.
+    /// What lies at a path, links followed; `None`: nothing, or it may not be looked at.
     fn look(&self, path: &Path) -> Option<PathKind>;
 
     /// The files and folders that a pattern names, sorted: `*` and `?` in any part, never over a `/`. Without a
@@ -85,9 +85,9 @@ pub struct Listening {
     pub protocol: Protocol,
     /// Where; an unspecified address for all.
     pub address: SocketAddr,
-    /// The names that are answered for on this socket alone; none: every host of the server that fits the protocol.
+    /// The names that are answered for on this socket alone; `None`: every host of the server that fits the protocol.
     pub names: Option<Vec<Domain>>,
-    /// Where that stands; none: it is the server's default.
+    /// Where that stands; `None`: it is the server's default.
     pub place: Option<Place>,
 }
 

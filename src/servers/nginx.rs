@@ -327,7 +327,7 @@ fn pairs<'t>(
     }
 }
 
-/// A `listen`; none for a socket file or what is not TCP.
+/// A `listen`; `None` for a socket file or what is not TCP.
 fn listen(directive: &Directive, all_tls: bool) -> Result<Option<Listen>, String> {
     let written = directive.value();
     if written.starts_with("unix:") {

@@ -150,7 +150,7 @@ fn is_enabled(section: &Section, global: &[Setting]) -> bool {
 
 /// Which modules the hosts load (`core/modulemanager.lua`).
 struct Modules {
-    /// None: a list is computed, and any module may be loaded.
+    /// `None`: a list is computed, and any module may be loaded.
     names: Option<BTreeSet<String>>,
 }
 
@@ -213,7 +213,7 @@ impl Modules {
     }
 }
 
-/// The strings of a list; one string is a list of itself. None: something there is computed.
+/// The strings of a list; one string is a list of itself. `None`: something there is computed.
 fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Text(text) => Some(vec![text.clone()]),

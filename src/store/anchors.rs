@@ -137,7 +137,7 @@ pub fn system_anchors() -> Result<Anchors, AnchorsError> {
 
 /// Mozilla's list for TLS servers, as it was when [`MOZILLA_LIST`] was published: nothing is read.
 ///
-/// What Mozilla says of a root beside trusting it (no leaf issued after a day, names it is held to) is not part of it.
+/// What Mozilla says of a root besides trusting it (no leaf issued after a day, names it is held to) is not part of it.
 /// Errors: `Nothing`, which cannot be as long as the list is not empty.
 pub fn mozilla_anchors() -> Result<Anchors, AnchorsError> {
     let mut gathered = Gathered::default();
@@ -180,7 +180,7 @@ impl Gathered {
         }
     }
 
-    /// A folder may hold other things beside certificates: what cannot be recognised is passed over.
+    /// A folder may hold other things besides certificates: what cannot be recognised is passed over.
     fn take_from_folder(&mut self, path: &Path) {
         match super::atomic::read_limited(path, container::MAX_BYTES as u64) {
             Ok(bytes) => {

@@ -33,9 +33,9 @@ pub enum Overwrite {
 pub struct Placement {
     /// Permission bits, exactly (the umask is not applied).
     pub mode: u32,
-    /// Owner; none: the one who writes.
+    /// Owner; `None`: the one who writes.
     pub uid: Option<u32>,
-    /// Group; none: the one that the folder gives.
+    /// Group; `None`: the one that the folder gives.
     pub gid: Option<u32>,
 }
 

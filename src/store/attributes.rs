@@ -1,4 +1,4 @@
-//! What a file carries beside its mode and owner: its access list, its security label, the attributes that people set.
+//! What a file carries besides its mode and owner: its access list, its security label, the attributes that people set.
 //!
 //! A file that is replaced by a rename is another file; these have to be carried over. acl(5), xattr(7).
 

@@ -39,8 +39,8 @@ impl Lease {
         let disk = self.store.disk.clone();
         loop {
             let lock = Lock::take(&disk, &path, Duration::ZERO, command, self.now)?;
-            // The claim before may have taken the file away between our opening and our locking it. Only who has the
-            // lease claims, so that nobody is in between a second time.
+            // The claim before may have taken the file away between our opening and our locking it. Only the holder of
+            // the lease claims, so that nobody is in between a second time.
             if lock.is_in_place() {
                 return Ok(Claim { disk, path, lock });
             }

@@ -261,7 +261,7 @@ impl Store {
         journal::read(&self.paths.journal())
     }
 
-    /// Hands over every journal entry as it is read, until `take` says no; none when it did.
+    /// Hands over every journal entry as it is read, until `take` says no; `None` when it did.
     pub fn journal_each(
         &self,
         take: impl FnMut(JournalEntry) -> bool,

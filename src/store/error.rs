@@ -17,7 +17,7 @@ pub enum StoreError {
         /// The folder asked for.
         path: PathBuf,
     },
-    /// The folder holds something else than our state.
+    /// The folder holds something other than our state.
     #[error("{} is not a state folder of edgecert", path.display())]
     NotOurs {
         /// The folder.

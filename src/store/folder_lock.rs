@@ -1,7 +1,7 @@
 //! One writer at a time of a file that is replaced by a rename: an exclusive lock (flock) on its folder.
 //!
 //! The file itself cannot be locked, since each rename puts another in its place; and a lock file would be left
-//! behind. Who holds the lock the kernel tells (`/proc/locks`). Who edits the file by hand takes no lock.
+//! behind. The kernel tells who holds the lock (`/proc/locks`). Whoever edits the file by hand takes none.
 
 use super::StoreError;
 use rustix::io::Errno;
@@ -19,7 +19,7 @@ const MAX_PROC_BYTES: u64 = 1024 * 1024;
 /// The lock, held until dropped; it goes with its process.
 #[derive(Debug)]
 pub struct FolderLock {
-    /// None where the file system has no such locks (NFS, of a folder).
+    /// `None` where the file system has no such locks (NFS, of a folder).
     _held: Option<File>,
 }
 

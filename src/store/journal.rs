@@ -97,7 +97,7 @@ pub(crate) fn read(path: &Path) -> Result<JournalReading, StoreError> {
     }
 }
 
-/// Hands every entry over as it is read; `take` says whether to go on. None when it did not.
+/// Hands every entry over as it is read; `take` says whether to go on. `None` when it did not.
 pub(crate) fn read_each(
     path: &Path,
     mut take: impl FnMut(JournalEntry) -> bool,
@@ -160,7 +160,7 @@ pub(crate) fn read_each(
 pub(crate) struct Writer {
     path: PathBuf,
     disk: Disk,
-    /// None until the first line is written.
+    /// `None` until the first line is written.
     file: Option<File>,
     length: u64,
     seq: u64,
@@ -189,7 +189,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         let mut file = open_append(path)?;
-        // Twice the longest line: the last whole one stands in it, even behind a torn one.
+        // Twice the longest line: the last whole one stands in it, even after a torn one.
         let window = size.min(MAX_LINE_BYTES * 2);
         let mut tail = Vec::new();
         file.seek(SeekFrom::Start(size - window))
@@ -316,7 +316,7 @@ fn open_append(path: &Path) -> Result<File, StoreError> {
         .map_err(|source| StoreError::io("open", path, source))
 }
 
-/// The line that ends (with its line end) at `end`, without the line end; none at the beginning, or when it begins
+/// The line that ends (with its line end) at `end`, without the line end; `None` at the beginning, or when it begins
 /// before what was read.
 fn last_line(tail: &[u8], end: usize) -> Option<&[u8]> {
     tail.get(..end)?.strip_suffix(b"\n").map(|before| {

@@ -288,7 +288,7 @@ impl Lease {
     /// Points `live/<cert>` to a generation by one rename, or takes it away. Not journalled: it is a step of an
     /// assignment.
     ///
-    /// Errors: `NoSuchGeneration`, and `WrongKind` where something else than such a link lies there.
+    /// Errors: `NoSuchGeneration`, and `WrongKind` where something other than such a link lies there.
     pub fn switch_live(
         &mut self,
         certificate: &Slug,
@@ -364,7 +364,7 @@ impl Lease {
         Transaction::begin(&self.store.disk, &self.store.paths, &certificate, intent)
     }
 
-    /// Takes up an assignment that was begun and not ended; none where there is none.
+    /// Takes up an assignment that was begun and not ended; `None` where there is none.
     pub fn resume(&mut self, certificate: &Slug) -> Result<Option<Transaction>, StoreError> {
         let folder = self.store.paths.transaction(certificate);
         self.store.paths.insist_on_folders(&folder)?;

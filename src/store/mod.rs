@@ -120,7 +120,7 @@ impl Store {
 
     /// Takes the right to write, waiting at most `timeout`, and tidies up after killed writers.
     ///
-    /// `command` is what others are told who wait. Errors: `Locked`. Effects: blocks.
+    /// `command` is what others that wait are told. Errors: `Locked`. Effects: blocks.
     pub fn lock(
         &self,
         timeout: Duration,

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Most bytes of either file.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The user and group ids of `user:group`, names or numbers; none: one of them is unknown.
+/// The user and group ids of `user:group`, names or numbers; `None`: one of them is unknown.
 pub fn ids_of(owner: &str, root: &Path) -> Option<(u32, u32)> {
     let (user, group) = owner.split_once(':')?;
     Some((

@@ -33,7 +33,7 @@ impl WalkLimits {
     };
 }
 
-/// What a walk could not look at; it goes on behind it.
+/// What a walk could not look at; it goes on after it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalkError {

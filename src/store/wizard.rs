@@ -6,7 +6,7 @@ use super::{Store, StoreError};
 use std::path::PathBuf;
 
 impl Store {
-    /// What the wizard was told before it was interrupted, as [`Store::keep_wizard`] kept it; none: it was not.
+    /// What the wizard was told before it was interrupted, as [`Store::keep_wizard`] kept it; `None`: it was not.
     ///
     /// Errors: it is over a MiB, or cannot be read.
     pub fn wizard(&self) -> Result<Option<Vec<u8>>, StoreError> {

@@ -73,7 +73,7 @@ pub(crate) fn breach<'a>(path: &[&'a Certificate]) -> Option<Breach<'a>> {
     None
 }
 
-/// Why a name does not lie within the constraints; none when it does.
+/// Why a name does not lie within the constraints; `None` when it does.
 fn outside(name: &ConstrainedName, constraints: &NameConstraints) -> Option<String> {
     let same_form = |base: &&ConstrainedName| form(base) == form(name);
     let mut permitted = constraints.permitted.iter().filter(same_form).peekable();

@@ -81,7 +81,7 @@ pub enum Wanted {
 /// What the chain is held against.
 #[derive(Debug, Clone)]
 pub struct Expectation<'a> {
-    /// Anchors; none: the path is not judged (not applicable, and that is said).
+    /// Anchors; `None`: the path is not judged (not applicable, and that is said).
     pub trust: Option<&'a TrustSet>,
     /// Further intermediates that may be used to build a path but are not sent.
     pub untrusted: &'a [Certificate],
@@ -93,7 +93,7 @@ pub struct Expectation<'a> {
     pub purpose: Purpose,
     /// The moment of judgement, UTC.
     pub at: OffsetDateTime,
-    /// Intermediates allowed; none: 6.
+    /// Intermediates allowed; `None`: 6.
     pub max_depth: Option<usize>,
     /// Profile.
     pub profile: Profile,
@@ -104,7 +104,7 @@ pub struct Expectation<'a> {
     /// Whether the leaf is presented to SIP peers that ask for a client certificate. That it proves outgoing XMPP
     /// streams is seen from [`Self::wanted`].
     pub sip_mutual_tls: bool,
-    /// Warn when less than this of the life is left; none: the caller judges nearness of the end itself (see [`ends_soon`]).
+    /// Warn when less than this of the life is left; `None`: the caller judges that itself (see [`ends_soon`]).
     pub warn_below: Option<LifeLeft>,
     /// The XMPP partners that will meet the certificate; empty: what they make of it is not judged.
     pub partners: &'a [Peer],

@@ -38,7 +38,7 @@ pub struct Shown<'a> {
 /// How two servers come to trust a stream, and by what cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The method; none: no stream comes about.
+    /// The method; `None`: no stream comes about.
     pub method: Option<Method>,
     /// Why this one.
     pub cause: Cause,
@@ -198,7 +198,7 @@ pub fn why_not_words(why: WhyNot) -> &'static str {
         WhyNot::Xmpp => "XmppAddr is not read, or not in this spelling",
         WhyNot::Uri => "URIs are not read",
         WhyNot::CommonName => "the common name is not read, or not beside other names",
-        WhyNot::TooMany => "it stands behind the entries that are looked at",
+        WhyNot::TooMany => "it stands after the entries that are looked at",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Certificate policies along a path (RFC 5280 §6.1.2-6.1.5), for a reader who wants no policy of his own.
+//! Certificate policies along a path (RFC 5280 §6.1.2-6.1.5), for a reader who wants no policy of their own.
 //!
 //! With any policy wanted, only one question is left of the policy tree: whether it is empty where an issuer requires
 //! an explicit policy. So the leaves of the tree are kept as a set (RFC 9618 shows that nothing more is needed), which

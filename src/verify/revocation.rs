@@ -1,6 +1,6 @@
 //! Revocation by lists that were handed over (RFC 5280 §6.3): each certificate of a path against those of its issuer.
 //!
-//! No list is fetched. Covered are whole lists signed by the issuer's own key; delta and indirect lists are refused by
+//! No list is fetched. Whole lists signed by the issuer's own key are covered; delta and indirect lists are refused by
 //! name. A list that lists a certificate and is signed rightly counts even when it is out of date, as revocation does
 //! not end; one that does not list it says something only when nothing is wrong with it.
 
@@ -80,7 +80,7 @@ pub(crate) fn judge_as_sent(chain: &[Certificate], expectation: &Expectation<'_>
                 "leaf",
                 format!("it is not known whether {} was revoked", quoted(leaf)),
                 "its issuer's certificate is not at hand, so no list can be verified",
-                "give the roots with `--roots`, or put the issuer's certificate behind the leaf",
+                "give the roots with `--roots`, or put the issuer's certificate after the leaf",
             )
             .with_severity(Severity::Warning),
         ],

@@ -53,7 +53,7 @@ impl Signatures {
         self.known.len() >= MAX_SIGNATURES
     }
 
-    /// None: the limit is reached.
+    /// `None`: the limit is reached.
     fn check(&mut self, child: &Certificate, issuer: &Certificate) -> Option<bool> {
         if !child.facts().issuer.is_same(&issuer.facts().subject) || other_key(child, issuer) {
             return Some(false);

@@ -105,7 +105,7 @@ pub struct Status {
     pub certificates: Vec<ServedCertificate>,
     /// Where.
     pub listeners: Vec<ServedListener>,
-    /// Connections that there is room for; fewer than the limit where the system has no more descriptors. None: the
+    /// Connections that there is room for; fewer than the limit where the system has no more descriptors. `None`: the
     /// gateway is of an older version.
     #[serde(default)]
     pub capacity: Option<u32>,

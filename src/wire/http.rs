@@ -39,7 +39,7 @@ pub enum Accepts {
 /// Why a head is refused; the status that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// 400: it is none.
+    /// 400:400: it is not one.
     BadRequest,
     /// 405: another method.
     MethodNotAllowed,
@@ -61,7 +61,7 @@ impl Refusal {
     }
 }
 
-/// Reads a head from the first bytes of a connection; none: more is needed.
+/// Reads a head from the first bytes of a connection; `None`: more is needed.
 pub fn read_head(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
     let within = bytes.get(..MAX_HEAD).unwrap_or(bytes);
     let Some(end) = within.windows(4).position(|four| four == b"\r\n\r\n") else {

@@ -42,7 +42,7 @@ fn read_at(bytes: &[u8], levels: usize) -> Result<(Tlv<'_>, &[u8]), TlvError> {
         rest = match read_at(rest, levels) {
             Ok((_, after)) => after,
             Err(TlvError::Truncated { expected, found }) => {
-                // counted from the begin of this value
+                // counted from the beginning of this value
                 let before = bytes.len() - rest.len();
                 return Err(TlvError::Truncated {
                     expected: expected.saturating_add(before),
@@ -61,7 +61,7 @@ fn read_at(bytes: &[u8], levels: usize) -> Result<(Tlv<'_>, &[u8]), TlvError> {
     }
 }
 
-/// The values of a content one after the other, at most `most`; none when one of them cannot be read or there are more.
+/// The values of a content one after the other, at most `most`; `None` when one cannot be read or there are more.
 pub(crate) fn items(mut content: &[u8], most: usize) -> Option<Vec<Tlv<'_>>> {
     let mut found = Vec::new();
     while !content.is_empty() {

@@ -36,13 +36,13 @@ pub struct Facts {
     pub not_before: OffsetDateTime,
     /// Last second of validity, UTC; included (RFC 5280 §4.1.2.5).
     pub not_after: OffsetDateTime,
-    /// subjectAltName entries; none: no such extension.
+    /// subjectAltName entries; `None`: no such extension.
     pub names: Option<Vec<Presented>>,
     /// keyUsage, if present.
     pub key_usage: Option<KeyUsage>,
     /// extendedKeyUsage, if present.
     pub key_purposes: Option<Vec<KeyPurpose>>,
-    /// basicConstraints: cA and pathLen; none: absent.
+    /// basicConstraints: cA and pathLen; `None`: absent.
     pub basic_constraints: Option<(bool, Option<u32>)>,
     /// Subject key identifier.
     pub subject_key_id: Option<Vec<u8>>,
@@ -200,7 +200,7 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// Whether the bytes are one SEQUENCE, all of it and nothing behind it.
+/// Whether the bytes are one SEQUENCE, all of it and nothing after it.
 pub(crate) fn check_outer(der: &[u8], expected: Expected) -> Result<(), X509Error> {
     let reason = match tlv::read(der) {
         Ok((outer, _)) if outer.tag != tlv::SEQUENCE => {

@@ -46,7 +46,7 @@ pub struct Ordered {
     pub roots: Vec<Certificate>,
     /// What is neither in the chain nor a root of it, in the order given; cross-certificates not chosen too.
     pub strangers: Vec<Certificate>,
-    /// The name of the issuer that is not in the bag; none where the chain ends at a root of the bag, or is
+    /// The name of the issuer that is not in the bag; `None` where the chain ends at a root of the bag, or is
     /// itself one self-signed certificate. A root that the verifier knows is commonly missing and no fault.
     pub missing_issuer: Option<DistinguishedName>,
 }

@@ -80,7 +80,7 @@ impl NameConstraints {
     }
 }
 
-/// GeneralSubtree: a base; minimum must be zero and maximum absent (RFC 5280 §4.2.1.10). None: no DER.
+/// GeneralSubtree: a base; minimum must be zero and maximum absent (RFC 5280 §4.2.1.10). `None`: no DER.
 fn base_of(subtree: tlv::Tlv<'_>) -> Option<Result<ConstrainedName, String>> {
     if subtree.tag != tlv::SEQUENCE {
         return None;
@@ -145,7 +145,7 @@ fn ascii(bytes: &[u8]) -> String {
 }
 
 impl Certificate {
-    /// Its name constraints; none: there is no such extension. The error says what is wrong with it.
+    /// Its name constraints; `None`: there is no such extension. The error says what is wrong with it.
     pub fn name_constraints(&self) -> Option<Result<NameConstraints, String>> {
         self.extension(ExtensionKind::NameConstraints)
             .map(|extension| NameConstraints::from_der(extension.value))

@@ -26,7 +26,7 @@ pub struct CrlFacts {
     pub issuer: DistinguishedName,
     /// When it was made, UTC.
     pub this_update: OffsetDateTime,
-    /// When the next one is due, UTC; none: not said, which RFC 5280 §5.1.2.5 forbids.
+    /// When the next one is due, UTC; `None`: not said, which RFC 5280 §5.1.2.5 forbids.
     pub next_update: Option<OffsetDateTime>,
     /// Key identifier of the key that signed it.
     pub authority_key_id: Option<Vec<u8>>,
@@ -36,7 +36,7 @@ pub struct CrlFacts {
     pub is_delta: bool,
     /// Whether it may list certificates of other issuers (indirectCRL).
     pub is_indirect: bool,
-    /// What it is limited to, in words: `leaves`, `CA certificates`, `a part of the certificates`; none: nothing.
+    /// What it is limited to, in words: `leaves`, `CA certificates`, `a part of the certificates`; `None`: nothing.
     pub scope: Option<CrlScope>,
     /// Critical extensions, of the list or of entries, that are not known here, dotted.
     pub unknown_critical: Vec<String>,
@@ -62,7 +62,7 @@ pub enum CrlScope {
 pub struct Revoked {
     /// When it was revoked, UTC.
     pub at: OffsetDateTime,
-    /// Why, in the words of RFC 5280 §5.3.1: `keyCompromise`; none: not said.
+    /// Why, in the words of RFC 5280 §5.3.1: `keyCompromise`; `None`: not said.
     pub reason: Option<&'static str>,
 }
 
@@ -145,7 +145,7 @@ impl Crl {
             && signature::verifies(&self.der, issuer.spki_der())
     }
 
-    /// The entry of a serial number (its content bytes, as [`super::certificate::Facts::serial`] has them); none: not listed.
+    /// The entry of a serial number (content bytes, as [`super::certificate::Facts::serial`]); `None`: not listed.
     pub fn entry(&self, serial: &[u8]) -> Option<Revoked> {
         let body = Body::read(&self.der).ok()?;
         let mut rest = body.entries;

@@ -432,7 +432,7 @@ mod tests {
             })
         ));
     }
-    /// The parser took the key and left what stands behind it, so that two digests of one key could differ.
+    /// The parser took the key and left what stands after it, so that two digests of one key could differ.
     #[test]
     fn a_public_key_with_more_behind_it_is_refused() {
         let der = include_bytes!("../../fixtures/fuzz/csr/more-behind-the-public-key.der");

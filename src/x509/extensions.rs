@@ -92,7 +92,7 @@ impl RawExtension<'_> {
 }
 
 impl Certificate {
-    /// The first extension of a kind; none when it is absent or the extensions cannot be read.
+    /// The first extension of a kind; `None` when it is absent or the extensions cannot be read.
     pub fn extension(&self, kind: ExtensionKind) -> Option<RawExtension<'_>> {
         let wanted = kind.oid();
         read_all(self.der())?
@@ -116,7 +116,7 @@ impl Certificate {
         })
     }
 
-    /// What is wrong with how notBefore and notAfter are written (RFC 5280 §4.1.2.5); none: nothing.
+    /// What is wrong with how notBefore and notAfter are written (RFC 5280 §4.1.2.5); `None`: nothing.
     pub fn validity_fault(&self) -> Option<String> {
         let body = self.body()?;
         let start = usize::from(body.first()?.tag == tlv::CONTEXT_0);
@@ -137,7 +137,7 @@ impl Certificate {
     }
 
     /// What is wrong with the parameters of its signature algorithm: none may stand with ECDSA and Ed25519, NULL has
-    /// to stand with PKCS#1 (RFC 5758 §3.2, RFC 8410 §3, RFC 4055 §5); none: nothing.
+    /// to stand with PKCS#1 (RFC 5758 §3.2, RFC 8410 §3, RFC 4055 §5); `None`: nothing.
     pub fn signature_parameters_fault(&self) -> Option<&'static str> {
         let signed = tlv::signed(self.der())?;
         let (kind, parameters) = super::signature::algorithm_parts(signed.algorithm.content)?;

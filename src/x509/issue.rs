@@ -31,9 +31,9 @@ pub struct IssueSpec {
     pub not_before: OffsetDateTime,
     /// Last second.
     pub not_after: OffsetDateTime,
-    /// cA and pathLen; none: cA FALSE.
+    /// cA and pathLen; `None`: cA FALSE.
     pub ca: Option<Option<u32>>,
-    /// keyUsage; none: no extension.
+    /// keyUsage; `None`: no extension.
     pub key_usage: Option<KeyUsage>,
     /// extendedKeyUsage; empty: no extension.
     pub key_purposes: Vec<KeyPurpose>,
@@ -61,7 +61,7 @@ impl IssueSpec {
 /// Who signs: a name, its key, and its SubjectPublicKeyInfo for the key identifiers.
 #[derive(Debug)]
 pub struct Issuer<'a> {
-    /// The issuer's certificate; none: self-signed with `key`.
+    /// The issuer's certificate; `None`: self-signed with `key`.
     pub certificate: Option<&'a Certificate>,
     /// The issuer's key.
     pub key: &'a PrivateKey,

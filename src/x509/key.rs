@@ -282,7 +282,7 @@ impl PrivateKey {
         Ok(Zeroizing::new(text))
     }
 
-    /// PKCS#8 DER, for rustls; none for a key whose bytes cannot be read (a token's).
+    /// PKCS#8 DER, for rustls; `None` for a key whose bytes cannot be read (a token's).
     pub fn pkcs8_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         Some(self.pkcs8.clone())
     }

@@ -160,7 +160,7 @@ pub(crate) fn open(pkcs8: &[u8]) -> Result<Inner<'_>, X509Error> {
     }
 }
 
-/// Modulus bits of an RSAPrivateKey; none when it is damaged.
+/// Modulus bits of an RSAPrivateKey; `None` when it is damaged.
 pub(crate) fn rsa_bits(pkcs1: &[u8]) -> Option<usize> {
     let fields = tlv::items(tlv::exactly(pkcs1, tlv::SEQUENCE)?.content)?;
     match fields.as_slice() {
@@ -400,7 +400,7 @@ fn not_encrypted(cause: impl std::fmt::Display) -> X509Error {
     }
 }
 
-/// The error for a PEM block with RFC 1421 encryption headers; none when it has none.
+/// The error for a PEM block with RFC 1421 encryption headers; `None` when it has none.
 pub(crate) fn encryption_headers(headers: &[(String, String)]) -> Option<X509Error> {
     headers
         .iter()

@@ -176,7 +176,7 @@ fn decode_body(body: &[u8], first_line: usize) -> Body {
     (headers, content)
 }
 
-/// Decodes base64 text without armour; none if anything else stands in it.
+/// Decodes base64 text without armour; `None` if anything else stands in it.
 pub(crate) fn decode_bare(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if let Some(text) = utf16::to_utf8(text) {
         return decode_bare(text.as_bytes());

@@ -26,9 +26,9 @@ pub(crate) enum Content<'a> {
         certificates: Vec<&'a [u8]>,
         /// Each certificate revocation list.
         lists: Vec<&'a [u8]>,
-        /// Things beside them that are not read: attribute certificates, OCSP answers.
+        /// Things besides them that are not read: attribute certificates, OCSP answers.
         others: usize,
-        /// Bytes behind the container, which mean nothing.
+        /// Bytes after the container, which mean nothing.
         trailing: usize,
     },
     /// Plain data: whatever was put into it.

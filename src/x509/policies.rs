@@ -12,7 +12,7 @@ const MOST: usize = 1_000;
 /// The policy extensions of one certificate; object identifiers dotted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policies {
-    /// certificatePolicies; none: no such extension.
+    /// certificatePolicies; `None`: no such extension.
     pub policies: Option<BTreeSet<String>>,
     /// policyMappings: issuer's policy, subject's policy.
     pub mappings: Vec<(String, String)>,

@@ -78,7 +78,7 @@ fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The modulus of an RSA SubjectPublicKeyInfo, big-endian, as it stands there; none for other keys.
+/// The modulus of an RSA SubjectPublicKeyInfo, big-endian, as it stands there; `None` for other keys.
 pub(crate) fn rsa_modulus(spki: &[u8]) -> Option<&[u8]> {
     let key = KeyParts::read(spki)?;
     if key.algorithm != oid::RSA.as_bytes() {

@@ -32,7 +32,7 @@ pub enum RsaFlaw {
 }
 
 impl RsaFlaw {
-    /// Looks at a SubjectPublicKeyInfo, DER; none for other keys, moduli over 16,384 bits, and keys without a known flaw.
+    /// Looks at a SubjectPublicKeyInfo, DER; `None` for other keys, moduli over 16,384 bits, and keys without a flaw.
     ///
     /// One sound key in about 2^27 has the fingerprint by chance.
     pub fn of_spki(spki: &[u8]) -> Option<Self> {
@@ -103,7 +103,7 @@ const SIEVE: [u32; 4] = [64, 63, 65, 11];
 /// The product of those of [`SIEVE`] that are odd.
 const SIEVE_PRODUCT: u32 = 63 * 65 * 11;
 
-/// Whether a number is a square. The root is taken of one number in some 120 alone: it costs more than all the rest.
+/// Whether a number is a square. Only about one in 120 gets as far as the root, which costs more than the rest.
 fn is_square(number: &BigUint) -> bool {
     let low = number.iter_u32_digits().next().unwrap_or(0);
     let is_square_of = |rest: u32, by: u32| (0..by).any(|root| root * root % by == rest % by);

@@ -16,7 +16,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
-/// How every version begins; the digit behind it and a line end follow.
+/// How every version begins; the digit after it and a line end follow.
 const MAGIC: &[u8] = b"edgecert-sealed/";
 
 /// The version that is written, and the only one read.
@@ -116,7 +116,7 @@ fn seal_with(
 
 /// Opens a bundle.
 ///
-/// Errors: none of ours, of another version, cut off, too large, too costly, all of it before anything is derived; no
+/// Errors: not ours, of another version, cut off, too large, too costly, all of it before anything is derived; no
 /// passphrase; not opened by it, or changed; and what opens and makes no sense.
 pub fn open(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Unsealed, SealedError> {
     let sealed = Sealed::read(bytes)?;

@@ -1,6 +1,6 @@
 //! Whether a signature is right; what does not verify, for whatever reason, is false.
 //!
-//! Also short RSA keys and SHA-1 are computed: whether they are good enough is a finding, and no reason to say that
+//! Short RSA keys and SHA-1 are computed too: whether they are good enough is a finding, and no reason to say that
 //! another certificate signed. MD5, DSA, Ed448 and secp256k1 are not.
 
 use super::{oid, tlv};

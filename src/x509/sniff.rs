@@ -45,7 +45,7 @@ impl Form {
     }
 }
 
-/// Tells the form of one DER value; bytes after it do not matter, nor does damage behind the first few fields.
+/// Tells the form of one DER value; bytes after it do not matter, nor does damage after the first few fields.
 pub(crate) fn form(der: &[u8]) -> Form {
     let content = match tlv::read(der) {
         Ok((outer, _)) if outer.tag == tlv::SEQUENCE => outer.content,

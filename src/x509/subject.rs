@@ -163,7 +163,7 @@ impl DistinguishedName {
             .collect()
     }
 
-    /// From the DER of a Name; none when it cannot be read or something follows.
+    /// From the DER of a Name; `None` when it cannot be read or something follows.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         match X509Name::from_der(der) {
             Ok(([], name)) => Some(Self::read(&name)),

@@ -146,7 +146,7 @@ impl CertificateTemplate {
         })
     }
 
-    /// From the value of an extension; none when the extension is another one, or cannot be read.
+    /// From the value of an extension; `None` when the extension is another one, or cannot be read.
     ///
     /// Read tolerantly: the name as BMPString or UTF8String, bare or within a SEQUENCE.
     pub(crate) fn from_extension(kind: &[u8], value: &[u8]) -> Option<Self> {
@@ -270,7 +270,7 @@ fn number(content: &[u8]) -> Option<u32> {
     u32::try_from(sum).ok()
 }
 
-/// The content of a dotted identifier (X.690 §8.19); none when it is none. Longer ones than the crate's type can hold
+/// The content of a dotted identifier (X.690 §8.19); `None` otherwise. Longer ones than the crate's type can hold
 /// are taken, since those of templates may be.
 fn encode_oid(dotted: &str) -> Option<Vec<u8>> {
     let arcs: Vec<u64> = dotted

@@ -21,7 +21,7 @@ pub(crate) enum TlvError {
     Truncated {
         /// Bytes that the whole value should have.
         expected: usize,
-        /// Bytes at hand.
+        /// Bytes there are.
         found: usize,
     },
     /// A long tag, an indefinite length, or a length over 32 bits.
@@ -90,7 +90,7 @@ pub(crate) fn exactly(bytes: &[u8], tag: u8) -> Option<Tlv<'_>> {
     }
 }
 
-/// The values of a content one after the other; none when one of them cannot be read.
+/// The values of a content one after the other; `None` when one of them cannot be read.
 pub(crate) fn items(mut content: &[u8]) -> Option<Vec<Tlv<'_>>> {
     let mut found = Vec::new();
     while !content.is_empty() {
@@ -109,7 +109,7 @@ pub(crate) fn whole_bytes(bit_string: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// An object identifier's content, dotted; `unreadable` when it is none (X.690 §8.19).
+/// An object identifier's content, dotted; `unreadable` when it is not one (X.690 §8.19).
 pub(crate) fn dotted(content: &[u8]) -> String {
     let mut arcs: Vec<u128> = Vec::new();
     let mut arc: u128 = 0;

@@ -56,7 +56,7 @@ impl KeyUsage {
         BitString::new(unused, bytes).map_err(|cause| X509Error::unwritable("keyUsage", cause))
     }
 
-    /// From an extension's value; none when it is no BIT STRING.
+    /// From an extension's value; `None` when it is no BIT STRING.
     pub(crate) fn from_der(value: &[u8]) -> Option<Self> {
         let bits = tlv::exactly(value, tlv::BIT_STRING)?;
         let (unused, bytes) = bits.content.split_first()?;
@@ -144,7 +144,7 @@ impl KeyPurpose {
         }
     }
 
-    /// From an extension's value, in its order; none when it is no sequence of object identifiers.
+    /// From an extension's value, in its order; `None` when it is no sequence of object identifiers.
     pub(crate) fn list_from_der(value: &[u8]) -> Option<Vec<Self>> {
         tlv::items(tlv::exactly(value, tlv::SEQUENCE)?.content)?
             .into_iter()

@@ -24,7 +24,7 @@ pub(crate) fn to_utf8(bytes: &[u8]) -> Option<Zeroizing<String>> {
     Some(text)
 }
 
-/// Whether ASCII stands in little-endian (true) or big-endian pairs; none where it does not.
+/// Whether ASCII stands in little-endian (true) or big-endian pairs; `None` where it does not.
 fn order_of(bytes: &[u8]) -> Option<bool> {
     let begin = bytes.get(..LOOKED_AT.min(bytes.len() & !1))?;
     if begin.len() < 4 {

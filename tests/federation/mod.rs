@@ -218,7 +218,7 @@ impl Field {
         for (ended, words) in [(one.tell(other), "there"), (other.tell(one), "back")] {
             assert_eq!(ended, Ended::Arrived, "{words}: {}", told());
         }
-        // A log may come behind what it tells of.
+        // A log may lag behind what it tells of.
         let deadline = Instant::now() + LOGGED_WITHIN;
         loop {
             let mut all = here.let_in(there.domain, marks[0]);

@@ -116,7 +116,7 @@ async fn hostile_xml_ends_in_its_stream_error_before_and_inside_tls() {
         );
         bystander.goes_on().await;
     }
-    // Behind an answered header, where the gateway still reads.
+    // After an answered header, where the gateway still reads.
     for (bytes, condition) in [
         ("<!-- x -->", "restricted-xml"),
         ("<?x y?>", "restricted-xml"),

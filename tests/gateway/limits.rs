@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// Whether the kernel asks this peer of a listener, once it is silent, if it still is there (proc(5), `/proc/net/tcp`:
+/// Whether the kernel asks this peer of a listener, once it is silent, if it is still there (proc(5), `/proc/net/tcp`:
 /// timer 2).
 async fn is_probed(listen: SocketAddr, peer: SocketAddr) -> bool {
     let local = format!(":{:04X}", listen.port());

@@ -128,7 +128,7 @@ async fn partners_are_held_to_their_settings() {
     let (answer, _) = inside(Client::new(), "not a domain").await;
     assert!(answer.contains("<invalid-from"), "{answer}");
 
-    // In clear text: what is offered, and what happens to who goes on without TLS.
+    // In clear text: what is offered, and what happens to whoever goes on without TLS.
     for (from, offer, then) in [
         ("open.test", "<required/>", "<policy-violation"),
         ("stranger.test", "<required/>", "<policy-violation"),
@@ -320,7 +320,7 @@ async fn slow_large_and_smuggling_peers_are_ended() {
     let answer = String::from_utf8_lossy(&read_all(&mut tls).await).into_owned();
     assert!(answer.contains("<policy-violation"), "{answer}");
 
-    // Clear text behind <starttls/>.
+    // Clear text after <starttls/>.
     let mut tcp = TcpStream::connect(world.at(0)).await.unwrap();
     tcp.write_all(header("peer.test", "contoso.test").as_bytes())
         .await

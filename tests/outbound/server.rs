@@ -48,7 +48,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Prosody, with lines of its configuration beside.
+    /// Prosody, with further lines of its configuration.
     pub fn prosody(pair: &Pair, extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();

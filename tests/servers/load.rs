@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Between two handshakes behind a gate, for who waits before it.
+/// Between two handshakes behind a gate, for whoever waits before it.
 const OTHERS_TURN: Duration = Duration::from_millis(2);
 
 /// How many clients there are, and what they wait for.

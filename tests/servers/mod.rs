@@ -218,7 +218,7 @@ pub struct Made {
     pub keys: String,
     pub owner: Account,
     pub listeners: Vec<Listener>,
-    /// A file that the control program locks while it runs, where handshakes beside it would be the end of the server.
+    /// A file that the control program locks while it runs, where handshakes meanwhile would be the end of the server.
     pub gate: Option<PathBuf>,
     pub log: PathBuf,
 }

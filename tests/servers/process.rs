@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// For one run of a control program.
 const PROGRAM_WITHIN: Duration = Duration::from_secs(60);
 
-/// A system user. Without the rights of root everything belongs to who runs the tests.
+/// A system user. Without the rights of root everything belongs to whoever runs the tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     name: String,
@@ -38,7 +38,7 @@ impl Account {
         }
     }
 
-    /// `user:group`, in numbers for the group; none where files belong to who runs the tests.
+    /// `user:group`, in numbers for the group; none where files belong to whoever runs the tests.
     pub fn words(&self) -> Option<String> {
         self.ids.map(|_| format!("{0}:{0}", self.name))
     }
@@ -70,7 +70,7 @@ pub fn program(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not installed: apt-get install -y {package}"))
 }
 
-/// A command that knows nothing of who runs the tests.
+/// A command that knows nothing of whoever runs the tests.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A log may come behind what it tells of.
+/// A log may lag behind what it tells of.
 const LOGGED_WITHIN: Duration = Duration::from_secs(30);
 
 /// What runs a domain.

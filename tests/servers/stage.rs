@@ -143,7 +143,7 @@ impl Stage {
         self.shows(leaf);
     }
 
-    /// Lines that leave something else than what was written, by name.
+    /// Lines that leave something other than what was written, by name.
     pub fn bad_files(&self) -> Vec<(&'static str, String)> {
         let world = &self.lab.world;
         world.write("other.key", self.lab.generation(KeyType::Ec256).key);

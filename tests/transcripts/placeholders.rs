@@ -59,7 +59,7 @@ fn hide_in_line(line: &str) -> String {
         }
         rest = &rest[taken..];
     }
-    // The journal: who did it stands behind the moment.
+    // The journal: who did it stands after the moment.
     match hidden
         .strip_prefix("[time]  ")
         .and_then(|rest| rest.split_once("  "))

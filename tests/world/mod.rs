@@ -146,7 +146,7 @@ impl World {
         openssl_in(self.folder(), &words);
     }
 
-    /// Every file below, with its content, by its path; temporary things and locks are left out.
+    /// Every file below, with its content, by its path; temporary things and locks as well.
     pub fn files(&self, below: &str) -> Vec<(String, Vec<u8>)> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).into_iter().flatten() {

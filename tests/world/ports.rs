@@ -1,5 +1,5 @@
 //! Ports for servers that are started a moment later: below the range from which the system gives ports to outgoing
-//! connections, so that no handshake of a test beside takes one away, and each given once in a process.
+//! connections, so that no handshake of another test takes one away, and each given once in a process.
 
 #![allow(missing_docs)]
 

@@ -182,7 +182,7 @@ impl Terminal {
         let leader = self.child.process_id().unwrap();
         let parent = |pid: u32| -> Option<u32> {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The name in brackets may hold anything; state and parent stand behind it.
+            // The name in brackets may hold anything; state and parent stand after it.
             stat.rsplit_once(')')?.1.split(' ').nth(2)?.parse().ok()
         };
         std::fs::read_dir("/proc")

@@ -174,7 +174,7 @@ impl Front {
     pub fn processor_seconds(&self) -> f64 {
         let ticks = self.processes().into_iter().map(|pid| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-            // The name may hold anything; the fields begin behind its parenthesis.
+            // The name may hold anything; the fields begin after its parenthesis.
             let fields = stat.rsplit_once(')').unwrap().1;
             let fields: Vec<&str> = fields.split_whitespace().collect();
             fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()

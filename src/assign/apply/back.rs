@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Assigner<'_> {
-    /// The way back after a failure; where it must not be gone, what stands is told.
+    /// The way back after a failure; where it must not be taken, says what stands.
     pub(super) fn fail(
         mut self,
         cause: AssignError,
@@ -84,7 +84,7 @@ impl Assigner<'_> {
         let told = gateway.target.restore(&job, ledger);
         let restored = start.elapsed();
         let mut failure = told.err();
-        // A reload that failed is no harm where every listener shows what it showed, and the files are back.
+        // A reload that failed does no harm where every listener shows what it showed, and the files are back.
         let reload_failed = matches!(failure, Some(AssignError::Program { .. }));
         let now = Instant::now();
         let deadline = match failure {
@@ -131,12 +131,12 @@ impl Assigner<'_> {
             {
                 Wanted::Leaf(*leaf)
             }
-            // Something else than the gateway answers there: as long as it still does, nothing has changed.
+            // Something other than the gateway answers there: as long as it still does, nothing has changed.
             (Way::To(_, leaf), Seen::Leaf(foreign, _)) if *foreign != self.plan.leaf => {
                 Wanted::Either(leaf.sha256, *foreign)
             }
             (Way::To(_, leaf), Seen::Leaf(..) | Seen::Dark(_)) => Wanted::Leaf(leaf.sha256),
-            // The files, or none, that lay there before: what was shown from them is shown again.
+            // Whatever lay there before, if anything: what was shown from it is shown again.
             (Way::ToNothing | Way::Barred(_), Seen::Leaf(foreign, _))
                 if *foreign != self.plan.leaf =>
             {

@@ -8,7 +8,7 @@ use super::kinds::ServerKind;
 /// A server's process, as its command line tells it; paths as they are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Started {
-    /// Its main configuration; none: its default.
+    /// Its main configuration; `None`: its default.
     pub config: Option<String>,
     /// Further ones that it reads along.
     pub further: Vec<String>,
@@ -107,7 +107,7 @@ fn haproxy(words: &[String]) -> Started {
     }
 }
 
-/// The master's own text, or its words where it runs alone; workers and helpers are none.
+/// The master's own text, or its words where it runs alone; workers and helpers do not count.
 fn nginx(words: &[String]) -> Option<Started> {
     let first = words.first()?;
     let words: Vec<String> = match first.strip_prefix(NGINX_MASTER) {
@@ -148,7 +148,7 @@ fn coturn(words: &[String]) -> Started {
     }
 }
 
-/// The word behind an option.
+/// The word after an option.
 fn value_behind(words: &[String], option: &str) -> Option<String> {
     let at = words.iter().position(|word| word == option)?;
     words.get(at + 1).cloned()
@@ -166,7 +166,7 @@ fn long_option(words: &[String], option: &str) -> Option<String> {
     })
 }
 
-/// `-f VALUE` or `-fVALUE`, as `getopt` has it: the value of another option is none.
+/// `-f VALUE` or `-fVALUE`, as `getopt` has it: the value of another option does not count as one.
 fn short_option(words: &[String], option: char, with_value: &str) -> Option<String> {
     let mut found = None;
     let mut rest = words.iter().skip(1);

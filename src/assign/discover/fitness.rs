@@ -21,7 +21,7 @@ pub struct Fitness {
     pub faults: Vec<Explanation>,
 }
 
-/// Looks at the server of a gateway; none where it is of no kind of server. `domains` are those of the deployment:
+/// Looks at the server of a gateway; `None` where it has no kind of server. `domains` are those of the deployment:
 /// Prosody's files are called after its hosts.
 pub fn fitness(gateway: &Gateway, domains: &[&Domain], sockets: &[Socket]) -> Option<Fitness> {
     let (kind, settings) = ServerKind::of(gateway)?;

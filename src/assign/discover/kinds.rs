@@ -39,7 +39,7 @@ impl ServerKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// The kind of a gateway and its table; none for `embedded` and `files`.
+    /// The kind of a gateway and its table; `None` for `embedded` and `files`.
     pub fn of(gateway: &Gateway) -> Option<(Self, &FileTarget)> {
         let kind = match &gateway.kind {
             GatewayKind::Prosody(_) => ServerKind::Prosody,

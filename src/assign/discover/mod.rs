@@ -39,7 +39,7 @@ pub struct Found {
     pub root: Root,
     /// Its processes, the first of them first; empty: it does not run.
     pub processes: Vec<u32>,
-    /// The user of the first; none: it does not run, or it is not known.
+    /// The user of the first; `None`: it does not run, or it is not known.
     pub user: Option<String>,
     /// Who else may change what a table would be built on.
     pub others: Others,
@@ -49,7 +49,7 @@ pub struct Found {
     pub server: Result<Server, ConfigError>,
     /// The certificate files that it reads.
     pub in_use: Vec<InUse>,
-    /// What of its files we may not read, where it lies for us; what is not known for that is not known to be none.
+    /// What of its files we may not read, where it lies for us; unread does not mean absent.
     pub unread: Vec<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! Which tables of a deployment follow from what was found (pure).
 //!
-//! A table is proposed only where the driver of its kind can write what the server reads; else it is said why not. And
+//! A table is proposed only where the driver of its kind can write what the server reads; else it says why not. And
 //! it is proposed for a certificate only where what is served now shares a name with it: a table for a web site's
 //! files would have it serve the edge's certificate.
 
@@ -310,7 +310,7 @@ fn choose(proposal: &Proposal, candidates: &[Candidate], named: Option<&Slug>) -
 }
 
 /// Whether a gateway is that of a proposal: the kind, the root and the files; for Prosody its configuration and, as
-/// its table names no files, the certificate (none: any).
+/// its table names no files, the certificate (`None`: any).
 fn is_same(proposal: &Proposal, gateway: &Gateway, chosen: Option<&Choice>) -> bool {
     let Some((kind, table)) = ServerKind::of(gateway) else {
         return false;

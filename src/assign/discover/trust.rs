@@ -1,4 +1,4 @@
-//! Who else may change a file: what a process names on its command line is foreign text until nobody but root and we
+//! Who else may change a file: what a process names on its command line is foreign text until only root and we
 //! can change what it leads to. A table built on another user's file would have root run that user's configuration.
 
 use super::processes::Root;

@@ -1,4 +1,4 @@
-//! What of a server's files we may not read: what is not known there is not to be told as nothing.
+//! What of a server's files we may not read: what is unknown there must not be told as absent.
 
 use super::in_use::InUse;
 use super::kinds::Server;
@@ -69,7 +69,7 @@ mod tests {
         }
         let files = ConfigFiles::below(Path::new("/"));
         let told = unread(&Ok(Server::Nginx(NginxConfig::default())), &in_use, &files);
-        // To root, or who has its capabilities, nothing is forbidden.
+        // To root, or whoever has its capabilities, nothing is forbidden.
         let expected: &[PathBuf] = match std::fs::File::open(&in_use[0].certificate) {
             Ok(_) => &[],
             Err(_) => &[in_use[0].certificate.clone()],

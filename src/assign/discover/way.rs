@@ -8,7 +8,7 @@ use crate::servers::prosody::Shell;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where servers' programs lie beside `PATH`.
+/// Where servers' programs lie besides `PATH`.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// A way to reload.

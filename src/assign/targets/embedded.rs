@@ -17,7 +17,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// For taking back what was prepared: best effort, and nobody should wait for it.
 const ABORT_LIMIT: Duration = Duration::from_secs(1);
 
-/// How often, while it is waited, it is asked whether to stop.
+/// How often, while waiting, we ask whether to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The socket, waited for in small steps: until the deadline, or until somebody says stop.
@@ -169,7 +169,7 @@ impl EmbeddedTarget {
                 why,
                 mend,
             },
-            Answer::Done | Answer::Status(_) => self.unexpected("another answer than a refusal"),
+            Answer::Done | Answer::Status(_) => self.unexpected("an answer other than a refusal"),
         }
     }
 

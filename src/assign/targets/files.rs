@@ -56,7 +56,7 @@ impl OnFiles for OtherServer {
     }
 
     fn done_words(&self) -> &'static str {
-        match &self.settings.reload {
+        match &self.own.settings.reload {
             Some(_) => "written and reloaded",
             None => "written",
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// What they get of our environment.
 const PASSED: [&str; 4] = ["HOME", "TZ", "TMPDIR", "ERL_EPMD_PORT"];
 
-/// Where servers' programs lie beside `PATH`, which a user who is not root may have without them.
+/// Where servers' programs lie besides `PATH`, which a user who is not root may have without them.
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
 /// What is taken for `PATH` where there is none.
@@ -27,7 +27,7 @@ const MAX_SHOWN: usize = 400;
 pub struct Hands<'a> {
     /// The gateway.
     pub gateway: &'a Slug,
-    /// `RENEWED_LINEAGE`; none before there is one.
+    /// `RENEWED_LINEAGE`; `None` before there is one.
     pub live: Option<&'a Path>,
     /// `RENEWED_DOMAINS`.
     pub domains: &'a [String],
@@ -42,7 +42,7 @@ pub struct Hands<'a> {
 pub struct Said {
     /// The words it was called with.
     pub command: String,
-    /// Its status; none: ended by a signal.
+    /// Its status; `None`: ended by a signal.
     pub status: Option<i32>,
     /// Both its outputs, as they are.
     pub text: String,
@@ -149,7 +149,7 @@ impl<'a> Hands<'a> {
         Err(self.refused(&said))
     }
 
-    /// The same, where a complaint about a file that is to be written anew is none.
+    /// The same, but a complaint about a file that is to be written anew does not count.
     pub fn run_well_but_for(
         &self,
         words: &[impl AsRef<str>],
@@ -213,7 +213,7 @@ fn search_path(own: Option<OsString>) -> OsString {
     path
 }
 
-/// The last lines are the ones that say why; from the first one of a private key on none is shown.
+/// The last lines are the ones that say why; from the first line of a private key on, nothing is shown.
 fn shown(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()

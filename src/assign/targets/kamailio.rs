@@ -27,7 +27,7 @@ pub(in crate::assign) const KIND: Kind = Kind {
 /// Its answer to a reload that was taken.
 const TAKEN: &str = "Ok. TLS configuration reloaded.";
 
-/// How often it is asked: a handshake that happens beside it has made it refuse good files (14 of 481 reloads of 5.6.3).
+/// How often it is asked: a handshake at the same time has made it refuse good files (14 of 481 reloads of 5.6.3).
 const MOST_TRIES: u32 = 3;
 
 /// Between two tries.
@@ -70,7 +70,7 @@ impl Kamailio {
     }
 }
 
-/// The number behind `free:` of `core.shmmem`, in bytes.
+/// The number after `free:` of `core.shmmem`, in bytes.
 fn free_memory(text: &str) -> Option<u64> {
     text.lines().find_map(|line| {
         let value = line.trim().strip_prefix("free:")?;

@@ -128,7 +128,7 @@ pub struct Job<'a> {
     pub transaction: &'a str,
     /// The lineage.
     pub certificate: &'a Slug,
-    /// What is to be served; none: nothing under this certificate's name. The key stays in here.
+    /// What is to be served; `None`: nothing under this certificate's name. The key stays in here.
     pub material: Option<&'a Material>,
     /// `live/<cert>` of the state: `RENEWED_LINEAGE`, as certbot has it.
     pub live: &'a Path,
@@ -154,7 +154,7 @@ pub trait Target: std::fmt::Debug {
     /// What an assignment does here, in words, in order.
     fn actions(&self) -> Vec<String>;
 
-    /// What the server's own configuration says; none: it has none that tells.
+    /// What the server's own configuration says; `None`: it has none that tells.
     fn configured(&self) -> Option<&Configured> {
         None
     }
@@ -187,7 +187,7 @@ pub trait Target: std::fmt::Debug {
     /// Validates the material at the server where it can; nothing that is served changes.
     fn prepare(&self, job: &Job<'_>) -> Result<(), AssignError>;
 
-    /// Makes what was prepared live. Interrupted, it is not known whether it did.
+    /// Makes what was prepared live. If interrupted, whether it did is not known.
     fn commit(&self, job: &Job<'_>, keeper: &mut dyn Keeper) -> Result<(), AssignError>;
 
     /// What a commit has done, in words.

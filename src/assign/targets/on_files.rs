@@ -27,7 +27,7 @@ pub trait OnFiles: std::fmt::Debug {
     /// The files that it reads its certificate from.
     fn destinations(&self, offer: &Offer) -> Result<Vec<Destination>, AssignError>;
 
-    /// What its configuration says; none: it has none that is read.
+    /// What its configuration says; `None`: it has none that is read.
     fn configured(&self) -> Option<&Configured>;
 
     /// What its configuration needs for the names on offer.
@@ -155,7 +155,7 @@ impl FilesTarget {
         let ours = self.offer.written.get(&destination.path)?;
         let lying = destination.digest()?;
         let fullchain = self.offer.chain.fullchain_pem();
-        // Written by us and not recorded, since we were killed then: only a file without the key can be told.
+        // Written by us and not recorded, as we were killed then: only a file without the key can be recognised.
         let is_new = !destination.content.holds_key()
             && digest_of(destination.bytes(&fullchain, "").as_bytes()) == lying;
         if lying == *ours || is_new || self.holds_leaf_on_offer(destination) {
@@ -201,7 +201,7 @@ impl FilesTarget {
         })
     }
 
-    /// A word before the change of a configuration that names none of the destinations: a path may be a slip.
+    /// A word before changing a configuration that names none of the destinations: a path may be mistyped.
     fn mistyped(&self) -> Option<String> {
         let uses = &self.server.configured()?.certificates;
         let named = |path: &Path| self.destinations.iter().any(|one| one.named == path);

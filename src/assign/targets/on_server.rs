@@ -27,7 +27,7 @@ pub struct Kind {
     pub config: &'static str,
     /// Its control program.
     pub control: &'static str,
-    /// Who must be able to read its files in Debian's package; none: root, before it gives its rights up.
+    /// Who must be able to read its files in Debian's package; `None`: root, before it gives its rights up.
     pub owner: Option<&'static str>,
     /// The mode of a file with a key.
     pub mode: u32,
@@ -235,7 +235,7 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// Reads a file; none where it cannot be read at all: the server will not have it either.
+    /// Reads a file; `None` where it cannot be read at all: the server will not have it either.
     pub fn read(path: &Path) -> Option<Self> {
         let bytes = Zeroizing::new(read_limited(path, MAX_PEM_BYTES).ok()?);
         let text = String::from_utf8_lossy(&bytes);

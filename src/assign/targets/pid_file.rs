@@ -10,7 +10,7 @@ use std::path::Path;
 /// Most bytes of a pid file, and of a program's name.
 const MAX_PID_BYTES: u64 = 64;
 
-/// The process of a pid file. A number that was given to another program since is none: that must not get a signal.
+/// The process of a pid file. A number since given to another program does not count: that must not get a signal.
 ///
 /// Errors: why not, in words. `program`: as the kernel names it (its first 15 bytes).
 pub(super) fn process_of(file: &Path, program: &str) -> Result<Pid, String> {

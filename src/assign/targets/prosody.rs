@@ -193,7 +193,7 @@ impl OnFiles for Prosody {
             .iter()
             .any(|host| self.files_of(host).0.starts_with(self.folder()));
         if by_name && !same(self.folder(), &self.config.certificates_folder) {
-            // Its files are none of ours to be judged: they are what is served.
+            // Its files are not ours to judge: they are what is served.
             return Ok(vec![self.own.finding(
                 Code::GatewayFileNotUsed,
                 "directory",

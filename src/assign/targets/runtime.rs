@@ -17,7 +17,7 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// Most bytes of the list of sessions, which has a line for each.
 const MAX_SESSIONS: usize = 16 * 1024 * 1024;
 
-/// How often, while it is waited, it is asked whether to stop.
+/// How often, while waiting, we ask whether to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Its word for a commit that was taken.

@@ -153,7 +153,7 @@ fn names_that_are_demanded_leave_the_trust_to_the_strangers_view() {
     );
     assert_eq!(row.status(), Status::Critical, "{row:#?}");
     assert!(row.not_applicable.iter().all(|(part, _)| *part != "chain"));
-    // What ends there is nobody's of ours, so no command of ours is advised.
+    // What ends there is none of ours, so no command of ours is advised.
     yardstick.now = NOW + Duration::days(89);
     let row = judge_observation(
         &endpoint,

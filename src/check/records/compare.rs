@@ -25,7 +25,7 @@ pub struct Row {
     pub planned: Vec<String>,
     /// What was answered, fit to be shown.
     pub answered: Vec<String>,
-    /// Whether DNSSEC vouches for it; none where there was no answer.
+    /// Whether DNSSEC vouches for it; `None` where there was no answer.
     pub proof: Option<Proof>,
     /// What is wrong.
     pub findings: Vec<Finding>,

@@ -1,4 +1,4 @@
-//! The DNS records that a deployment needs, and what of them is really there.
+//! The DNS records that a deployment needs, and which of them are really there.
 //!
 //! [`plan`] says which, why, and what breaks without; [`questions`] what to ask, and [`compare`] what the answers come
 //! to; these are pure. [`ask`] puts them to a resolver. Not here: what lies behind the addresses (`check` knocks there), and
@@ -56,7 +56,7 @@ pub enum RecordData {
         /// Host.
         target: Domain,
     },
-    /// A or AAAA; none: the value is the owner's.
+    /// A or AAAA; `None`: the value is the owner's.
     Address(Option<IpAddr>),
     /// TLSA 3 1 1: the key itself (RFC 7673 §4.2).
     Tlsa {
@@ -101,7 +101,7 @@ impl PlannedRecord {
         }
     }
 
-    /// The right side in the form of a zone file; none where the value is the owner's.
+    /// The right side in the form of a zone file; `None` where the value is the owner's.
     pub fn data_text(&self) -> Option<String> {
         match &self.data {
             RecordData::Srv { port, target } => Some(format!("0 0 {port} {target}.")),

@@ -70,7 +70,7 @@ fn changes(plan: &AssignPlan) -> Vec<(&Slug, &Change)> {
     all.collect()
 }
 
-/// Paths below the folder one stands in, without that folder.
+/// Paths below the working folder, without that folder.
 fn near(text: &str) -> String {
     match std::env::current_dir() {
         Ok(here) if here.parent().is_some() => text.replace(&format!("{}/", here.display()), ""),
@@ -84,7 +84,7 @@ pub(super) fn live_place(store: &Store, certificate: &Slug) -> String {
     near(&path.display().to_string())
 }
 
-/// One for each gateway on which connections go on with the certificate before.
+/// One for each gateway on which connections go on with the certificate of before.
 pub(super) fn session_findings(plan: &AssignPlan, standings: &[Standing]) -> Vec<Finding> {
     let before = plan.from.map_or_else(
         || "the certificate that they began with".to_owned(),

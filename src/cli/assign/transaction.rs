@@ -325,7 +325,7 @@ impl Task<'_> {
             .map_err(|error| self.untouched(plan, &error))
     }
 
-    /// A plan that is not carried out; it was looked whether it could be, and nothing was touched.
+    /// A plan that is not carried out; whether it could be was looked at, and nothing was touched.
     fn rehearse(
         &self,
         plan: &AssignPlan,
@@ -422,7 +422,7 @@ fn accepts(how: &How, code: Code) -> bool {
     how.overrides().any(|one| one.code == code)
 }
 
-/// The findings that only stand back because this command lets them through, with its reason.
+/// The findings that give way only because this command lets them through, with its reason.
 fn accepted(findings: &[Finding], how: &How) -> Vec<Accepted> {
     let stands = |code: Code| {
         findings

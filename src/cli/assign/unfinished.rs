@@ -141,8 +141,8 @@ fn go_on(
     }
 }
 
-/// Gives every file back what lay there, and `live/` what it led to. Where files had been changed, the servers have
-/// them in memory still or not, and somebody has to look: that is told as a failure, once.
+/// Gives every file back what lay there, and `live/` what it led to. Where files had been changed, the servers may
+/// still have them in memory, and somebody has to look: that is told as a failure, once.
 fn put_back(
     context: &Context,
     lease: &mut Lease,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often it is looked for a signal.
+/// How often we look for a signal.
 const LOOK_FOR_SIGNALS: Duration = Duration::from_millis(50);
 
 /// The first Ctrl-C asks to go back, and is answered at once; the second one ends the program.

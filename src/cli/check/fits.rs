@@ -1,4 +1,4 @@
-//! Flags that would mean nothing are refused, with what to do instead: who types one believes that it counts.
+//! Flags that would mean nothing are refused, with what to do instead: whoever types one believes that it counts.
 //!
 //! Two looks: flag against flag, before anything is read; and flag against targets, once they are known. A list changes
 //! without its command line, so of a list no more is asked than that a flag which describes targets finds one; limits and
@@ -63,7 +63,7 @@ pub(super) fn together(args: &CheckArgs, context: &Context) -> Result<(), Failur
             "--interval says nothing without --serve".to_owned(),
             "it is how long after one check the next one begins, and this one is the only one",
             match args.watch {
-                Some(_) => "leave it out: the time stands behind --watch, as in --watch 30s",
+                Some(_) => "leave it out: the time stands after --watch, as in --watch 30s",
                 None => "add --serve PORT, or write --watch TIME for a table",
             },
         );

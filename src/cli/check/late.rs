@@ -83,7 +83,7 @@ mod tests {
         let wait = (Pending::Waits, Pending::Nothing);
         for (left, newer, pending, mend) in [
             (0.40, None, wait.1, None),
-            // Due since a day: the timer has its time.
+            // Due for a day: the timer has its time.
             (0.30, None, wait.1, None),
             (0.27, None, wait.1, Some("`edgecert renew external-edge`")),
             (0.27, None, wait.0, None),

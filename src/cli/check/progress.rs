@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Progress {
     begun: Instant,
     done: AtomicU64,
-    /// How many there are; none where a folder is walked, which is not known before its end.
+    /// How many there are; `None` where a folder is walked, which is not known before its end.
     all: Option<u64>,
     bar: Option<Mutex<Option<ProgressBar>>>,
 }
@@ -48,7 +48,7 @@ impl Progress {
         else {
             return;
         };
-        // Who draws at this moment draws for all.
+        // Whoever draws at this moment draws for all.
         if let Ok(mut bar) = bar.try_lock() {
             bar.get_or_insert_with(|| drawn(self.all))
                 .set_position(done);

@@ -89,7 +89,7 @@ fn planned(
                 true => "the deployment needs no records at all".to_owned(),
                 false => format!("the records that are needed lie in {}", there.join(", ")),
             },
-            "name one of these domains with --zone, or leave it away",
+            "name one of these domains with --zone, or leave it out",
         ));
     }
     Ok(plan)

@@ -21,7 +21,7 @@ use std::path::Path;
 
 /// Descriptors that a connection takes: the peer's and the backend's.
 const DESCRIPTORS_EACH: u64 = 2;
-/// Descriptors beside those of connections.
+/// Descriptors besides those of connections.
 const DESCRIPTORS_BESIDE: u64 = 64;
 /// Most of `/proc/PID/limits` read, in bytes.
 const MAX_LIMITS_BYTES: u64 = 64 * 1024;
@@ -140,7 +140,7 @@ fn socket_findings(name: &Slug, path: &Path) -> Vec<Finding> {
         return vec![Finding::new(
             Code::DoctorSocket,
             place,
-            "something else than a socket lies where the control socket is to be",
+            "something other than a socket lies where the control socket is to be",
             "the gateway will not start over it",
             format!("move it away: `mv {shown} {shown}.old`"),
         )];
@@ -230,7 +230,7 @@ fn allowed_for(pid: u32) -> Option<u64> {
     hard_limit(&String::from_utf8_lossy(&bytes))
 }
 
-/// The hard limit of `Max open files` (proc_pid_limits(5)): soft, hard, unit behind the words.
+/// The hard limit of `Max open files` (proc_pid_limits(5)): soft, hard, unit after the words.
 fn hard_limit(limits: &str) -> Option<u64> {
     limits
         .lines()
@@ -380,7 +380,7 @@ mod tests {
         assert!(
             socket_findings(&front(), &pair)[0]
                 .what
-                .contains("something else than a socket")
+                .contains("something other than a socket")
         );
     }
 }

@@ -213,7 +213,7 @@ fn look_at_space(folder: &Path, looks: &mut Looks) {
             there.display().to_string(),
             "little space is left where the state lies",
             format!(
-                "{mebibytes} MiB are free, {} MiB are wished",
+                "{mebibytes} MiB are free, {} MiB are wanted",
                 LITTLE_SPACE / (1024 * 1024)
             ),
             "make room; `edgecert prune` removes old generations, which are small",

@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use windows::Audience;
 
-/// What other writers are told that wait.
+/// What other writers that wait are told.
 const COMMAND: &str = "edgecert export";
 
 /// `export`.
@@ -58,7 +58,7 @@ pub struct ExportArgs {
     /// Encrypts the key (pfx and sealed need it, pem takes it): the first line of a file that only its owner can read (-: of standard input)
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Who takes the pfx: what he can read, and what he has to run
+    /// Who takes the pfx: what they can read, and what they have to run
     #[arg(long = "for", value_enum, value_name = "WHO")]
     audience: Option<Audience>,
     /// The pfx under 3DES and SHA-1, for what reads no other
@@ -160,7 +160,7 @@ impl ExportArgs {
             (Format::Haproxy | Format::K8s | Format::Lego, Some(_)) => {
                 return Err(Failure::usage(
                     format!("--format {word} holds its key in clear"),
-                    "who reads this form can ask nobody for a passphrase",
+                    "whoever reads this form can ask nobody for a passphrase",
                     "leave --passphrase-file out, or take another form",
                 ));
             }

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use time::OffsetDateTime;
 
-/// What other writers are told that wait.
+/// What other writers that wait are told.
 const COMMAND: &str = "edgecert gateway discover";
 
 /// One certificate after its adoption.

@@ -10,7 +10,7 @@ use crate::x509::{Passphrase, container, sealed};
 /// How often a wrong passphrase is asked for again.
 const TRIES: usize = 3;
 
-/// Asks for the passphrase of the first file that is closed; none where nothing is, nobody can be asked, or the answer
+/// Asks for the passphrase of the first file that is closed; `None` where none is, nobody can be asked, or the answer
 /// is empty.
 pub(super) fn passphrase_for(
     context: &Context,

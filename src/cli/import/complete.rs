@@ -23,7 +23,7 @@ pub struct Origin {
 /// What fetching came to.
 #[derive(Debug, Default)]
 pub struct Completed {
-    /// The files, and what was fetched behind them.
+    /// The files, and what was fetched after them.
     pub files: Vec<ReplyFile>,
     /// What was fetched.
     pub fetched: Vec<Origin>,
@@ -32,7 +32,7 @@ pub struct Completed {
 }
 
 /// Fetches issuer after issuer until the chain is whole, a root that is known signed its end, or nothing more comes.
-/// Where each request goes is told before it goes. A trouble is told and no error: the verdict says what a missing issuer means.
+/// Where each request goes is told before it goes. Trouble is told and is no error: the verdict says what is missing.
 pub(super) fn complete(
     context: &Context,
     files: &[ReplyFile],

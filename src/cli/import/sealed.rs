@@ -32,7 +32,7 @@ impl SealedPair {
     }
 }
 
-/// Opens the sealed bundle that the files are, and puts its chain in its place; where they are none, the key as it was
+/// Opens the sealed bundle that the files are, and puts its chain in its place; otherwise, the key as it was
 /// given.
 ///
 /// Errors: wrong usage where something else was given with it; refused where it does not open or makes no sense, and
@@ -93,7 +93,7 @@ fn facts(opened: &sealed::Unsealed) -> Result<(GenerationRecord, Slug), String> 
     let record: GenerationRecord = serde_json::from_slice(&opened.facts)
         .map_err(|error| format!("what it says of its generation: {error}"))?;
     let certificate = Slug::parse(&record.certificate)
-        .map_err(|_| "the name of its certificate is none".to_owned())?;
+        .map_err(|_| "the name of its certificate is not one".to_owned())?;
     let chain =
         container::read(&opened.fullchain, None).map_err(|error| format!("its chain: {error}"))?;
     let leaf = chain.certificates.first().map(|(_, leaf)| leaf);

@@ -1,11 +1,11 @@
-//! What the files of a reply held beside the chain that is kept: for the listing and for the machine contract.
+//! What the files of a reply held besides the chain that is kept: for the listing and for the machine contract.
 
 use super::complete::Origin;
 use crate::import::Imported;
 use crate::x509::Certificate;
 use time::OffsetDateTime;
 
-/// What the files held beside the chain.
+/// What the files held besides the chain.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// What was found where: (`reply.p7b`, `PKCS#7, 3 certificates`).

@@ -17,7 +17,7 @@ use crate::x509::{Chain, Fingerprint, KeyPurpose, Passphrase, PrivateKey, contai
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The chain of an earlier generation; none where it cannot be read.
+/// The chain of an earlier generation; `None` where it cannot be read.
 pub(super) fn previous_chain(store: &Store, certificate: &Slug, number: u32) -> Option<Chain> {
     // Only for a comparison that warns: what cannot be read is for `doctor` to tell.
     let files = store.generation_files(certificate, number).ok()?;
@@ -174,7 +174,7 @@ fn not_made_with_out(error: &StoreError) -> Failure {
     failure
 }
 
-/// What a record of the ledger asked; none where its digest cannot be read, which `doctor` tells.
+/// What a record of the ledger asked; `None` where its digest cannot be read, which `doctor` tells.
 pub(super) fn asked_of(deployment: Option<&Deployment>, record: &RequestRecord) -> Option<Asked> {
     Some(Asked {
         certificate: Slug::parse(&record.certificate).ok()?,

@@ -61,13 +61,13 @@ pub enum Fetch {
 pub struct Intake<'a> {
     /// The files, read.
     pub files: &'a [ReplyFile],
-    /// Under which certificate; none: that of the request it answers.
+    /// Under which certificate; `None`: that of the request it answers.
     pub certificate: Option<&'a Slug>,
     /// The key.
     pub key: KeyGiven,
     /// Roots instead of the issuer's.
     pub roots: &'a [RootsSource],
-    /// Opens PKCS#12 files and encrypted keys among the files, and the key brought along; none: that of the
+    /// Opens PKCS#12 files and encrypted keys among the files, and the key brought along; `None`: that of the
     /// certificate's stored keys.
     pub passphrase: Option<&'a Passphrase>,
     /// Whether missing intermediates are fetched.
@@ -76,7 +76,7 @@ pub struct Intake<'a> {
     pub accept: &'a [Override],
     /// Judge, and write nothing.
     pub dry_run: bool,
-    /// What other writers are told that wait.
+    /// What other writers that wait are told.
     pub command: &'a str,
 }
 
@@ -118,7 +118,7 @@ pub struct Taken {
     pub forecasts: Vec<Forecast>,
     /// Codes of `--accept` that stood for no error.
     pub not_needed: Vec<Code>,
-    /// What the files held beside the chain, and what was fetched.
+    /// What the files held besides the chain, and what was fetched.
     pub intake: Seen,
 }
 
@@ -139,7 +139,7 @@ pub fn take_in(
     take_in_under(context, deployment, intake, store, lease)
 }
 
-/// The same under a lease that is held already (none: no state yet, or a dry run).
+/// The same under a lease that is held already (`None`: no state yet, or a dry run).
 pub fn take_in_under(
     context: &Context,
     deployment: Option<&Deployment>,

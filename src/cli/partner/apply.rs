@@ -24,8 +24,8 @@ Examples:
   edgecert partner apply --gateway chat --json
   edgecert partner apply --write-config         written, checked by the server, loaded, or put back
 
-One file beside the server's configuration holds the partners, and one line includes it. Streams that
-stand live on, by the rules that they began with.";
+One file beside the server's configuration holds the partners, and one line includes it. Open streams
+live on, by the rules that they began with.";
 
 /// `partner apply`.
 #[derive(Debug, Args)]
@@ -322,7 +322,7 @@ fn done(planned: &[Planned<'_>], due: &[&FederatingServer], kept: &[Kept]) -> Ou
     let mut text = String::new();
     for (server, kept) in due.iter().zip(kept) {
         let said = match kept {
-            Kept::Now => "written and loaded; streams that stand live on as they began",
+            Kept::Now => "written and loaded; open streams live on as they began",
             Kept::AtNextStart => "written; it counts when the server is started next",
         };
         text.push_str(&format!("ok  {}: {said}\n", server.gateway()));

@@ -128,9 +128,9 @@ fn settings_sentences(negotiation: Negotiation) -> Vec<(&'static str, String)> {
         }
     };
     let proof = match (methods.as_slice(), negotiation.needs_peer_certificate()) {
-        ([], _) => "nobody can prove who he is, so no stream comes about".to_owned(),
-        (_, true) => "who dials proves himself by a certificate for the stream's domain (SASL EXTERNAL), and there is no other way".to_owned(),
-        (several, false) => format!("who dials is proved by {}", methods_words(several)),
+        ([], _) => "no side can prove who it is, so no stream comes about".to_owned(),
+        (_, true) => "whoever dials proves itself by a certificate for the stream's domain (SASL EXTERNAL), and there is no other way".to_owned(),
+        (several, false) => format!("whoever dials is proved by {}", methods_words(several)),
     };
     let dialback = methods
         .iter()
@@ -294,7 +294,7 @@ mod tests {
                     assert_eq!(clear, has(Method::DialbackOverTcp), "row {row}: {said}");
                     let asks = has(Method::DialbackOverTcp) || has(Method::DialbackOverTls);
                     assert_eq!(said.contains("; dialback asks"), asks, "row {row}: {said}");
-                    let nobody = said.contains("nobody can prove who he is");
+                    let nobody = said.contains("no side can prove who it is");
                     assert_eq!(nobody, methods.is_empty(), "row {row}: {said}");
                     assert_eq!(
                         said.contains("SASL EXTERNAL"),

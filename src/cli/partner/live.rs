@@ -1,7 +1,7 @@
 //! A look at a partner's servers: found through the DNS, greeted as another server would, and judged.
 //!
 //! We show no certificate, and send no dialback key. So EXTERNAL that is not offered says nothing: Prosody and Openfire
-//! offer it only to whom they believe. What the servers show is judged by the roots that count for the partner.
+//! offer it only to peers whose certificate they believe. What they show is judged by the partner's roots.
 
 use super::explain::ExplainArgs;
 use crate::check::discover::{Family, Scheme, discover};
@@ -36,7 +36,7 @@ pub struct Seen {
     protocol: Protocol,
     observation: Observation,
     leaf: Option<Certificate>,
-    /// Whether its certificate proves the partner's domain, else why it does not; none: there is none, or no roots.
+    /// Whether its certificate proves the partner's domain, else why it does not; `None`: there is none, or no roots.
     proof: Option<Result<(), String>>,
 }
 
@@ -251,7 +251,9 @@ impl Seen {
         if let Some(features) = &seen.features {
             words.push(match self.external() {
                 true => "SASL EXTERNAL (to us, who showed no certificate)".to_owned(),
-                false => "no EXTERNAL to whom shows no certificate, as we did".to_owned(),
+                false => {
+                    "no EXTERNAL (we showed no certificate, so none need be offered)".to_owned()
+                }
             });
             words.push(match features.dialback {
                 true => "dialback".to_owned(),

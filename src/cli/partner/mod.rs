@@ -197,7 +197,8 @@ pub fn insist_on_free_domains(
         let (why, mend) = if ours.contains(domain) {
             (
                 "it is a domain of this edge itself".to_owned(),
-                "name domains of the partner; who shares our own domain is no partner".to_owned(),
+                "name domains of the partner; whoever shares our own domain is no partner"
+                    .to_owned(),
             )
         } else if let Some(owner) = owner {
             (

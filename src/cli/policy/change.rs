@@ -125,7 +125,7 @@ fn member(text: &str) -> Result<String, NotTaken> {
     Ok(text.to_owned())
 }
 
-/// Whether both say the same; who is meant does not hang on case.
+/// Whether both say the same; who is meant does not depend on case.
 fn is_same(one: &Policy, other: &Policy) -> bool {
     let plain = |policy: &Policy| Policy {
         members: policy

@@ -59,7 +59,7 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
         none if none.is_empty() => String::new(),
         some => format!("; {}", some.join(", ")),
     };
-    // Whatever the line says, its sums and its performance data have to stand behind it.
+    // Whatever the line says, its sums and its performance data have to stand after it.
     let mut text = shortened(&line, 1024 - beside.len());
     text.push_str(&beside);
     // One that is WARNING or CRITICAL is one too many.

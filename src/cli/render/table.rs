@@ -58,7 +58,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines, two spaces between columns, nothing behind the last cell; within the terminal, if it is shown on one.
+    /// The lines, two spaces between columns, nothing after the last cell; within the terminal, if it is shown on one.
     pub fn render(&self) -> String {
         self.render_in(wrap::columns())
     }
@@ -147,7 +147,7 @@ impl Table {
         text
     }
 
-    /// The first cell on a line of its own, the others below it, each behind its head.
+    /// The first cell on a line of its own, the others below it, each after its head.
     fn in_blocks(&self, limit: usize) -> String {
         let (heads, rows) = match (self.has_head, self.rows.split_first()) {
             (true, Some((heads, rows))) => (heads.as_slice(), rows),
@@ -185,7 +185,7 @@ impl Table {
     }
 }
 
-/// Widths that fit in the room together: the widest give way first, none below its longest word. None where they
+/// Widths that fit in the room together: the widest give way first, none below its longest word. `None` where they
 /// cannot.
 fn narrowed(mut widths: Vec<usize>, least: &[usize], room: usize) -> Option<Vec<usize>> {
     while widths.iter().sum::<usize>() > room {

@@ -21,8 +21,8 @@ pub fn within<T>(frame: Option<usize>, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The columns to fit in: those of a frame ([`within`]), else `COLUMNS` where it is exported, else those of standard output if it is a terminal; none
-/// where there is no limit.
+/// The columns to fit in: those of a frame ([`within`]), else `COLUMNS` where it is exported, else those of standard
+/// output if it is a terminal; `None` where there is no limit.
 pub fn columns() -> Option<usize> {
     if let Some(frame) = FRAME.get() {
         return Some(frame);
@@ -46,7 +46,7 @@ pub fn columns() -> Option<usize> {
 const SIGNS: [&str; 5] = ["·", "✓", "✗", "!", "→"];
 
 /// The words of a text; what stands in backticks is one word, as a command is copied whole, and a sign stays with the
-/// word before it, at the beginning with the one behind it.
+/// word before it, at the beginning with the one after it.
 fn words(text: &str) -> Vec<&str> {
     let mut places: Vec<(usize, usize)> = Vec::new();
     let mut begin = None;

@@ -28,7 +28,7 @@ struct Change {
 /// All differences from the last request, and what becomes of the key.
 #[derive(Debug, Clone)]
 pub(super) struct Changes {
-    /// The last request; none where this is the first.
+    /// The last request; `None` where this is the first.
     last: Option<String>,
     all: Vec<Change>,
     /// The generation whose key is used again.

@@ -21,8 +21,8 @@ const RENEW_AT: f64 = 0.33;
 pub struct Standing {
     /// The lineage.
     pub certificate: Slug,
-    /// The generation that is judged: the current one, else the newest where no gateway is to serve it; none: there is
-    /// none of these.
+    /// The generation that is judged: the current one, else the newest where no gateway is to serve it;
+    /// `None`: there is neither.
     pub generation: Option<u32>,
     /// A newer one than that, which waits to be assigned; one that the last rollback left waits for nothing.
     pub newer: Option<u32>,
@@ -153,7 +153,7 @@ pub fn standing(
             .map_err(|error| store_failure(&error))?;
     }
     let newest = generations.last();
-    // A first assignment that failed is made up for as any other; one that waits for its time is none.
+    // A first assignment that failed is retried like any other; a staged one has not failed.
     let never_served = assigned.current.is_none()
         && assigned.staged.is_none()
         && deployment.is_some_and(|all| !all.gateways_of(&certificate).is_empty());

@@ -168,7 +168,7 @@ fn submit_within(
         )),
         End::Interrupted => Trouble {
             interrupted: true,
-            ..complained("it was stopped, since edgecert was interrupted".into())
+            ..complained("it was stopped, because edgecert was interrupted".into())
         },
         End::Lost(error) => complained(format!(
             "it cannot be waited for: {}",

@@ -1,7 +1,7 @@
 //! The whole renewal through the issuer's program: claimed, submitted, imported, verified, assigned.
 //!
 //! The lease is held while the request is made and claimed, and again from the answer to its generation; not while the
-//! issuer works. Who finds the request claimed, or the work done meanwhile, has nothing to do.
+//! issuer works. Whoever finds the request claimed, or the work done meanwhile, has nothing to do.
 
 use super::due::{Standing, standing};
 use super::submit::{self, Submission, Trouble};
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What other writers are told that wait.
+/// What other writers that wait are told.
 const COMMAND: &str = "edgecert renew";
 
 /// Whether we were asked to end, from the first submission on.

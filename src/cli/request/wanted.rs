@@ -41,7 +41,7 @@ pub enum KeyChoice {
 pub struct KeyFile {
     /// The file: PKCS#8 (encrypted or not), PKCS#1 or SEC1.
     pub path: PathBuf,
-    /// Where its passphrase is read; none: as that of the stored keys.
+    /// Where its passphrase is read; `None`: as that of the stored keys.
     pub passphrase: Option<PassphraseSource>,
 }
 
@@ -64,7 +64,7 @@ pub struct Wanted {
     passphrase: Option<(PassphraseSource, PathBuf)>,
 }
 
-/// What the command line says beside the names.
+/// What the command line says besides the names.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
     /// `CERT`.
@@ -422,7 +422,7 @@ fn subject_of(subject: &deployment::Subject) -> Subject {
     }
 }
 
-/// A name with its U-label beside it, where that is another: `xn--bcher-kva.example (bücher.example)`.
+/// A name with its U-label beside it, where that differs: `xn--bcher-kva.example (bücher.example)`.
 pub fn shown(name: &Identifier) -> String {
     let plain = name.to_string();
     match name.domain() {

@@ -32,7 +32,7 @@ pub struct UnitsArgs {
     /// Write them into this folder [default: show them]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write nothing, and end with 1 where a unit in DIR is missing or another
+    /// Write nothing, and end with 1 where a unit in DIR is missing or different
     #[arg(long, requires = "out")]
     check: bool,
     /// Let `assign --due` change the servers' configuration, and their folders be written
@@ -159,7 +159,7 @@ pub fn run(args: UnitsArgs, context: &Context) -> Result<Outcome, Failure> {
         return Err(refused(
             "the units are not those of this deployment".to_owned(),
             format!(
-                "missing or another: {}",
+                "missing or different: {}",
                 listed(&due, super::context::MAX_TOLD)
             ),
             format!(

@@ -121,7 +121,7 @@ struct Fence {
     makes_code: bool,
     shares_tmp: bool,
     credentials: Vec<String>,
-    /// Words behind the template's command.
+    /// Words after the template's command.
     more_words: &'static str,
 }
 
@@ -224,7 +224,7 @@ impl Fence {
         all.any(|path| folders.iter().any(|folder| path.starts_with(folder)))
     }
 
-    /// The line that a template's line becomes; none: it goes.
+    /// The line that a template's line becomes; `None`: it goes.
     fn line(&self, setting: &Setting<'_>, line: &str) -> Result<Option<String>, Failure> {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         Ok(Some(match key {
@@ -291,7 +291,7 @@ impl Fence {
         }))
     }
 
-    /// Behind `ProtectSystem=strict`, what may be written all the same.
+    /// Under `ProtectSystem=strict`, what may be written all the same.
     fn with_paths(&self, line: &str) -> Result<String, Failure> {
         let mut lines = vec![line.to_owned()];
         for path in &self.writes {

@@ -147,7 +147,7 @@ pub(super) fn compare(
                     ..expectation.clone()
                 },
             );
-            // Only what hangs on the roots differs; the rest is the verdict's own.
+            // Only what depends on the roots differs; the rest is the verdict's own.
             let fault = judgement
                 .report
                 .errors()

@@ -1,4 +1,4 @@
-//! The files of `verify` beside the chain itself, read: keys, intermediates, revocation lists; and what is said where
+//! The files of `verify` besides the chain itself, read: keys, intermediates, revocation lists; and what is said where
 //! one cannot be read.
 
 use crate::cli::Context;

@@ -152,7 +152,7 @@ fn matrix_table(service: Service, rows: &[&Covered], first: &Covered) -> Table {
     table
 }
 
-/// The same where it is too wide: behind each domain who takes it, and who does not.
+/// The same where it is too wide: after each domain who takes it, and who does not.
 fn matrix_lists(service: Service, rows: &[&Covered], first: &Covered) -> String {
     let mut text = format!("      {}\n", service_word(service));
     for row in rows {

@@ -34,7 +34,7 @@ const EXAMPLE: &str = "edge.example.com";
 
 /// Looks at the disk that an answer needs.
 pub trait Look: Send + Sync {
-    /// The file's content, of a size that a CSR may have; none: there is nothing there.
+    /// The file's content, of a size that a CSR may have; `None`: there is nothing there.
     fn content(&self, path: &Path) -> Option<Vec<u8>>;
     /// A profile of one's own, or what is wrong with it.
     fn profile(&self, path: &Path) -> Result<IssuerProfile, String>;

@@ -46,7 +46,7 @@ pub struct Intent {
     pub profile_word: String,
     /// The file of a profile of one's own, as written.
     pub profile_file: String,
-    /// The profile; none where it cannot be read.
+    /// The profile; `None` where it cannot be read.
     pub profile: Option<IssuerProfile>,
     /// Which roots judge, as written.
     pub roots: String,
@@ -252,7 +252,7 @@ impl Intent {
         facts.base().join(&self.file)
     }
 
-    /// The names that would be asked; none as long as there is no FQDN or no profile.
+    /// The names that would be asked; `None` as long as there is no FQDN or no profile.
     pub fn plan(&self) -> Option<Result<SanPlan, PlanError>> {
         let profile = self.profile.as_ref()?;
         Some(plan_names(&PlanInput {

@@ -63,7 +63,7 @@ pub enum FieldKind {
     Ticks {
         /// What can be ticked.
         items: Vec<Tick>,
-        /// The line under the list that adds another (`another domain …`); none: the list is as it is.
+        /// The line under the list that adds another (`another domain …`); `None`: the list is as it is.
         add: Option<String>,
     },
     /// Yes or no.

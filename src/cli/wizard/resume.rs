@@ -35,7 +35,7 @@ impl Keep {
         self.trouble = kept.err();
     }
 
-    /// What an interrupted run was told, and the page it stood at; none where there is none that can be read.
+    /// What an interrupted run was told, and the page it stood at; `None` where there is none that can be read.
     pub fn load(&self) -> Option<(Document, &'static str)> {
         let bytes = Store::open(&self.folder).ok()?.wizard().ok()??;
         let text = String::from_utf8(bytes).ok()?;

@@ -20,7 +20,7 @@ use crate::store::atomic::{self, Overwrite, Placement};
 use crate::store::{Lease, Store, StoreError};
 use std::path::{Path, PathBuf};
 
-/// What other writers are told that wait.
+/// What other writers that wait are told.
 const COMMAND: &str = "edgecert wizard";
 
 /// The deployment and the copy of the CSR hold no secret.

@@ -8,7 +8,7 @@ use crate::names::{Domain, Identifier, Slug, Use};
 use crate::x509::KeyType;
 use std::collections::BTreeSet;
 
-/// What `[certificate.NAME]` is to say; nothing is left as it is.
+/// What `[certificate.NAME]` is to say; a field that is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CertificateChange {
     /// Who signs it.
@@ -32,7 +32,7 @@ pub struct CertificateChange {
 }
 
 impl Draft {
-    /// `[certificate.NAME]`; a new one goes behind the last certificate. What it says already by default (of `[key]`,
+    /// `[certificate.NAME]`; a new one goes after the last certificate. What it says already by default (of `[key]`,
     /// of the only issuer, of the domains there are) is not written.
     pub fn set_certificate(&mut self, name: &Slug, change: &CertificateChange) -> &mut Self {
         let own = path(["certificate", name.as_str()]);
@@ -58,7 +58,7 @@ impl Draft {
         self.lay(&own, entries)
     }
 
-    /// Certificates that are not there yet, in one go and in this order, behind the last one.
+    /// Certificates that are not there yet, in one go and in this order, after the last one.
     pub fn add_certificates(&mut self, all: &[(Slug, CertificateChange)]) -> &mut Self {
         let tables: Vec<_> = all
             .iter()

@@ -79,7 +79,7 @@ impl NewGateway {
 }
 
 impl Draft {
-    /// A further gateway, behind the last of its kind, else behind the last gateway.
+    /// A further gateway, after the last of its kind, else after the last gateway.
     pub fn add_gateway(&mut self, new: &NewGateway) -> &mut Self {
         let own = path(["gateway", new.kind, new.name.as_str()]);
         let done = self.sheet.insert(&own, &new.entries());

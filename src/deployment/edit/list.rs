@@ -1,8 +1,8 @@
 //! What stands between brackets or braces, taken apart at its commas and put together again: each element keeps the
 //! blanks, line breaks and comments around it.
 //!
-//! A comment behind an element in its line, and those in lines of their own above it, belong to the element; one
-//! behind the opening bracket and those below the last element belong to the list.
+//! A comment after an element in its line, and those in lines of their own above it, belong to the element; one
+//! after the opening bracket and those below the last element belong to the list.
 
 /// An element with what belongs to it.
 #[derive(Debug, Clone, Copy)]
@@ -11,14 +11,14 @@ struct Chunk<'t> {
     body: &'t str,
     /// Between the element and its comma.
     tail: &'t str,
-    /// A comment behind it, in its line.
+    /// A comment after it, in its line.
     after: &'t str,
 }
 
 /// The inside of a list.
 #[derive(Debug)]
 pub(super) struct List<'t> {
-    /// A comment behind the opening bracket, in its line.
+    /// A comment after the opening bracket, in its line.
     head: &'t str,
     chunks: Vec<Chunk<'t>>,
     /// What comes before the closing bracket.

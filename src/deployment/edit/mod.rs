@@ -25,7 +25,7 @@ use literal::{Literal, Meaning};
 use sheet::{Sheet, Step, Trouble, path};
 use std::path::{Path, PathBuf};
 
-/// What `[issuer.NAME]` is to say; nothing is left as it is.
+/// What `[issuer.NAME]` is to say; a field that is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssuerChange {
     /// Its profile; needed for a new issuer.
@@ -150,7 +150,7 @@ impl Draft {
         self
     }
 
-    /// `[issuer.NAME]`; a new one goes behind the last issuer.
+    /// `[issuer.NAME]`; a new one goes after the last issuer.
     pub fn set_issuer(&mut self, name: &Slug, change: &IssuerChange) -> &mut Self {
         let own = path(["issuer", name.as_str()]);
         if self.implies(name, change) {

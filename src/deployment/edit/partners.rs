@@ -7,7 +7,7 @@ use crate::federation::Partner;
 use crate::names::Domain;
 
 impl Draft {
-    /// A further `[[partner]]`, behind the last one; what is as it is by default is not written.
+    /// A further `[[partner]]`, after the last one; what is as it is by default is not written.
     pub fn add_partner(&mut self, partner: &Partner) -> &mut Self {
         self.add_partners(std::slice::from_ref(partner))
     }

@@ -7,7 +7,7 @@ use crate::federation::Policy;
 use crate::names::Slug;
 
 impl Draft {
-    /// A further `[policy.NAME]`, behind the last one.
+    /// A further `[policy.NAME]`, after the last one.
     pub fn add_policy(&mut self, policy: &Policy) -> &mut Self {
         let mut entries = entries_of(policy);
         entries.retain(|(_, literal)| !is_nothing(literal));

@@ -36,7 +36,7 @@ impl Claims {
         if self.ours.contains(domain) {
             return Err((
                 format!("{domain} is a domain of this edge itself"),
-                "name domains of the partner; who shares our own domain is no partner",
+                "name domains of the partner; whoever shares our own domain is no partner",
             ));
         }
         match self.taken.insert(domain.clone(), partner.clone()) {

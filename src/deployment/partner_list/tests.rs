@@ -66,7 +66,7 @@ fn every_mistake_of_a_list_is_told_with_its_line() {
             &[
                 (3, "partner.tls: \"requird\" is not known here; did you mean \"required\"?"),
                 (4, "partner.dialback: no method is left for b.example; set sasl to \"optional\", or dialback to true"),
-                (9, "partner.domain: contoso.com is a domain of this edge itself; name domains of the partner; who shares our own domain is no partner"),
+                (9, "partner.domain: contoso.com is a domain of this edge itself; name domains of the partner; whoever shares our own domain is no partner"),
             ],
         ),
         (

@@ -82,7 +82,7 @@ pub fn read_answer(bytes: &[u8], ended: bool) -> Result<Option<Answer>, String> 
     }
 }
 
-/// Puts chunks together (RFC 9112 §7.1); none where the last has not come.
+/// Puts chunks together (RFC 9112 §7.1); `None` where the last has not come.
 fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let bad = || "has chunks that cannot be read".to_owned();
     let mut body = Vec::new();

@@ -50,7 +50,9 @@ impl Target {
         }
         let (host, port) = match authority.strip_prefix('[') {
             Some(inner) => {
-                let (host, after) = inner.split_once(']').ok_or_else(|| bad("its address"))?;
+                let (host, after) = inner
+                    .split_once(']')
+                    .ok_or_else(|| bad("its address has no closing bracket"))?;
                 (host, after.strip_prefix(':'))
             }
             None => match authority.split_once(':') {

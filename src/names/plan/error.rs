@@ -98,7 +98,7 @@ impl Explain for PlanError {
                     "plan.no-domain",
                     "there is no domain to plan for".to_owned(),
                     format!(
-                        "the uses {} take their names from domains, and none is given",
+                        "the names for {} come from domains, and none is given",
                         words.join(", ")
                     ),
                     format!("give one by {flags}"),

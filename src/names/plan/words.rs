@@ -58,7 +58,7 @@ impl PlannedName {
     }
 
     /// What breaks without this name in this form, for a certificate with these uses: the two gravest of its reasons
-    /// for a DNS-ID, and little for the other forms, since no known server needs them beside a DNS-ID.
+    /// for a DNS-ID, and little for the other forms, since no known server needs them besides a DNS-ID.
     pub fn without(&self, uses: &BTreeSet<Use>) -> String {
         match self.name.form() {
             NameForm::Srv => "peers that trust SRV-IDs alone fall back to dialback".to_owned(),
@@ -69,7 +69,7 @@ impl PlannedName {
             NameForm::Dns | NameForm::Ip | NameForm::Email => {
                 let mut reasons: Vec<&Reason> = self.reasons.iter().collect();
                 reasons.sort_by_key(|reason| std::cmp::Reverse(reason.weight()));
-                // That somebody asked for it as well says nothing beside a reason of its own.
+                // That somebody asked for it as well adds nothing to a reason of its own.
                 if reasons.len() > 1 {
                     reasons.retain(|reason| **reason != Reason::Extra);
                 }
@@ -85,7 +85,7 @@ impl PlannedName {
 /// Most consequences told of one name.
 const MOST_CONSEQUENCES: usize = 2;
 
-/// A domain with its U-labels beside it, where these are other ones.
+/// A domain with its U-labels beside it, where these differ.
 fn shown(domain: &Domain) -> String {
     let letters = domain.to_unicode();
     if letters == domain.as_str() {

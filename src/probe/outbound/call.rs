@@ -91,7 +91,7 @@ impl Desk {
         }
     }
 
-    /// Whether it is the awaited server, by what it says: believed only so far that its certificate is looked at.
+    /// Whether it is the awaited server, by what it says: believed only enough to look at its certificate.
     fn is_awaited(&self, from: &str) -> bool {
         Domain::parse(from).is_ok_and(|from| from == self.host)
     }

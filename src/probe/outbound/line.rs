@@ -26,7 +26,7 @@ impl Line {
     /// Connects, starts TLS, opens the stream and sends a key.
     pub async fn open(call: &OutboundCall, limits: Limits) -> Result<Self, OutboundError> {
         let refused = |why| OutboundError::refused(call, why);
-        // The server's own certificate is no matter here.
+        // The server's own certificate does not matter here.
         let recorder = Arc::new(Recorder::new(KeyKind::Any));
         let key = recorder
             .token()

@@ -78,7 +78,7 @@ impl<R: BufRead> Frames<R> {
         self.bytes
     }
 
-    /// The next entry; none at the end.
+    /// The next entry; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Frame>> {
         let Some(first) = self.line_that_says()? else {
             return Ok(None);

@@ -101,7 +101,7 @@ fn expected(key: Key) -> &'static str {
     }
 }
 
-/// The texts of a value; null is as left out. A single text stands for a list of one.
+/// The texts of a value; null counts as left out. A single text stands for a list of one.
 fn texts(key: Key, value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::Null => Ok(Vec::new()),

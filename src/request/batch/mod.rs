@@ -141,7 +141,7 @@ pub struct Field {
     pub values: Vec<Word>,
 }
 
-/// One request that is asked for. Every key stands there once at most; an empty value is as one that is left out.
+/// One request that is asked for. Every key stands there once at most; an empty value counts as left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What it says, in the order of [`Key::ALL`].
@@ -268,7 +268,7 @@ pub struct Batch<R> {
 }
 
 impl<R: BufRead> Batch<R> {
-    /// Reads so far as to tell the form, and the header of a CSV.
+    /// Reads far enough to tell the form, and the header of a CSV.
     ///
     /// Errors: there is nothing, or nothing that is known. Effects: reads, may block.
     pub fn open(source: R) -> Result<Self, BatchError> {
@@ -297,7 +297,7 @@ impl<R: BufRead> Batch<R> {
         self.frames.bytes_read()
     }
 
-    /// The next entry; none at the end.
+    /// The next entry; `None` at the end.
     ///
     /// Errors: the source failed; mistakes of an entry are in what is read.
     pub fn next_entry(&mut self) -> Result<Option<Read>, BatchError> {

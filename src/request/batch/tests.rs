@@ -132,7 +132,7 @@ fn one_bad_entry_is_named_by_its_place_and_the_next_is_read() {
             "fqdn,uses\n\"a.org\"x,\nb.org,\n",
             2,
             Some(8),
-            "text behind a quoted value",
+            "text after a quoted value",
         ),
     ] {
         let told = mistake(text, 0);

@@ -4,7 +4,7 @@ use super::IssuerProfile;
 use crate::deployment::Mistake;
 use crate::explain::{Explain, Explanation, nearest, printable};
 
-/// Most further mistakes told beside the first one.
+/// Most further mistakes told besides the first one.
 const MAX_TOLD: usize = 20;
 
 /// Why a profile cannot be used.
@@ -105,7 +105,7 @@ impl Explain for ProfileError {
     }
 }
 
-/// The mistake in one line, with its reason where it has one beside the words that are known.
+/// The mistake in one line, with its reason where it has one besides the words that are known.
 fn told(mistake: &Mistake) -> String {
     if mistake.why.is_empty() || mistake.why.starts_with("known") {
         mistake.line()

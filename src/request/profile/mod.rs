@@ -89,7 +89,7 @@ pub struct IssuerProfile {
     pub common_name: bool,
     /// Whether the common name has to be the Access Edge FQDN.
     pub common_name_is_fqdn: bool,
-    /// The AD CS template asked for where none is named; none: it takes no template.
+    /// The AD CS template asked for where none is named; `None`: it takes no template.
     pub template: Option<CertificateTemplate>,
     /// Share of life left at which to renew, 0.0 to 1.0.
     pub renew_at: f64,
@@ -130,7 +130,7 @@ impl IssuerProfile {
     /// The profiles that ship with the product, by name.
     pub fn built_in(name: &str) -> Option<Self> {
         let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
-        // The shipped texts are read by a test below, so this is never none for a known name.
+        // The shipped texts are read by a test below, so this is never `None` for a known name.
         Self::parse(name, text, name).ok()
     }
 

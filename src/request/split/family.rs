@@ -1,6 +1,6 @@
 //! The split of a deployment's certificate into several: `external-edge`, `external-edge-2`, and so on.
 //!
-//! They are a family: the same issuer and uses, and a name with a number behind. What a certificate of the family
+//! They are a family: the same issuer and uses, and a name with a number after it. What a certificate of the family
 //! holds stays there while it fits; a domain that none of them holds goes into the first with room, else into a new
 //! one. So the same file gives the same split, and a further domain moves no other.
 
@@ -61,7 +61,7 @@ impl Family {
     }
 }
 
-/// The certificate to which one with a number behind its name belongs; itself, where it has none.
+/// The certificate to which one with a number after its name belongs; itself, where it has none.
 pub fn base_of<'a>(deployment: &'a Deployment, certificate: &'a Certificate) -> &'a Certificate {
     let base = deployment
         .certificates

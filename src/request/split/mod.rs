@@ -105,7 +105,7 @@ pub fn split_by_domain(plan: &SanPlan, limit: usize) -> Vec<Part> {
 /// What goes into one certificate together.
 #[derive(Debug, Clone)]
 struct Group {
-    /// None for a further name that lies under no domain.
+    /// `None` for a further name that lies under no domain.
     domain: Option<Domain>,
     /// The topmost domain above it.
     tenant: Option<Domain>,
@@ -223,7 +223,7 @@ fn is_edge_fqdn(one: &PlannedName) -> bool {
     one.reasons.contains(&Reason::EdgeFqdn)
 }
 
-/// The domain of the deployment for which a name is planned; none for further names.
+/// The domain of the deployment for which a name is planned; `None` for further names.
 fn owner(one: &PlannedName) -> Option<Domain> {
     one.reasons.iter().find_map(|reason| match reason {
         Reason::SipHost(domain) | Reason::SipDomain(domain) | Reason::XmppDomain(domain) => {

@@ -10,9 +10,9 @@ use crate::explain::printable;
 use crate::servers::{Change, ConfigError, PathKind, Place, Source};
 use std::path::{Path, PathBuf};
 
-/// The change that adds a file to `certfiles`; none: a pattern names it already.
+/// The change that adds a file to `certfiles`; `None`: a pattern names it already.
 ///
-/// The list may be a block, in brackets, empty, in an included file, or not there at all; then it is put behind
+/// The list may be a block, in brackets, empty, in an included file, or not there at all; then it is put after
 /// `hosts` in the main file.
 ///
 /// Errors: those of reading; `Malformed` where the text cannot be changed so that it says what it said and the new
@@ -232,7 +232,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The byte at which a line begins; behind the last one the end.
+    /// The byte at which a line begins; after the last one, the end.
     pub(super) fn line(&self, line: usize) -> usize {
         self.lines
             .get(line.saturating_sub(1))
@@ -288,7 +288,7 @@ impl<'a> Text<'a> {
                     match (first, last) {
                         (Some(first), Some(last)) => {
                             texts.push(self.with(last, &format!(", {word}")));
-                            // The end of a word in quotes may be told behind the comment that follows it.
+                            // The end of a word in quotes may be told after the comment that follows it.
                             texts.push(self.with(first, &format!("{word}, ")));
                         }
                         _ => texts.push(self.with(at + 1, word)),
@@ -310,7 +310,7 @@ impl<'a> Text<'a> {
     }
 
     /// What stands before the dash of a list's first element. A list that is not indented below its key is told to
-    /// begin behind that dash.
+    /// begin after that dash.
     fn indent(&self, list: &Node, at: usize) -> Option<&str> {
         let before = &self.body[self.line(list.start.line)..at];
         let behind = &self.body[at..];
@@ -324,7 +324,7 @@ impl<'a> Text<'a> {
         indent.chars().all(|c| c == ' ').then_some(indent)
     }
 
-    /// With a list of its own: behind `hosts`, else before the first option, else at the end.
+    /// With a list of its own: after `hosts`, else before the first option, else at the end.
     fn begun(&self, document: &Document, word: &str) -> Vec<String> {
         let option = |indent: usize| {
             let indent = " ".repeat(indent);

@@ -91,7 +91,7 @@ fn folders(pattern: &[&[u8]], path: &[&[u8]], steps: &mut usize) -> bool {
             if rest.first() == Some(&&b"**"[..]) {
                 return folders(rest, path, steps);
             }
-            // At the end it is everything below; before more, no folder at all will do.
+            // At the end it is everything below; elsewhere it may also stand for no folder.
             if rest.is_empty() {
                 return !path.is_empty();
             }
@@ -120,7 +120,7 @@ fn part(pattern: &[u8], name: &[u8], steps: &mut usize) -> bool {
         b'*' => (0..=name.len()).any(|taken| part(rest, &name[taken..], steps)),
         b'?' => !name.is_empty() && part(rest, &name[1..], steps),
         b'[' => {
-            // A `]` right behind the bracket would close an empty set; without an end it is a bracket.
+            // A `]` right after the bracket would close an empty set; without an end it is a bracket.
             let Some(end) = rest.iter().position(|byte| *byte == b']') else {
                 return name.first() == Some(&b'[') && part(rest, &name[1..], steps);
             };
@@ -232,7 +232,7 @@ mod tests {
             Path::new(&format!("/{}", "{a,b}".repeat(100))),
             Path::new("/a")
         ));
-        // Deep enough to leave a thread's stack behind, were it followed.
+        // Deep enough to overrun a thread's stack, were it followed.
         for (pattern, path, expected) in [
             ("a".repeat(1 << 20), "a".repeat(1 << 20), false),
             ("*".repeat(1 << 20), "a".to_owned(), false),

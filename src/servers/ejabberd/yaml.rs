@@ -43,7 +43,7 @@ pub(super) struct Mark {
 pub(super) struct Node {
     pub content: Content,
     pub start: Mark,
-    /// Behind its last character, blanks and a comment on the same line perhaps included: of a scalar, and of a list
+    /// After its last character, blanks and a comment on the same line perhaps included: of a scalar, and of a list
     /// or map in brackets; of others, near the beginning.
     pub end: Mark,
 }

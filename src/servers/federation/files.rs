@@ -8,7 +8,7 @@ use crate::names::Domain;
 use crate::servers::{ConfigError, PathKind, Source};
 use std::path::{Path, PathBuf};
 
-/// The first line of our files, behind the comment sign.
+/// The first line of our files, after the comment sign.
 pub(in crate::servers) const HEAD: &str = "Written by `edgecert partner apply` from the partners of edgecert.toml; what is changed here is lost.";
 
 /// One file of a server's configuration as it is and as it would have to be.
@@ -16,7 +16,7 @@ pub(in crate::servers) const HEAD: &str = "Written by `edgecert partner apply` f
 pub struct Rewritten {
     /// The file.
     pub file: PathBuf,
-    /// Its text as it was read; none: it is not there.
+    /// Its text as it was read; `None`: it is not there.
     pub before: Option<String>,
     /// Its text with the partners.
     pub after: String,
@@ -66,7 +66,7 @@ pub(in crate::servers) fn spellings(domain: &Domain) -> Vec<String> {
     }
 }
 
-/// What may stand behind a comment sign for a domain: its partner's description, on one line.
+/// What may stand after a comment sign for a domain: its partner's description, on one line.
 pub(in crate::servers) fn remark_for(domain: &Domain, partners: &[Partner]) -> Option<String> {
     partners
         .iter()

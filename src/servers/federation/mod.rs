@@ -20,7 +20,7 @@ use std::fmt;
 pub struct Wish<'a> {
     /// The partners.
     pub partners: &'a [Partner],
-    /// How everybody else is treated; none: they are to be kept out.
+    /// How everybody else is treated; `None`: they are to be kept out.
     pub others: Option<Negotiation>,
 }
 
@@ -78,7 +78,7 @@ pub struct Rules {
 /// A kind of server, as far as it keeps such rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
-    /// Prosody 0.12: nobody can be kept out; who has to be certified has to use TLS.
+    /// Prosody 0.12: nobody can be kept out; whoever has to be certified has to use TLS.
     Prosody,
     /// ejabberd 23.01: strangers can be kept out; the certificate counts where there is TLS.
     Ejabberd,
@@ -221,7 +221,7 @@ fn encryption(asked: &[Negotiation], others: Option<Negotiation>, keeper: Keeper
         !(clear(one) || by_certificate)
     };
     // Strangers who shall show a certificate can only be made to where TLS is required of all (Prosody); that goes
-    // before what a partner may do beside, but not before all that it can do.
+    // before what a partner may do besides, but not before all that it can do.
     let strict = others.is_none_or(Negotiation::needs_peer_certificate);
     let guarded = strict && !keeper.shuts_out() && !asked.iter().any(only_clear);
     if asked.iter().any(clear) && !asked.iter().any(exposed) && !guarded {

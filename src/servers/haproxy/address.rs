@@ -42,7 +42,9 @@ pub(super) fn addresses(text: &str) -> (Vec<SocketAddr>, Vec<String>) {
         };
         match ip {
             Some(ip) => found.push(SocketAddr::new(ip, port)),
-            None => unknown.push(format!("`{host}` is no address: where it is is not known")),
+            None => unknown.push(format!(
+                "`{host}` is no address, so where it listens is not known"
+            )),
         }
     }
     (found, unknown)

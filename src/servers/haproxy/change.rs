@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is missing for a file to be used on a `bind` with TLS: its line at the end of the `crt-list`, or ` crt FILE`
-/// at the end of the `bind`; none where it is used already, or lies in a folder that is. The line has no filters:
+/// at the end of the `bind`; `None` where it is used already, or lies in a folder that is. The line has no filters:
 /// HAProxy then takes the names of the certificate, which are those of the next one as well.
 ///
 /// Errors: `Undecided` where there is no `bind` with TLS or more than one list or `bind` that it could go to, and

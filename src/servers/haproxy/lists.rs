@@ -24,7 +24,7 @@ impl Reader<'_> {
     }
 }
 
-/// The file of a line and its filters, `!` kept; none for a line without one. A `#` is a comment at the very start
+/// The file of a line and its filters, `!` kept; `None` for a line without one. A `#` is a comment at the very start
 /// alone: `haproxy -c` takes it for a file elsewhere.
 pub(super) fn entry(line: &str) -> Option<(&str, Vec<&str>)> {
     if line.starts_with('#') {

@@ -91,7 +91,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next token; none: the end.
+    /// The next token; `None`: the end.
     pub(super) fn next(&mut self) -> Option<Token> {
         loop {
             let rest = self.rest();

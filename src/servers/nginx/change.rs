@@ -13,7 +13,7 @@ const MOST_STEPS: usize = 2;
 
 /// What is missing for a pair to be shown for `names`.
 ///
-/// None where a `server` block with TLS has the pair, and in `http` every name ends up in such a block. Names that do
+/// `None` where a `server` block with TLS has the pair, and in `http` every name ends up in such a block. Names that do
 /// not are added to the `server_name` of the one block that has it. Where none has it and there is one block with TLS
 /// in all, the pair is put there, in the place of the one it has.
 ///

@@ -6,7 +6,7 @@ use super::super::{ConfigError, Source};
 use super::tree::{Directive, Tree};
 use std::path::{Path, PathBuf};
 
-/// The port of a `listen` that names none, for who is root.
+/// The port of a `listen` that names none, for root.
 const DEFAULT_PORT: u16 = 80;
 
 /// The first port that needs no right of its own.
@@ -17,7 +17,7 @@ const FIRST_FREE_PORT: u16 = 1024;
 pub struct Opens {
     /// The absolute paths of `error_log` and `access_log`, each once, in the order they stand.
     pub logs: Vec<PathBuf>,
-    /// The absolute path of `pid`; none: what nginx was built with.
+    /// The absolute path of `pid`; `None`: what nginx was built with.
     pub pid: Option<PathBuf>,
     /// Whether a port under 1024 is among those listened on.
     pub ports: Ports,

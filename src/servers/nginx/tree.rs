@@ -366,7 +366,7 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
-/// A text as a word that reads back as it; none where it has a `$`, which nothing can escape.
+/// A text as a word that reads back as it; `None` where it has a `$`, which nothing can escape.
 pub(super) fn quoted(text: &str) -> Option<String> {
     if text.contains('$') || text.chars().any(char::is_control) {
         return None;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 /// One setting that names files of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The host whose section it stands in; none: it is global.
+    /// The host whose section it stands in; `None`: it is global.
     pub host: Option<String>,
     /// Its name: `ssl`, `certificate`, `key`, or with the service in front (`https_certificate`, `s2s_direct_tls_ssl`).
     pub option: String,
-    /// The certificate's file as Prosody would open it; none: the setting names none, or none is there.
+    /// The certificate's file as Prosody would open it; `None`: the setting names none, or none is there.
     pub certificate: Option<PathBuf>,
-    /// The key's file; none: as above.
+    /// The key's file; `None`: as above.
     pub key: Option<PathBuf>,
     /// Where the setting stands.
     pub place: Place,

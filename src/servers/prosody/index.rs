@@ -85,7 +85,7 @@ pub enum FirstLine {
     Fits,
     /// The same, but with the line end of Windows or an old Mac.
     CarriageReturn,
-    /// The same behind a byte order mark.
+    /// The same after a byte order mark.
     ByteOrderMark,
     /// A PEM block with another label, or `TRUSTED CERTIFICATE` and its kind.
     OtherLabel(String),

@@ -21,7 +21,7 @@ pub(super) struct Setting {
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     pub name: String,
-    /// None: a virtual host.
+    /// `None`: a virtual host.
     pub component: Option<String>,
     pub place: Place,
     pub settings: Vec<Setting>,

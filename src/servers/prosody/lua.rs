@@ -1,7 +1,7 @@
 //! The part of Lua that administrators write in Prosody's configuration: settings, hosts, components, includes.
 //!
 //! Read, never run. A statement of any other kind is told by its line and a word for what it is, and reading goes on
-//! behind it; a value that would have to be computed is [`Value::Computed`]. Grammar: Lua 5.4 §9.
+//! after it; a value that would have to be computed is [`Value::Computed`]. Grammar: Lua 5.4 §9.
 
 mod values;
 
@@ -29,7 +29,7 @@ pub(super) enum Value {
 /// One entry of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
-    /// `name =` or `["name"] =`, and numbers as they are printed; none: an element of a list.
+    /// `name =` or `["name"] =`, and numbers as they are printed; `None`: an element of a list.
     pub key: Option<String>,
     /// Its value.
     pub value: Value,
@@ -53,14 +53,14 @@ pub(super) enum Kind {
     Set(String, Value),
     /// `VirtualHost "name"`, perhaps with its settings; `Component "name" "module"`.
     Host {
-        /// None: it is computed.
+        /// `None`: it is computed.
         name: Option<String>,
-        /// The component's module; none: a virtual host.
+        /// The component's module; `None`: a virtual host.
         component: Option<String>,
-        /// A table behind it: those settings, and what follows is global again.
+        /// A table after it: those settings, and what follows is global again.
         settings: Option<Vec<Entry>>,
     },
-    /// `Include "path"`; none: it is computed.
+    /// `Include "path"`; `None`: it is computed.
     Include(Option<String>),
     /// Anything else, in a word.
     Other(&'static str),
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// `VirtualHost "x"`, `VirtualHost("x")`, with a table or, for a component, its module behind.
+    /// `VirtualHost "x"`, `VirtualHost("x")`, with a table or, for a component, its module after it.
     fn host(&mut self, is_component: bool) -> Result<Kind, ConfigError> {
         self.at += 1;
         let name = self.argument()?;

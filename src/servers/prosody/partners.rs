@@ -97,7 +97,7 @@ pub fn dialback(main: &Path, source: &dyn Source) -> Result<Dialback, ConfigErro
     )
 }
 
-/// The global settings before our include and those behind it, in the same file or another; without an include it will
+/// The global settings before our include and those after it, in the same file or another; without an include it will
 /// stand at the end.
 fn around_the_include<'a>(before: &'a Loaded, own: &Path) -> (&'a [Setting], &'a [Setting]) {
     let at = before.files.iter().rposition(|file| file == own);
@@ -125,7 +125,7 @@ fn counts_instead(behind: &[Setting], modules: &Modules) -> Vec<Limit> {
             distance: Distance::Weaker,
             whom: "everybody".to_owned(),
             what: format!(
-                "{} stands behind the include of {OWN_FILE}, at {}, and counts instead; take it out, or move the include to the end",
+                "{} stands after the include of {OWN_FILE}, at {}, and counts instead; take it out, or move the include to the end",
                 later.name, later.place
             ),
         })
@@ -201,7 +201,7 @@ fn of_its_own(section: &Section, dialback: Dialback) -> Option<Limit> {
     })
 }
 
-/// What becomes of the global `modules_disabled`; none: it is left alone.
+/// What becomes of the global `modules_disabled`; `None`: it is left alone.
 struct Modules(Option<Vec<String>>);
 
 impl Modules {

@@ -196,7 +196,7 @@ impl Scanner<'_> {
     fn long_text(&mut self, level: usize) -> Result<Token, ConfigError> {
         let begun = self.line;
         self.at += level + 2;
-        // A line's end right behind the bracket does not count.
+        // A line's end right after the bracket does not count.
         if self.peek(0) == Some(b'\r') && self.peek(1) == Some(b'\n') {
             self.at += 1;
         }
@@ -239,7 +239,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// What stands behind a backslash (Lua 5.4 §3.1).
+    /// What stands after a backslash (Lua 5.4 §3.1).
     fn escape(&mut self, text: &mut Vec<u8>) -> Result<(), ConfigError> {
         let unknown =
             |scanner: &Self| scanner.malformed(scanner.line, "an escape that Lua does not know");

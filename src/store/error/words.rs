@@ -8,7 +8,7 @@ use std::path::Path;
 /// What is done with a file whose rights decide alone; for anything else its folder's do.
 const READING: [&str; 5] = ["read", "open", "look at", "follow", "follow the link"];
 
-/// What keeps this user from a file: the file itself, or the folder above that he may not enter.
+/// What keeps this user from a file: the file itself, or the folder above that they may not enter.
 fn barrier(path: &Path) -> &Path {
     let closed = |path: &&Path| {
         let error = path.symlink_metadata().err();

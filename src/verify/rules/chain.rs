@@ -70,7 +70,7 @@ fn not_sent(case: &Case<'_>, verdict: &Verdict<'_>) -> Option<Finding> {
             words::where_to_get_issuer(below)
         ),
     );
-    // Who hands intermediates over beside the chain judges a certificate and not what a server sends.
+    // Whoever hands over intermediates besides the chain judges a certificate and not what a server sends.
     Some(finding.with_severity(Severity::Note))
 }
 

@@ -81,7 +81,7 @@ fn known_bad(certificate: &Certificate, place: &str) -> Option<Finding> {
     ))
 }
 
-/// Why peers will not accept a key; none when they do.
+/// Why peers will not accept a key; `None` when they do.
 pub(crate) fn weakness(kind: &PublicKeyKind) -> Option<String> {
     match kind {
         PublicKeyKind::Rsa { bits, .. } if *bits < 2_048 => {

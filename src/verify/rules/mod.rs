@@ -23,7 +23,7 @@ pub(crate) struct Case<'a> {
     pub key: Option<&'a PrivateKey>,
     /// What the chain is held against.
     pub expectation: &'a Expectation<'a>,
-    /// What path building came to; none without anchors.
+    /// What path building came to; `None` without anchors.
     pub verdict: Option<Verdict<'a>>,
 }
 

@@ -130,7 +130,7 @@ fn missing(wanted: &[Wanted], presented: &[Presented]) -> Vec<Finding> {
     findings
 }
 
-/// The usual mistake of who reads SRV records as names: the host is certified and no domain is. One fault, told once.
+/// The usual mistake of taking SRV targets for the names: the host is certified and no domain is. One fault, told once.
 fn srv_target_only(wanted: &[Wanted], presented: &[Presented]) -> Option<Finding> {
     let mut hosts = Vec::new();
     let mut domains = Vec::new();
@@ -351,7 +351,7 @@ fn dns_fault(text: &str) -> Option<(Severity, String)> {
     (!host.split('.').all(ldh)).then(|| {
         (
             Severity::Note,
-            "a label holds something else than letters, digits and inner hyphens (BR 7.1.2.7.12)"
+            "a label holds something other than letters, digits and inner hyphens (BR 7.1.2.7.12)"
                 .to_owned(),
         )
     })

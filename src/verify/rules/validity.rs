@@ -63,7 +63,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Ruling {
 }
 
 /// Whether little of a certificate's life is left: less than `warning` is a warning, less than `critical` an
-/// error. None while it has not begun, or after its end (that is `validity.expired`).
+/// error. `None` while it has not begun, or after its end (that is `validity.expired`).
 pub fn ends_soon(
     certificate: &Certificate,
     place: &str,

@@ -92,7 +92,7 @@ pub enum WhyNot {
     Uri,
     /// The common name is not read, or not beside other names.
     CommonName,
-    /// It stands behind the last entry that is looked at.
+    /// It stands after the last entry that is looked at.
     TooMany,
 }
 

@@ -45,7 +45,7 @@ pub enum ClientStep {
     Send(Vec<u8>),
     /// Read more.
     Read,
-    /// Start TLS now: nothing was buffered behind `<proceed/>`.
+    /// Start TLS now: nothing was buffered after `<proceed/>`.
     StartTls,
     /// The features inside TLS are known; the exchange is over (send [`super::CLOSE`] if you like). Without features
     /// when the peer's header has no version: such a server sends none (RFC 6120 §4.7.5).
@@ -196,7 +196,7 @@ impl ClientStream {
         Ok(ClientStep::StartTls)
     }
 
-    /// What the peer says behind its features, piece by piece; `bytes` were read since the last one.
+    /// What the peer says after its features, piece by piece; `bytes` were read since the last one.
     pub(super) fn next_item(&mut self, bytes: &[u8]) -> Result<Option<Item>, XmppError> {
         let Some(parsed) = self.inbox.take(bytes)? else {
             return Ok(None);
@@ -221,7 +221,7 @@ impl ClientStream {
         self.features.as_ref()
     }
 
-    /// What was fed behind the last element that was dealt with: the peer's next words, for whoever goes on with
+    /// What was fed after the last element that was dealt with: the peer's next words, for whoever goes on with
     /// the stream after [`ClientStep::Done`].
     pub fn rest(&self) -> &[u8] {
         self.inbox.behind(self.taken_end)

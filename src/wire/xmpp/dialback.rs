@@ -36,7 +36,7 @@ pub enum DialbackStep {
 /// What the peer says about the key; cleaned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DialbackAnswer {
-    /// The condition of an error (`remote-server-not-found`, XEP-0220 §2.5); none: it was valid or invalid.
+    /// The condition of an error (`remote-server-not-found`, XEP-0220 §2.5); `None`: it was valid or invalid.
     pub condition: Option<String>,
     /// Text, if any.
     pub text: Option<String>,

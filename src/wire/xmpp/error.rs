@@ -29,7 +29,7 @@ pub enum XmppError {
     /// `<failure/>` to STARTTLS.
     #[error("the peer refused STARTTLS")]
     TlsRefused,
-    /// Clear text stood behind `<proceed/>` or `<starttls/>` (an injection).
+    /// Clear text stood after `<proceed/>` or `<starttls/>` (an injection).
     #[error("clear text after the start of TLS was agreed")]
     Injection,
     /// The stream was closed.
@@ -48,7 +48,7 @@ impl XmppError {
         XmppError::Restricted(printable(found.as_ref()))
     }
 
-    /// The RFC 6120 §4.9.3 condition with which a server ends the exchange after this error; none when the peer
+    /// The RFC 6120 §4.9.3 condition with which a server ends the exchange after this error; `None` when the peer
     /// already ended it.
     pub fn answer_condition(&self) -> Option<&'static str> {
         match self {

@@ -1,7 +1,7 @@
 //! Bytes of a stream into its header and its stream-level elements (RFC 6120 §4, §11.1).
 //!
 //! Incremental by reading a bounded buffer again from its start: what is not whole yet is left out. A fault is kept
-//! behind the items that came before it, so that a state machine meets things in the peer's order.
+//! after the items that came before it, so that a state machine meets things in the peer's order.
 
 use super::element::{Element, Item};
 use super::strict::{attributes, check_declaration, is_char, not_unescaped};
@@ -53,7 +53,7 @@ impl Inbox {
         Ok(Some(parsed))
     }
 
-    /// What stands behind a place.
+    /// What stands after a place.
     pub fn behind(&self, place: usize) -> &[u8] {
         self.bytes.get(place..).unwrap_or_default()
     }

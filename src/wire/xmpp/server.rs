@@ -46,7 +46,7 @@ pub enum ServerStep {
     Read,
     /// The peer's header is whole: decide, then call [`ServerStream::answer`] or [`ServerStream::refuse`].
     Header(StreamHeader),
-    /// Write these bytes, then start TLS: nothing was buffered behind `<starttls/>`.
+    /// Write these bytes, then start TLS: nothing was buffered after `<starttls/>`.
     StartTls(Vec<u8>),
     /// The peer went on in clear text: hand everything read since its header (`replay`) to a backend stream of our own opening, or refuse.
     Clear {

@@ -23,7 +23,7 @@ pub(super) fn attributes(
     start: &BytesStart<'_>,
     tag: &str,
 ) -> Result<Vec<(String, String)>, XmppError> {
-    // An end of line of old; parsers of streams were seen to drop it from a value, or to refuse it.
+    // The line end of old Macs; some parsers of streams drop it from a value, or refuse it.
     if tag.replace("\r\n", "").contains('\r') {
         return Err(XmppError::not_xmpp("a carriage return alone"));
     }

@@ -144,12 +144,12 @@ pub fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Contents, X
     Ok(reader.contents)
 }
 
-/// One DER or BER value and nothing behind it.
+/// One DER or BER value and nothing after it.
 fn is_whole_value(bytes: &[u8]) -> bool {
     matches!(ber::read(bytes), Ok((outer, [])) if outer.tag == tlv::SEQUENCE)
 }
 
-/// HTML begins with its doctype or its first element, behind blanks and a byte order mark at most.
+/// HTML begins with its doctype or its first element, after blanks and a byte order mark at most.
 fn is_web_page(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let begin = bytes.trim_ascii_start();
@@ -265,7 +265,7 @@ impl Reader<'_> {
     }
 
     /// The label is a hint in three cases alone: parameters that mean nothing by themselves, OpenSSL's trusted
-    /// certificates with data behind them, and what to call a block that is of no known form.
+    /// certificates with data after them, and what to call a block that is of no known form.
     fn take_block(
         &mut self,
         block: &PemBlock,

@@ -1,4 +1,4 @@
-//! What a file tells beside what it holds: no faults, and worth a line.
+//! What a file tells besides what it holds: no faults, and worth a line.
 
 /// Something worth knowing about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Note {
     NoMac,
     /// PKCS#12 that the empty passphrase opens.
     EmptyPassphrase,
-    /// OpenSSL's trust settings behind a certificate.
+    /// OpenSSL's trust settings after a certificate.
     TrustSettings,
     /// So many certificate revocation lists.
     Lists(usize),
@@ -35,7 +35,7 @@ impl Note {
                 "the empty passphrase opens it: whoever has the file has what is in it".to_owned()
             }
             Note::TrustSettings => {
-                "OpenSSL's trust settings behind the certificate were left out".to_owned()
+                "OpenSSL's trust settings after the certificate were left out".to_owned()
             }
             Note::Lists(1) => "1 certificate revocation list, not kept".to_owned(),
             Note::Lists(count) => format!("{count} certificate revocation lists, not kept"),

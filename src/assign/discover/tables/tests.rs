@@ -185,7 +185,7 @@ fn a_certificate_is_chosen_by_the_names_that_are_served() {
             expected
         );
     }
-    // What nothing is known of is for nobody, unless somebody says so.
+    // What we know nothing of is for nobody, unless somebody says so.
     let (tables, _) = proposals(&nginx(vec![pair("/t/a.pem", "/t/a.key", &[])]));
     let all = candidates(&[edge]);
     assert_eq!(standing(&tables[0], &[], &all, None), Standing::NotOurs);

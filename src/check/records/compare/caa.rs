@@ -168,7 +168,7 @@ fn judge_set(
                 printable(&issuance.issuers.join(", ")),
                 listed(&names, MAX_TOLD)
             ),
-            format!("publish, beside what is there: {}", lines.join(" or ")),
+            format!("publish, besides what is there: {}", lines.join(" or ")),
         ));
     }
     row

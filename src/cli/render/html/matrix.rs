@@ -69,7 +69,7 @@ pub(super) fn section(body: &mut String, report: &CheckReport, now: OffsetDateTi
             .map(|cell| cell.status)
             .max()
     };
-    // Trouble first; then services side by side, and what lies at rest behind them.
+    // Trouble first; then services side by side, and what lies at rest after them.
     let mut order: Vec<usize> = (0..servers.len()).collect();
     order.sort_by_cached_key(|place| {
         let service = servers.get(*place).map(|(service, _)| service.clone());

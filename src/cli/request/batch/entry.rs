@@ -175,7 +175,7 @@ fn missing(what: &str, mend: &str) -> Failure {
     )
 }
 
-/// What the mistakes of an entry become: the first one in full, the others behind it.
+/// What the mistakes of an entry become: the first one in full, the others after it.
 pub(super) fn mistaken(mistakes: &[BatchMistake]) -> Explanation {
     let at = |one: &BatchMistake| match one.column {
         Some(column) => format!("line {}, column {column}", one.line),

@@ -183,7 +183,7 @@ fn summary(counts: Counts, order: &Order<'_>) -> String {
     )
 }
 
-/// The flags beside `--batch`, which hold for every entry that does not say it.
+/// The flags besides `--batch`, which hold for every entry that does not say it.
 fn defaults(order: &Order<'_>) -> Result<Defaults, Failure> {
     // Wrong ones are told once, with their flag.
     order.names.parse()?;

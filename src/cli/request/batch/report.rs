@@ -185,7 +185,7 @@ impl Report {
         lines.join("\n")
     }
 
-    /// The entries that ask the same as an earlier one, in a line; none where there is none.
+    /// The entries that ask the same as an earlier one, in a line; `None` where there is none.
     pub(super) fn doubles(&self, same: &[Option<u64>]) -> Option<String> {
         let mut pairs: Vec<String> = Vec::new();
         let mut count = 0_usize;

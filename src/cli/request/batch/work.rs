@@ -32,7 +32,7 @@ const BAR_STEP: u64 = 64;
 /// What all threads share.
 pub(super) struct Plant<'a> {
     pub(super) out: &'a Path,
-    /// None for a dry run.
+    /// `None` for a dry run.
     pub(super) outbox: Option<&'a Outbox>,
     pub(super) defaults: &'a Defaults,
     pub(super) passphrase: Option<&'a Passphrase>,
@@ -199,7 +199,7 @@ impl Plant<'_> {
         }
     }
 
-    /// The request of an entry; none where there is nothing to do, and the row says why.
+    /// The request of an entry; `None` where there is nothing to do, and the row says why.
     fn make(
         &self,
         desk: &Desk,
@@ -247,7 +247,7 @@ impl Plant<'_> {
         make::record_text(&record, &self.out.join(folder))
     }
 
-    /// The record of a folder that is there, whole; none where nothing is.
+    /// The record of a folder that is there, whole; `None` where nothing is.
     ///
     /// Errors: something else lies there, or it cannot be read.
     fn there(&self, folder: &str) -> Result<Option<RequestRecord>, Failure> {

@@ -19,7 +19,7 @@ pub enum Entry {
     Ticks {
         /// All of them, those that were typed at the end.
         items: Vec<Tick>,
-        /// The line that adds another: what invites to it, and what is typed there.
+        /// The line that adds another: its prompt, and what is typed there.
         add: Option<(String, Line)>,
     },
     /// Yes or no.

@@ -10,7 +10,7 @@ use crate::explain::is_harmful;
 /// Most characters of one paste, in bytes; what goes beyond is dropped. More than any line may hold.
 pub const MAX_PASTE: usize = 64 * 1024;
 
-/// Most bytes of one escape sequence, after which it is taken for over.
+/// Most bytes of one escape sequence, after which it counts as over.
 const MAX_SEQUENCE: usize = 256;
 
 /// What was typed.
@@ -48,7 +48,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// The text that it is, typed or pasted; none for a key that does something.
+    /// The text that it is, typed or pasted; `None` for a key that does something.
     pub fn text(&self) -> Option<String> {
         if let Self::Char(c) = self {
             Some(c.to_string())
@@ -104,7 +104,7 @@ enum After {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     state: State,
-    /// Bytes of the sequence or character at hand.
+    /// Bytes so far of the sequence or character.
     held: Vec<u8>,
     /// What is being pasted.
     paste: Option<String>,
@@ -190,7 +190,7 @@ impl Decoder {
         }
     }
 
-    /// Keeps a byte of a sequence, and takes an endless one for over.
+    /// Keeps a byte of a sequence, and counts an endless one as over.
     fn hold(&mut self, byte: u8) {
         self.held.push(byte);
         if self.held.len() >= MAX_SEQUENCE {

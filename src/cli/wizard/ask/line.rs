@@ -33,7 +33,7 @@ impl Line {
         self.text.is_empty()
     }
 
-    /// Takes what stands there out.
+    /// Takes out what stands there.
     pub fn take(&mut self) -> String {
         self.cursor = 0;
         std::mem::take(&mut self.text)
@@ -57,7 +57,7 @@ impl Line {
         self.text.get(self.cursor..)?.chars().next()
     }
 
-    /// Edits the line; false where the key is none for a line.
+    /// Edits the line; false where the key is not for a line.
     pub fn press(&mut self, key: &Key) -> bool {
         match key {
             Key::Char(c) => self.insert(c.encode_utf8(&mut [0; 4])),
@@ -107,7 +107,7 @@ impl Line {
     pub fn window(&self, most: usize) -> (String, usize) {
         let head = self.text.get(..self.cursor).unwrap_or_default();
         let tail = self.text.get(self.cursor..).unwrap_or_default();
-        // One column stays free for a cursor behind the last character.
+        // One column stays free for a cursor after the last character.
         let room = most.saturating_sub(1);
         if text::columns(&self.text) <= room {
             return (self.text.clone(), text::columns(head));

@@ -32,7 +32,7 @@ pub trait Lines {
     fn tell(&mut self, text: &str) -> std::io::Result<()>;
     /// Waits for a line.
     fn read(&mut self) -> std::io::Result<Said>;
-    /// Columns to break lines in; none: they are left whole.
+    /// Columns to break lines in; `None`: they are left whole.
     fn columns(&self) -> Option<usize>;
     /// Runs work that signals do not tear.
     fn during(&mut self, work: &mut dyn FnMut()) -> std::io::Result<()>;

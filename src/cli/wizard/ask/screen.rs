@@ -2,7 +2,7 @@
 //!
 //! It stands on `console` and a terminal of our own, not on dialoguer's prompts: those know no Esc in a line of text, no
 //! `?`, no frame and no form of several fields, and leave the cursor hidden at Ctrl-C. The alternate screen is used, so
-//! that the shell's own lines are there again afterwards; what is to stay readable is printed behind it, by the walk.
+//! that the shell's own lines are there again afterwards; what is to stay readable is printed after it, by the walk.
 
 use super::draw::{Picture, Size, draw, draw_work};
 use super::form::{Form, Step};
@@ -95,7 +95,7 @@ impl Ask for Screen {
     }
 }
 
-/// Steps under the frame: the one at hand beside a spinner, those before it above.
+/// Steps under the frame: the current one beside a spinner, those before it above.
 struct Steps {
     spinner: ProgressBar,
     at_hand: Option<String>,

@@ -111,7 +111,7 @@ fn fit(given: &Given, field: &Field, words: &Words) -> Result<Answer, String> {
     }
 }
 
-/// What is shown first in the order shown, what is new behind it, nothing twice.
+/// What is shown first in the order shown, what is new after it, nothing twice.
 fn in_order<'a>(shown: impl Iterator<Item = &'a str>, given: Vec<String>) -> Vec<String> {
     let mut out: Vec<String> = shown
         .filter(|value| given.iter().any(|one| one == value))

@@ -205,7 +205,7 @@ fn watch_work(mut ends: &UnixStream, stopped: &UnixStream) {
     }
 }
 
-/// The size of the terminal behind standard error; none where it cannot be told.
+/// The size of the terminal behind standard error; `None` where it cannot be told.
 pub fn size() -> Option<Size> {
     let told = termios::tcgetwinsize(std::io::stderr()).ok()?;
     (told.ws_col > 0 && told.ws_row > 0).then(|| Size {
@@ -316,7 +316,7 @@ impl Terminal {
     pub fn show(&self, rows: &[Row], cursor: Option<(usize, usize)>) -> std::io::Result<()> {
         let mut out = String::from("\u{1b}[?25l");
         for (at, row) in rows.iter().enumerate() {
-            // Erased before it is written: behind the last column the cursor still stands on it.
+            // Erased before it is written: past the last column the cursor still stands on it.
             out.push_str(&format!("\u{1b}[{};1H\u{1b}[2K", at + 1));
             for piece in row {
                 out.push_str(&painted(piece.style, &piece.text));

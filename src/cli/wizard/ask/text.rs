@@ -54,7 +54,7 @@ pub fn cut_front(text: &str, most: usize) -> String {
     }
 }
 
-/// The text with spaces behind it, to so many columns.
+/// The text with spaces after it, to so many columns.
 pub fn fill(text: &str, to: usize) -> String {
     let mut out = text.to_owned();
     out.extend(std::iter::repeat_n(' ', to.saturating_sub(columns(text))));

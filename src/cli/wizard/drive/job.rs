@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// How often it is looked whether the work has ended, where it says nothing.
+/// How often to look whether the work has ended, where it says nothing.
 const LOOK_FOR_END: Duration = Duration::from_millis(50);
 
 /// What some work has come to: lines for its page.

@@ -205,7 +205,7 @@ impl View<'_> {
         self.field(page, id, FieldKind::YesNo { value })
     }
 
-    /// Things to tick: what was ticked before, and what is offered beside it.
+    /// Things to tick: what was ticked before, and what is offered besides.
     fn ticks_field(
         &self,
         page: &'static str,

@@ -87,7 +87,7 @@ fn check_import(view: &View<'_>, mistakes: &mut Vec<Mistake>) {
     let text = if file.is_empty() {
         view.texts.word("import.wrong-none")
     } else {
-        // As on the command line, a relative path counts from where one stands.
+        // As on the command line, a relative path counts from the working folder.
         match view.facts.look.content(Path::new(file)) {
             Some(_) => return,
             None => view

@@ -58,7 +58,7 @@ pub fn offered(facts: &Facts) -> Task {
     }
 }
 
-/// Why a task is at hand, or why it is not; empty where there is nothing to say.
+/// Why a task is called for, or why it is not; empty where there is nothing to say.
 fn note(view: &View<'_>, task: Task) -> String {
     let facts = view.facts;
     match task {

@@ -1,4 +1,4 @@
-//! Keys and tables that are not there yet, each behind the last of its kind.
+//! Keys and tables that are not there yet, each after the last of its kind.
 
 use super::super::literal::{Literal, key_text};
 use super::{Entry, Sheet, Splice, Step, Trouble, dotted};
@@ -78,7 +78,7 @@ impl Sheet {
         }
     }
 
-    /// Lines at a place that is behind an end of line or the end of the file; indented as the line of `like` is.
+    /// Lines at a place that is after an end of line or the end of the file; indented as the line of `like` is.
     pub(super) fn add_lines(&self, at: usize, like: usize, entries: &[Entry]) -> Vec<Splice> {
         let eol = self.eol(at);
         let indent = self.indent_at(like);
@@ -100,12 +100,12 @@ impl Sheet {
         }
     }
 
-    /// A header with its lines, behind the last of its kind.
+    /// A header with its lines, after the last of its kind.
     pub(super) fn add_block(&self, path: &[Step], header: &str, entries: &[Entry]) -> Vec<Splice> {
         self.add_blocks(path, &[(header.to_owned(), entries.to_vec())])
     }
 
-    /// Headers with their lines, behind the last of their kind.
+    /// Headers with their lines, after the last of their kind.
     pub(super) fn add_blocks(&self, path: &[Step], headed: &[(String, Vec<Entry>)]) -> Vec<Splice> {
         let blocks = self.blocks();
         let at = self.place_of_new(&blocks, path);

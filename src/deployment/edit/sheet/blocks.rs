@@ -25,7 +25,7 @@ pub(super) struct Block {
     pub(super) path: Vec<Step>,
     /// Where the header's line begins; 0 for what stands before the first one.
     pub(super) start: usize,
-    /// Behind the last line that holds a key or the header.
+    /// After the last line that holds a key or the header.
     pub(super) end: usize,
 }
 
@@ -54,7 +54,7 @@ impl Sheet {
         last.map_or(self.text().len(), |block| self.tail_end(blocks, block))
     }
 
-    /// Behind the last table of the kind that stands as a comment, as `init` writes them for partners and policies.
+    /// After the last table of the kind that stands as a comment, as `init` writes them for partners and policies.
     fn behind_sample(&self, blocks: &[Block], path: &[Step]) -> Option<usize> {
         let header = match path.first() {
             Some(Step::Key(key)) if key == "partner" => "[[partner]]",
@@ -79,7 +79,7 @@ impl Sheet {
         (!inside).then_some(at)
     }
 
-    /// Behind the comments that follow a block without a blank line, unless they lead to the next header.
+    /// After the comments that follow a block without a blank line, unless they lead to the next header.
     pub(super) fn tail_end(&self, blocks: &[Block], block: &Block) -> usize {
         let stop = blocks
             .iter()

@@ -102,8 +102,8 @@ impl Sheet {
     }
 
     /// Writes a value. One that says the same already stays as it is written; a list keeps what belongs to the
-    /// elements that stay; a key that is not there goes behind the last one of its table, and a table that is not
-    /// there behind the last of its kind.
+    /// elements that stay; a key that is not there goes after the last one of its table, and a table that is not
+    /// there after the last of its kind.
     pub(super) fn set(
         &mut self,
         path: &[Step],
@@ -129,7 +129,7 @@ impl Sheet {
         self.apply(splices)
     }
 
-    /// A new table with its keys, behind the last of its kind. One that is there gets the keys.
+    /// A new table with its keys, after the last of its kind. One that is there gets the keys.
     pub(super) fn insert(
         &mut self,
         path: &[Step],
@@ -151,7 +151,7 @@ impl Sheet {
         self.apply(splices)
     }
 
-    /// New tables in one go, behind the last of their kind. Those that are there, or that lie in no table of their own,
+    /// New tables in one go, after the last of their kind. Those that are there, or that lie in no table of their own,
     /// are taken one by one.
     pub(super) fn insert_all(&mut self, tables: &[NewTable]) -> Result<(), Trouble> {
         let plain = |path: &[Step]| {
@@ -185,7 +185,7 @@ impl Sheet {
             .try_for_each(|(path, entries)| self.insert(path, entries))
     }
 
-    /// Further elements of an array of tables in one go, behind its last one.
+    /// Further elements of an array of tables in one go, after its last one.
     pub(super) fn append(
         &mut self,
         path: &[Step],
@@ -303,7 +303,7 @@ impl Sheet {
         before.rfind('\n').map_or(0, |found| found + 1)
     }
 
-    /// Behind the end of the line.
+    /// After the end of the line.
     fn line_end(&self, at: usize) -> usize {
         let rest = self.text().get(at..).unwrap_or("");
         rest.find('\n')

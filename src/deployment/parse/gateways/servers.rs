@@ -8,7 +8,7 @@ use crate::deployment::{Content, Destination, FileTarget, Files, Outbound};
 /// What `timeout` may say.
 const PROGRAM_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
 
-/// Which keys a file-based server takes beside those that all take: `config`, `root`, `control`, `reload`, `timeout`,
+/// Which keys a file-based server takes besides those that all take: `config`, `root`, `control`, `reload`, `timeout`,
 /// `owner` and `mode`.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {

@@ -8,7 +8,7 @@ use crate::servers::prosody::tokens::Token;
 const MAX_DEEP: usize = 200;
 
 impl Reader<'_> {
-    /// The one argument of a call: a string, a table, or brackets with one value; none: no call follows.
+    /// The one argument of a call: a string, a table, or brackets with one value; `None`: no call follows.
     pub(super) fn argument(&mut self) -> Result<Option<Value>, ConfigError> {
         match self.peek() {
             Some(Token::Text(text)) => {
@@ -71,7 +71,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A constant, a table, or anything with its calls and indices behind it, which is computed.
+    /// A constant, a table, or anything with its calls and indices after it, which is computed.
     fn operand(&mut self) -> Result<Value, ConfigError> {
         let mut negative = false;
         let mut computed = false;
@@ -117,7 +117,7 @@ impl Reader<'_> {
         value
     }
 
-    /// A name or brackets, and all calls and indices behind.
+    /// A name or brackets, and all calls and indices after them.
     pub(super) fn skip_operand(&mut self) -> Result<(), ConfigError> {
         match self.peek() {
             Some(Token::Name(word)) if !is_keyword(word) => self.at += 1,
@@ -230,7 +230,7 @@ impl Reader<'_> {
         self.skip_block()
     }
 
-    /// To behind the `end` or `until` of the block that opens here.
+    /// To past the `end` or `until` of the block that opens here.
     pub(super) fn skip_block(&mut self) -> Result<(), ConfigError> {
         let mut open = 0_usize;
         while let Some(token) = self.peek() {

@@ -13,7 +13,7 @@ const MIN_COLUMNS: usize = 16;
 #[derive(Debug)]
 pub struct Tty {
     signals: Signals,
-    /// What was read behind the last line.
+    /// What was read after the last line.
     held: Vec<u8>,
 }
 
