@@ -7,7 +7,7 @@ use crate::explain::printable;
 use std::path::Path;
 
 /// Most bytes of either file.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_PASSWD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The user and group ids of `user:group`, names or numbers; `None`: one of them is unknown.
 pub fn ids_of(owner: &str, root: &Path) -> Option<(u32, u32)> {
@@ -37,7 +37,7 @@ pub(crate) fn user_name(uid: u32) -> String {
 
 /// What the first line makes of its first and third field that makes anything of them.
 fn find<T>(file: &Path, wanted: impl Fn(&str, u32) -> Option<T>) -> Option<T> {
-    let text = read_limited(file, MAX_BYTES).ok()?;
+    let text = read_limited(file, MAX_PASSWD_BYTES).ok()?;
     String::from_utf8_lossy(&text).lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
