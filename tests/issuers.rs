@@ -553,6 +553,14 @@ fn every_profile_has_a_deployment_that_init_writes() {
                 .concat(),
             )
             .ended(0);
+        // Whose organization it is nobody can guess.
+        if name == "public-ov" {
+            let mut text = world.read(&config);
+            for field in ["organization", "country", "state"] {
+                text = text.replacen(&format!("# {field} ="), &format!("{field} ="), 1);
+            }
+            world.write(&config, text);
+        }
         let asked = world
             .run(&[&["request", "--dry-run", "--json"][..], &at].concat())
             .ended(0)
@@ -601,7 +609,7 @@ fn a_private_root_that_is_missing_is_told_by_init_and_where_it_is_needed() {
         .run(&["import", "reply.pem"])
         .ended(3)
         .said("cannot read")
-        .said("under `roots` in its [issuer.NAME]");
+        .said("under `roots` of [issuer.private]");
     std::fs::create_dir(world.path("roots")).unwrap();
     std::fs::copy(
         world.path("lab-ca/root.pem"),

@@ -116,10 +116,14 @@ pub fn verdict(
         Verdict::Error => "CRITICAL",
     };
     let told = |finding: &Finding| {
-        let (place, what) = (&finding.place, &finding.what);
+        // The subject stands before it.
+        let place = match finding.place == subject {
+            true => String::new(),
+            false => format!("{}: ", finding.place),
+        };
         match finding.why.is_empty() {
-            true => format!("{place}: {what}"),
-            false => format!("{place}: {what} ({})", finding.why),
+            true => format!("{place}{}", finding.what),
+            false => format!("{place}{} ({})", finding.what, finding.why),
         }
     };
     let nearest = findings.first().filter(|_| verdict != Verdict::Ok);
