@@ -279,6 +279,26 @@ fn a_staging_that_was_overtaken_is_not_gone_back_to() {
 }
 
 #[test]
+fn a_newer_generation_that_is_assigned_by_hand_overtakes_what_is_staged() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world
+        .run(&["assign", "external-edge/2", "--effective-date", &in_days(1)])
+        .ended(0);
+    edge.generation(&[]);
+    world
+        .run(&["assign", "external-edge/3"])
+        .ended(0)
+        .said("what was staged of external-edge, generation 2, is overtaken");
+    assert!(record(world)["staged"].is_null(), "{}", record(world));
+    world
+        .run(&["assign", "--due"])
+        .ended(0)
+        .said("nothing is due");
+    assert_eq!(lies_in(world, "front"), 3);
+}
+
+#[test]
 fn a_generation_that_was_rolled_back_does_not_wait_to_be_assigned() {
     let edge = due_with_two();
     let world = &edge.world;

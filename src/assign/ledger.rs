@@ -179,10 +179,11 @@ impl<'a> StoreLedger<'a> {
             record.current = Some(plan.to);
             record.since = Some(self.now);
         }
+        // An older one that was staged before would be gone back to.
         if record
             .staged
             .as_ref()
-            .is_some_and(|staged| staged.generation == plan.to)
+            .is_some_and(|staged| staged.generation <= plan.to)
         {
             record.staged = None;
         }

@@ -115,6 +115,14 @@ impl Task<'_> {
         };
         output::findings(context, &outcome.findings);
         context.say(describe(&plan, self.again).trim_end());
+        let overtaken = assigned.staged.as_ref();
+        if let Some(staged) = overtaken.filter(|staged| staged.generation < self.number) {
+            context.say(&format!(
+                "what was staged of {name}, generation {}, is overtaken: it is staged no longer",
+                staged.generation,
+                name = self.certificate.name,
+            ));
+        }
         if how.dry_run && is_new_key {
             let (deployment, own) = (self.deployment, self.certificate);
             context.say(pins::describe(deployment, own, &plan, &chain.leaf).trim_end());
