@@ -222,7 +222,18 @@ impl Destination {
     }
 
     /// Writes it. The folder must be locked and the old file kept.
-    pub fn write(&self, bytes: &[u8]) -> Result<(), AssignError> {
+    ///
+    /// Errors: the folder is no longer the one that was found, and those of the file system.
+    pub fn write(&self, gateway: &Slug, bytes: &[u8]) -> Result<(), AssignError> {
+        if !way::still_leads(&self.path) {
+            return Err(AssignError::Destination {
+                gateway: gateway.clone(),
+                path: self.path.clone(),
+                why: "its folder is no longer the one that was found when this command began"
+                    .to_owned(),
+                mend: "see who changes it, and run this command again".to_owned(),
+            });
+        }
         Ok(atomic::write_over(&self.path, bytes, self.placement)?)
     }
 

@@ -20,7 +20,7 @@ pub mod prove;
 pub mod reach;
 pub mod sockets;
 pub mod targets;
-mod way;
+pub mod way;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::{AssignError, GatewayStanding};

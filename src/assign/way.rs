@@ -1,8 +1,8 @@
 //! The way to a file that we change: who else may lead it elsewhere, and where the links at its end lead.
 //!
-//! Folders of servers belong to the servers' users. Who owns the last folder may put into it what he likes, and only
-//! that: were a folder above it his, or did a link of his count, then root would write where he wants. Every folder on
-//! the way counts, and every link. path_resolution(7), sticky folders: inode(7), links: proc_sys_fs(5),
+//! Folders of servers belong to the servers' users. The owner of a folder may have us write into it and into others of
+//! his own, and nowhere else: a way that is his leads to folders of his, and a link of his counts only there. Every
+//! folder on the way counts, and every link. path_resolution(7), sticky folders: inode(7), links: proc_sys_fs(5),
 //! `protected_symlinks`.
 
 use crate::explain::os_words;
@@ -31,7 +31,7 @@ pub(super) struct Astray {
 /// was judged. A file that is not there lies where it would be made.
 ///
 /// Errors: a link that leads nowhere or round, one that another user made into a folder that is not his, and, where we
-/// are root, a folder that another user can put something else in place of.
+/// are root, a folder that somebody who does not own it can put something else in place of.
 pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
     let me = rustix::process::geteuid().as_raw();
     let mut path = named.to_owned();
@@ -42,11 +42,10 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
         {
             return Err(Astray {
                 why: format!(
-                    "{who} can put another folder in place of {}, and root would write there",
+                    "{who} can put another folder in place of {}, which is not theirs, and root would write there",
                     folder.display()
                 ),
-                mend: "let root own the folders above it, and nobody else write to them; or run this command as the \
-                       server's user"
+                mend: "let the folders above it belong to root or to its owner, and nobody else write to them"
                     .to_owned(),
             });
         }
@@ -104,19 +103,42 @@ pub(super) fn changed_by(path: &Path, me: u32) -> Option<String> {
     walk(path, me, End::Counts)
 }
 
-/// A user other than root and `me` who may put something else in a folder's place. The folder itself may be anybody's.
-fn moved_by(folder: &Path, me: u32) -> Option<String> {
-    walk(folder, me, End::Anybodys)
+/// Whether a path that was found still leads to where it did: whoever owns a folder on its way can change that at any
+/// moment, so it is asked once more right before the file is changed.
+pub fn still_leads(path: &Path) -> bool {
+    lies_at(path).is_ok_and(|now| now == path)
 }
 
-/// Whether what stands at the end of a way has to be ours as well.
+/// Somebody other than root, `me` and the folder's owner who may put something else in its place.
+fn moved_by(folder: &Path, me: u32) -> Option<String> {
+    let owner = folder.metadata().ok()?;
+    let owner = Owner {
+        user: owner.uid(),
+        group: owner.gid(),
+    };
+    walk(folder, me, End::Owned(owner))
+}
+
+/// What stands at the end of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
+    /// It has to be ours as well.
     Counts,
-    Anybodys,
+    /// A folder, whose owner may own its way.
+    Owned(Owner),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    user: u32,
+    group: u32,
 }
 
 fn walk(path: &Path, me: u32, end: End) -> Option<String> {
+    let (user, group) = match end {
+        End::Counts => (0, 0),
+        End::Owned(owner) => (owner.user, owner.group),
+    };
     let parts = |path: &Path| -> VecDeque<OsString> {
         path.components()
             .map(|part: Component<'_>| part.as_os_str().to_owned())
@@ -136,12 +158,10 @@ fn walk(path: &Path, me: u32, end: End) -> Option<String> {
         let Ok(there) = fs::symlink_metadata(&next) else {
             return open;
         };
-        let is_ours = there.uid() == 0 || there.uid() == me;
-        if end == End::Anybodys && rest.is_empty() && !there.is_symlink() {
-            // In a sticky folder its owner can take it away.
-            return open.filter(|_| !is_ours);
+        if end != End::Counts && rest.is_empty() && !there.is_symlink() {
+            return None;
         }
-        if !is_ours {
+        if ![0, me, user].contains(&there.uid()) {
             return Some(crate::store::user_name(there.uid()));
         }
         open = None;
@@ -155,7 +175,7 @@ fn walk(path: &Path, me: u32, end: End) -> Option<String> {
         }
         let writers = match there.mode() {
             mode if mode & 0o002 != 0 => Some("everybody".to_owned()),
-            mode if mode & 0o020 != 0 && there.gid() != 0 => {
+            mode if mode & 0o020 != 0 && ![0, group].contains(&there.gid()) => {
                 Some(format!("the group {}", there.gid()))
             }
             _ => None,
@@ -247,28 +267,37 @@ mod tests {
     }
 
     #[test]
-    fn the_last_folder_may_be_anybodys_and_no_folder_above_it() {
+    fn whoever_owns_the_way_leads_to_folders_of_his_own_alone() {
         if me() != 0 {
             return;
         }
         let top = tempfile::tempdir().unwrap();
-        let above = top.path().join("prosody");
+        let above = top.path().join("ejabberd");
         let folder = above.join("certs");
         fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("edge.key");
-        chown(&folder, Some(STRANGER), None).unwrap();
-        assert_eq!(
-            lies_at(&file),
-            Ok(file.canonicalize().unwrap_or(file.clone()))
-        );
-        chown(&above, Some(STRANGER), None).unwrap();
-        let astray = lies_at(&file).unwrap_err();
-        assert!(
-            astray.why.contains("can put another folder in place of"),
-            "{astray:?}"
-        );
+        let file = folder.canonicalize().unwrap().join("edge.key");
+        for (of_above, of_folder, may) in [
+            (0, 0, true),
+            (0, STRANGER, true),
+            (STRANGER, STRANGER, true),
+            (STRANGER, 0, false),
+            (STRANGER, STRANGER + 1, false),
+        ] {
+            chown(&above, Some(of_above), None).unwrap();
+            chown(&folder, Some(of_folder), None).unwrap();
+            let found = lies_at(&folder.join("edge.key"));
+            match found {
+                Ok(found) => assert!(may && found == file, "{of_above} {of_folder}"),
+                Err(astray) => {
+                    assert!(!may, "{astray:?}");
+                    assert!(astray.why.contains("can put another folder in place of"));
+                }
+            }
+            assert_eq!(still_leads(&file), may);
+        }
         // Nor does a link on the way that is not ours, wherever it leads.
         chown(&above, Some(0), None).unwrap();
+        chown(&folder, Some(0), None).unwrap();
         let link = top.path().join("certs");
         symlink(&folder, &link).unwrap();
         assert_eq!(lies_at(&link.join("edge.key")), Ok(file));

@@ -46,7 +46,7 @@ impl Fault {
         match self {
             Fault::Unclosed => "a quote is not closed",
             Fault::QuoteWithin => "a quote within a value",
-            Fault::BehindQuote => "text behind a quoted value",
+            Fault::BehindQuote => "text after a quoted value",
             Fault::TooMany => "a record has more than 256 values",
         }
     }

@@ -386,6 +386,12 @@ fn kept_files_come_back_byte_for_byte() {
         assert_eq!(snapshot(&served), before);
         assert_eq!(fs::metadata(&file).unwrap().uid(), owner);
     }
+    if rustix::process::getuid().is_root() {
+        // Somebody has put a folder of another in its place.
+        std::os::unix::fs::chown(&served, Some(4711), None).unwrap();
+        let refused = transaction.restore_path(&file).unwrap_err();
+        assert!(matches!(refused, StoreError::WrongKind { .. }), "{refused}");
+    }
     transaction.finish().unwrap();
     assert!(held.resume(&edge()).unwrap().is_none());
 }

@@ -40,6 +40,9 @@ enum Was {
 struct Kept {
     path: PathBuf,
     was: Was,
+    /// Who owned its folder. `None`: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    around: Option<u32>,
 }
 
 /// The spare link to the generation that was live before.
@@ -185,7 +188,8 @@ impl Transaction {
                 }
             }
         };
-        let kept = Kept { path, was };
+        let around = owner_around(&path);
+        let kept = Kept { path, was, around };
         write_record(
             &self.disk,
             &self.folder.join(note_name(number)),
@@ -229,6 +233,14 @@ impl Transaction {
     fn restore_one(&self, number: usize, kept: &Kept) -> Result<(), StoreError> {
         let path = kept.path.as_path();
         let folder = atomic::folder_of(path);
+        // Whoever owns the way to it could have us write into a folder of somebody else.
+        if kept.around.is_some() && owner_around(path) != kept.around {
+            return Err(StoreError::WrongKind {
+                path: folder.to_path_buf(),
+                found: "a folder of another owner",
+                wanted: "the folder that was there before",
+            });
+        }
         match &kept.was {
             Was::Absent => match path.symlink_metadata() {
                 Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -313,6 +325,12 @@ impl Transaction {
         let _ = self.disk.remove_tree(&gone);
         Ok(())
     }
+}
+
+/// Who owns the folder of a path, links followed.
+fn owner_around(path: &Path) -> Option<u32> {
+    let folder = atomic::folder_of(path).metadata().ok()?;
+    Some(folder.uid())
 }
 
 pub(super) fn read_intent(folder: &Path) -> Result<IntentRecord, StoreError> {

@@ -98,7 +98,7 @@ impl Edge {
         reply
     }
 
-    /// Starts the gateway and waits for its control socket.
+    /// Starts the gateway and waits until it is ready: a socket of one that is just going answers as well.
     pub fn start(&self) -> Gateway {
         let log = std::fs::File::create(self.world.path("gateway.log")).unwrap();
         let child = self
@@ -110,7 +110,9 @@ impl Edge {
             .unwrap();
         let gateway = Gateway(child);
         let deadline = Instant::now() + Duration::from_secs(20);
-        while std::os::unix::net::UnixStream::connect(self.socket()).is_err() {
+        while std::os::unix::net::UnixStream::connect(self.socket()).is_err()
+            || !self.world.read("gateway.log").contains("ready")
+        {
             assert!(
                 Instant::now() < deadline,
                 "{}",

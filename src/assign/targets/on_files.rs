@@ -357,7 +357,7 @@ impl Target for FilesTarget {
             }
         }
         for (destination, bytes) in self.files_of(material) {
-            destination.write(bytes.as_bytes())?;
+            destination.write(&self.gateway, bytes.as_bytes())?;
         }
         if self.writes_config() {
             for change in &self.needed.changes {
