@@ -10,7 +10,7 @@ use crate::deployment::Content;
 use crate::explain::os_words;
 use crate::names::Slug;
 use crate::store::atomic::{self, Placement, read_limited};
-use crate::store::{Disk, MAX_PEM_BYTES, owner};
+use crate::store::{Disk, MAX_PEM_BYTES, is_held_by_a_stranger, owner};
 use crate::x509::{Chain, Fingerprint, container};
 use rustix::fs::{Access, access};
 use std::collections::BTreeSet;
@@ -300,6 +300,7 @@ impl FolderLocks {
             loop {
                 match file.try_lock() {
                     Ok(()) => break,
+                    Err(std::fs::TryLockError::WouldBlock) if is_held_by_a_stranger(&file) => break,
                     Err(std::fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
                         std::thread::sleep(LOCK_PAUSE);
                     }

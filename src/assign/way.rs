@@ -42,7 +42,7 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
         {
             return Err(Astray {
                 why: format!(
-                    "{who} can put another folder in place of {}, which is not theirs, and root would write there",
+                    "{who} can put another folder in place of {}, whose owner is another, and root would write there",
                     folder.display()
                 ),
                 mend: "let the folders above it belong to root or to its owner, and nobody else write to them"
@@ -82,7 +82,7 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
         if owner != 0 && owner != me && into.ok() != Some(owner) {
             return Err(Astray {
                 why: format!(
-                    "it is a link that {} made, and it leads to {}",
+                    "it is a link that the user {} made, and it leads to {}",
                     crate::store::user_name(owner),
                     path.display()
                 ),
@@ -162,7 +162,12 @@ fn walk(path: &Path, me: u32, end: End) -> Option<String> {
             return None;
         }
         if ![0, me, user].contains(&there.uid()) {
-            return Some(crate::store::user_name(there.uid()));
+            let name = crate::store::user_name(there.uid());
+            return Some(match end {
+                End::Counts => name,
+                // One of them is called nobody.
+                End::Owned(_) => format!("the user {name}"),
+            });
         }
         open = None;
         if there.is_symlink() {

@@ -19,7 +19,7 @@ const MAX_PROC_BYTES: u64 = 1024 * 1024;
 /// The lock, held until dropped; it goes with its process.
 #[derive(Debug)]
 pub struct FolderLock {
-    /// `None` where the file system has no such locks (NFS, of a folder).
+    /// `None` where the file system has no such locks (NFS, of a folder), or a stranger holds it.
     _held: Option<File>,
 }
 
@@ -40,6 +40,10 @@ impl FolderLock {
                     return Ok(Self {
                         _held: Some(opened),
                     });
+                }
+                // The file is compared before it is replaced, here too.
+                Err(TryLockError::WouldBlock) if is_held_by_a_stranger(&opened) => {
+                    return Ok(Self { _held: None });
                 }
                 Err(TryLockError::WouldBlock) => {
                     let waited = began.elapsed();
@@ -74,20 +78,42 @@ fn has_no_locks(error: &std::io::Error) -> bool {
 
 /// `edgecert (process 4711)`, where the kernel tells: `3: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF`.
 fn holder(folder: &File) -> Option<String> {
-    let inode = folder.metadata().ok()?.ino().to_string();
-    let locks = read(Path::new("/proc/locks"))?;
-    let pid = locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, place, ..] = words.as_slice() else {
-            return None;
-        };
-        (place.rsplit(':').next() == Some(inode.as_str())).then(|| (*pid).to_owned())
-    })?;
+    let pid = holders(folder).into_iter().next()?;
     let name = read(&Path::new("/proc").join(&pid).join("comm"));
     Some(match name {
         Some(name) => format!("{} (process {pid})", name.trim_end()),
         None => format!("process {pid}"),
     })
+}
+
+/// Whether nobody but other users than root and us holds the lock of an open folder: whoever may list a folder may lock
+/// it, and hold up nothing of ours by that.
+pub(crate) fn is_held_by_a_stranger(folder: &File) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    let holders = holders(folder);
+    let owner = |pid: &String| Path::new("/proc").join(pid).metadata().map(|of| of.uid());
+    !holders.is_empty()
+        && holders
+            .iter()
+            .all(|pid| owner(pid).is_ok_and(|uid| uid != 0 && uid != me))
+}
+
+/// The processes that hold the lock of an open folder, by number, where the kernel tells.
+fn holders(folder: &File) -> Vec<String> {
+    let Ok(there) = folder.metadata() else {
+        return Vec::new();
+    };
+    let inode = there.ino().to_string();
+    let locks = read(Path::new("/proc/locks")).unwrap_or_default();
+    let held = locks.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // One that waits stands behind an arrow.
+        let [_, "FLOCK", _, _, pid, place, ..] = words.as_slice() else {
+            return None;
+        };
+        (place.rsplit(':').next() == Some(inode.as_str())).then(|| (*pid).to_owned())
+    });
+    held.collect()
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -119,8 +145,46 @@ mod tests {
         if let Some(holder) = holder {
             assert!(holder.contains(&std::process::id().to_string()), "{holder}");
         }
+        assert!(!is_held_by_a_stranger(&File::open(folder.path()).unwrap()));
         drop(held);
         FolderLock::around(&file, Duration::ZERO).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_stranger_who_locks_a_folder_holds_nothing_up() {
+        use std::os::unix::process::CommandExt;
+        use std::process::{Command, Stdio};
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(
+            folder.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        let file = folder.path().join("edgecert.toml");
+        std::fs::write(&file, "").unwrap();
+        let mut stranger = Command::new("flock")
+            .arg(folder.path())
+            .args(["sh", "-c", "echo held; cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .uid(65_534)
+            .spawn()
+            .unwrap();
+        let mut said = [0; 5];
+        let told = stranger.stdout.as_mut().unwrap();
+        told.read_exact(&mut said).unwrap();
+        // Where /proc/locks shows it (not in every container).
+        let opened = File::open(folder.path()).unwrap();
+        if !holders(&opened).is_empty() {
+            assert!(is_held_by_a_stranger(&opened));
+            let held = FolderLock::around(&file, Duration::ZERO).unwrap();
+            assert!(held._held.is_none());
+        }
+        drop(stranger.stdin.take());
+        stranger.wait().unwrap();
     }
 }
