@@ -5,7 +5,7 @@ use crate::deployment::Thresholds;
 use crate::explain::span;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
-use crate::verify::rules::validity::ends_soon;
+use crate::verify::rules::validity::{ends_soon, outside};
 use crate::verify::{Expectation, TrustSet, Wanted, is_held, judge};
 use crate::x509::{Certificate, Crl, Fingerprint, PrivateKey};
 use std::collections::HashMap;
@@ -145,6 +145,9 @@ impl Yardstick {
             if one.facts().subject.der != one.facts().issuer.der {
                 let place = format!("intermediate {}", number + 1);
                 findings.extend(self.near_end(one, self.chain, &place));
+                if hold.is_none_or(|hold| hold.trust.is_none()) {
+                    findings.extend(self.ended(one, leaf, &place));
+                }
             }
         }
         if hold.is_none_or(|hold| hold.whose == Whose::Others) {
@@ -203,6 +206,20 @@ impl Yardstick {
                 ..finding
             },
             false => finding,
+        })
+    }
+
+    /// An intermediate that has ended or not begun, where no root says by which way the chain holds. The leaf's issuer
+    /// is on every way; another may be left aside by peers that know a shorter one.
+    fn ended(&self, one: &Certificate, leaf: &Certificate, place: &str) -> Option<Finding> {
+        if outside(leaf, self.now, "leaf").is_some() {
+            // One fault: with the next leaf comes the next chain.
+            return None;
+        }
+        let finding = outside(one, self.now, place)?;
+        Some(match leaf.facts().issuer.is_same(&one.facts().subject) {
+            true => finding,
+            false => finding.with_severity(Severity::Warning),
         })
     }
 

@@ -123,6 +123,19 @@ fn nearness_of_the_end_is_judged_by_thresholds_of_leaf_and_chain() {
             Status::Warning,
             vec!["validity.ends-soon"],
         ),
+        // No root is needed to see that it has ended.
+        (
+            (-10, 90),
+            (-900, -3),
+            Status::Critical,
+            vec!["validity.expired"],
+        ),
+        (
+            (-100, -1),
+            (-900, -3),
+            Status::Critical,
+            vec!["validity.expired"],
+        ),
         (
             (-1, 9),
             (-900, 10),
