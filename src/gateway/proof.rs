@@ -95,7 +95,7 @@ pub enum NotProven {
     NoCertificate,
     /// The leaf cannot be read.
     Unreadable,
-    /// It came with more intermediates than [`MAX_PRESENTED`].
+    /// It came with more intermediates than `MAX_PRESENTED`.
     TooMany(usize),
     /// No path to a root that counts, or a rule broken on the way.
     Path(webpki::Error),
