@@ -572,7 +572,7 @@ fn two_states_take_turns_at_one_destination() {
     let refused = waiting.output().unwrap();
     let said = words_of(&refused);
     assert_eq!(refused.status.code(), Some(3), "{said}");
-    assert!(said.contains("assign.folder-locked"), "{said}");
+    assert!(said.contains("store.folder-locked"), "{said}");
     let two = waiting.spawn().unwrap();
     std::fs::write(&go, "").unwrap();
     let one = one.wait_with_output().unwrap();

@@ -10,21 +10,17 @@ use crate::deployment::Content;
 use crate::explain::os_words;
 use crate::names::Slug;
 use crate::store::atomic::{self, Placement, read_limited};
-use crate::store::{Disk, MAX_PEM_BYTES, is_held_by_a_stranger, owner};
+use crate::store::{Disk, FolderLock, MAX_PEM_BYTES, owner};
 use crate::x509::{Chain, Fingerprint, container};
 use rustix::fs::{Access, access};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How long to wait for a folder that another command has locked.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Between two tries.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Most bytes read of the table of mounts.
 const MAX_MOUNTS: u64 = 4 * 1024 * 1024;
@@ -279,7 +275,7 @@ pub fn domains_of(chain: &Chain) -> Vec<String> {
 /// The folders of some files, locked until this is dropped.
 #[derive(Debug)]
 pub struct FolderLocks {
-    held: Vec<(PathBuf, File)>,
+    held: Vec<(PathBuf, FolderLock)>,
 }
 
 impl FolderLocks {
@@ -289,33 +285,19 @@ impl FolderLocks {
             .map(atomic::folder_of)
             .filter_map(|folder| folder.canonicalize().ok())
             .collect();
-        let mut held = Vec::new();
-        for folder in folders {
-            let locked = |source| AssignError::FolderLocked {
-                folder: folder.clone(),
-                source,
-            };
-            let file = atomic::open_folder(&folder).map_err(|error| locked(Some(error)))?;
-            let deadline = Instant::now() + LOCK_PATIENCE;
-            loop {
-                match file.try_lock() {
-                    Ok(()) => break,
-                    Err(std::fs::TryLockError::WouldBlock) if is_held_by_a_stranger(&file) => break,
-                    Err(std::fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
-                        std::thread::sleep(LOCK_PAUSE);
-                    }
-                    Err(std::fs::TryLockError::WouldBlock) => return Err(locked(None)),
-                    Err(std::fs::TryLockError::Error(error)) => return Err(locked(Some(error))),
-                }
-            }
-            held.push((folder, file));
-        }
-        Ok(Self { held })
+        let held = folders.into_iter().map(|folder| {
+            let lock = FolderLock::of(&folder, LOCK_PATIENCE)?;
+            Ok((folder, lock))
+        });
+        Ok(Self {
+            held: held.collect::<Result<_, AssignError>>()?,
+        })
     }
 
-    /// Removes what a killed command left half written in these folders: a private key may be in it.
+    /// Removes what a killed command left half written in these folders: a private key may be in it. Where a folder
+    /// could not be locked, another command may be writing it at this moment.
     pub fn sweep(&self) -> Result<(), AssignError> {
-        for (folder, _) in &self.held {
+        for (folder, _) in self.held.iter().filter(|(_, lock)| lock.is_held()) {
             atomic::remove_leftovers(&Disk::new(), folder)?;
         }
         Ok(())

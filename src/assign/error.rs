@@ -69,15 +69,6 @@ pub enum AssignError {
         /// `user:group`.
         owner: String,
     },
-    /// A folder of destinations is locked by another command.
-    #[error("{} is locked", folder.display())]
-    FolderLocked {
-        /// The folder.
-        folder: PathBuf,
-        /// Why it cannot be locked; `None`: another command holds it.
-        #[source]
-        source: Option<std::io::Error>,
-    },
     /// Nothing listens where the gateway should.
     #[error("gateway {gateway} does not run")]
     NotRunning {
@@ -242,16 +233,6 @@ impl Explain for AssignError {
                 "set `owner` in the gateway's table to the user that the server runs as; numbers are taken as well (\"106:112\")"
                     .to_owned(),
             ),
-            AssignError::FolderLocked { folder, source } => (
-                "assign.folder-locked",
-                "a folder of certificate files cannot be locked".to_owned(),
-                folder.display().to_string(),
-                match source {
-                    Some(error) => os_words(error),
-                    None => "another command has held it for ten seconds".to_owned(),
-                },
-                "wait until that command has ended; `fuser -v FOLDER` names it".to_owned(),
-            ),
             AssignError::NotRunning { gateway, kind, listeners } => (
                 "assign.gateway-not-running",
                 format!("gateway \"{gateway}\" does not run"),
@@ -379,7 +360,6 @@ impl AssignError {
             | AssignError::UnknownOwner { .. }
             | AssignError::Program { .. }
             | AssignError::ServerUnfit { .. }
-            | AssignError::FolderLocked { .. }
             | AssignError::NotProved { .. }
             | AssignError::Interrupted
             | AssignError::Store(_) => GatewayStanding::Unseen,
@@ -402,7 +382,6 @@ impl AssignError {
             | AssignError::Program { .. }
             | AssignError::ServerUnfit { .. } => true,
             AssignError::NoSuchGateway { .. }
-            | AssignError::FolderLocked { .. }
             | AssignError::NotProved { .. }
             | AssignError::Interrupted
             | AssignError::Store(_) => false,

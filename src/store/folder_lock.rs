@@ -20,7 +20,7 @@ const MAX_PROC_BYTES: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub struct FolderLock {
     /// `None` where the file system has no such locks (NFS, of a folder), or a stranger holds it.
-    _held: Option<File>,
+    held: Option<File>,
 }
 
 impl FolderLock {
@@ -29,21 +29,22 @@ impl FolderLock {
     ///
     /// Errors: `FolderLocked` with the holder; `Io` where the folder cannot be opened.
     pub fn around(file: &Path, timeout: Duration) -> Result<Self, StoreError> {
+        let whole =
+            std::fs::canonicalize(file).map_err(|source| StoreError::io("lock", file, source))?;
+        Self::of(super::atomic::folder_of(&whole), timeout)
+    }
+
+    /// [`Self::around`] for any file of a folder.
+    pub fn of(folder: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let began = Instant::now();
-        let failed = |source| StoreError::io("lock", file, source);
-        let whole = std::fs::canonicalize(file).map_err(failed)?;
-        let folder = super::atomic::folder_of(&whole);
-        let opened = super::atomic::open_folder(folder).map_err(failed)?;
+        let opened = super::atomic::open_folder(folder)
+            .map_err(|source| StoreError::io("lock", folder, source))?;
         loop {
             match opened.try_lock() {
-                Ok(()) => {
-                    return Ok(Self {
-                        _held: Some(opened),
-                    });
-                }
-                // The file is compared before it is replaced, here too.
+                Ok(()) => return Ok(Self { held: Some(opened) }),
+                // A file is compared before it is replaced, here too.
                 Err(TryLockError::WouldBlock) if is_held_by_a_stranger(&opened) => {
-                    return Ok(Self { _held: None });
+                    return Ok(Self { held: None });
                 }
                 Err(TryLockError::WouldBlock) => {
                     let waited = began.elapsed();
@@ -58,13 +59,18 @@ impl FolderLock {
                 }
                 // Without a lock the file is still compared before it is replaced.
                 Err(TryLockError::Error(source)) if has_no_locks(&source) => {
-                    return Ok(Self { _held: None });
+                    return Ok(Self { held: None });
                 }
                 Err(TryLockError::Error(source)) => {
                     return Err(StoreError::io("lock", folder, source));
                 }
             }
         }
+    }
+
+    /// Whether no other command of ours writes in the folder.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 }
 
@@ -88,7 +94,7 @@ fn holder(folder: &File) -> Option<String> {
 
 /// Whether nobody but other users than root and us holds the lock of an open folder: whoever may list a folder may lock
 /// it, and hold up nothing of ours by that.
-pub(crate) fn is_held_by_a_stranger(folder: &File) -> bool {
+fn is_held_by_a_stranger(folder: &File) -> bool {
     let me = rustix::process::geteuid().as_raw();
     let holders = holders(folder);
     let owner = |pid: &String| Path::new("/proc").join(pid).metadata().map(|of| of.uid());
@@ -107,7 +113,7 @@ fn holders(folder: &File) -> Vec<String> {
     let locks = read(Path::new("/proc/locks")).unwrap_or_default();
     let held = locks.lines().filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        // One that waits stands behind an arrow.
+        // One that waits stands after an arrow.
         let [_, "FLOCK", _, _, pid, place, ..] = words.as_slice() else {
             return None;
         };
@@ -182,7 +188,7 @@ mod tests {
         if !holders(&opened).is_empty() {
             assert!(is_held_by_a_stranger(&opened));
             let held = FolderLock::around(&file, Duration::ZERO).unwrap();
-            assert!(held._held.is_none());
+            assert!(!held.is_held());
         }
         drop(stranger.stdin.take());
         stranger.wait().unwrap();

@@ -37,7 +37,6 @@ pub use contents::GenerationFiles;
 pub use disk::{Disk, Fault};
 pub use error::StoreError;
 pub use folder_lock::FolderLock;
-pub(crate) use folder_lock::is_held_by_a_stranger;
 pub use journal::{ClockStep, JournalReading, JournalState};
 pub use layout::{MAX_PEM_BYTES, MAX_RECORD_BYTES, RequestId, VERSION};
 pub use lease::{KeySource, Lease};
