@@ -1,6 +1,7 @@
 //! What is held against what: thresholds, names and roots; then the rules of `verify`.
 
-use super::{CertificateForm, Holding, TargetReport};
+use super::sent::is_self_issued;
+use super::{CertificateForm, Holding, Sent, TargetReport};
 use crate::deployment::Thresholds;
 use crate::explain::span;
 use crate::findings::{Code, Finding, Report, Severity};
@@ -18,6 +19,8 @@ pub struct Hold {
     pub name: String,
     /// Anchors; `None`: the chain is not judged.
     pub trust: Option<TrustSet>,
+    /// Of roots that cannot be read: that nothing is judged by them, and why.
+    pub unread: Option<Finding>,
     /// Names that must hold; none: coverage is not judged.
     pub wanted: Vec<Wanted>,
     /// Whether the issuer signs under public roots.
@@ -56,8 +59,6 @@ pub struct Yardstick {
     pub crls: Vec<Crl>,
     /// Findings that are errors in this run, as their names were demanded.
     pub demanded: Vec<Code>,
-    /// Of holds whose roots cannot be read, by their name: that the chain is not judged, and why.
-    pub unread: HashMap<String, Finding>,
 }
 
 impl Yardstick {
@@ -73,7 +74,6 @@ impl Yardstick {
             stranger: None,
             crls: Vec::new(),
             demanded: Vec::new(),
-            unread: HashMap::new(),
         }
     }
 
@@ -98,10 +98,6 @@ impl Yardstick {
             return;
         };
         report.certificate = Some(CertificateForm::of(leaf));
-        report.chain = others
-            .iter()
-            .map(|one| (one.display_name(), one.facts().not_after))
-            .collect();
         report.held_against = hold.map(|hold| hold.name.clone());
         let wanted = match (asked, hold) {
             (Some(asked), _) => vec![asked],
@@ -137,12 +133,12 @@ impl Yardstick {
         {
             findings.push(no_san(leaf));
         }
-        let unread = hold.and_then(|hold| self.unread.get(&hold.name));
+        let unread = hold.and_then(|hold| hold.unread.as_ref());
         findings.extend(unread.cloned());
         findings.extend(self.near_end(leaf, self.leaf, "leaf"));
         for (number, one) in others.iter().enumerate() {
             // A root that is sent is not what peers use, and its end is nobody's concern here.
-            if one.facts().subject.der != one.facts().issuer.der {
+            if !is_self_issued(one) {
                 let place = format!("intermediate {}", number + 1);
                 findings.extend(self.near_end(one, self.chain, &place));
                 if hold.is_none_or(|hold| hold.trust.is_none()) {
@@ -154,6 +150,7 @@ impl Yardstick {
             findings.iter_mut().for_each(for_others);
         }
         report.findings = Report::new(findings).into_iter().collect();
+        report.chain = Sent::all(others, &report.findings, self.now);
         report.not_applicable = judgement
             .not_applicable
             .into_iter()
@@ -232,36 +229,19 @@ impl Yardstick {
         let mut findings = std::mem::take(&mut report.findings);
         for one in all {
             let place = one.display_name();
-            findings.extend(self.outside_validity(one, &place));
+            findings.extend(outside(one, self.now, &place).map(|finding| Finding {
+                mend: match finding.code == Code::ValidityNotYet {
+                    true => finding.mend,
+                    false => "take it out, or put its successor in its place".to_owned(),
+                },
+                ..finding
+            }));
             findings.extend(self.near_end(one, self.chain, &place));
         }
         report.findings = Report::new(findings).into_iter().collect();
         let why = || "the file holds CA certificates and no leaf".to_owned();
         for part in ["chain", "names", "usage", "key"] {
             report.not_applicable.push((part, why()));
-        }
-    }
-
-    fn outside_validity(&self, certificate: &Certificate, place: &str) -> Option<Finding> {
-        let facts = certificate.facts();
-        if self.now > facts.not_after {
-            Some(Finding::new(
-                Code::ValidityExpired,
-                place,
-                format!("ended {} ago", span(self.now - facts.not_after)),
-                format!("notAfter is {}", facts.not_after.date()),
-                "take it out, or put its successor in its place",
-            ))
-        } else if self.now < facts.not_before {
-            Some(Finding::new(
-                Code::ValidityNotYet,
-                place,
-                "is not valid yet",
-                format!("notBefore is {}", facts.not_before.date()),
-                "check this machine's clock; else wait",
-            ))
-        } else {
-            None
         }
     }
 }

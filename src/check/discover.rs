@@ -158,11 +158,7 @@ pub async fn discover(
             Ok(answer) => answers.push((*protocol, answer)),
             Err(error) => {
                 search.failed(&error);
-                // What gives no answer to one question will give none to the next, and each costs its time.
-                if matches!(
-                    error,
-                    DnsError::Timeout { .. } | DnsError::NoResolver { .. }
-                ) {
+                if error.is_for_all() {
                     break;
                 }
             }

@@ -146,7 +146,10 @@ async fn ask_all(
 fn none_is_lost(endpoints: &[Endpoint], rows: &mut [Vec<TargetReport>]) {
     for (endpoint, rows) in endpoints.iter().zip(rows) {
         if rows.is_empty() {
-            rows.push(nowhere(endpoint, Nowhere::Unknown(broken_off())));
+            rows.push(nowhere(
+                endpoint,
+                Nowhere::Unknown(broken_off(&endpoint.target, REPORT)),
+            ));
         }
     }
 }
@@ -155,20 +158,23 @@ fn none_is_lost(endpoints: &[Endpoint], rows: &mut [Vec<TargetReport>]) {
 async fn every<T: 'static>(mut tasks: JoinSet<(usize, T)>) -> Result<Vec<T>, Nowhere> {
     let mut all = Vec::new();
     while let Some(joined) = tasks.join_next().await {
-        all.push(joined.map_err(|_| Nowhere::Unknown(broken_off()))?);
+        all.push(joined.map_err(|_| Nowhere::Unknown(broken_off("", REPORT)))?);
     }
     all.sort_by_key(|(number, _)| *number);
     Ok(all.into_iter().map(|(_, one)| one).collect())
 }
 
+/// What helps to find why a look at a target broke off.
+const REPORT: &str = "report it with what the target serves (`openssl s_client -showcerts`)";
+
 /// A look that ended without a word: a fault of ours.
-pub(super) fn broken_off() -> Box<Explanation> {
+pub(super) fn broken_off(place: &str, mend: &str) -> Box<Explanation> {
     Box::new(Explanation {
         code: "check.broken-off",
         what: "the look at it broke off".to_owned(),
-        place: String::new(),
+        place: place.to_owned(),
         why: "an error of this program: what it says of itself stands on standard error".to_owned(),
-        mend: "report it with what the target serves (`openssl s_client -showcerts`)".to_owned(),
+        mend: mend.to_owned(),
     })
 }
 

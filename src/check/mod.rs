@@ -19,12 +19,14 @@ mod lookup;
 mod observed;
 pub mod records;
 mod second;
+mod sent;
 
 pub use compare::{Hold, Whose, Yardstick};
 pub use differs::tell_leaves_apart;
 pub use endpoint::{Endpoint, TargetLine};
 pub use error::{CheckError, WrongTarget};
 pub use keep::{Kept, Place};
+pub use sent::Sent;
 
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
@@ -225,8 +227,8 @@ pub struct TargetReport {
     pub asked: Option<Domain>,
     /// The leaf, or the certificate of a file without one.
     pub certificate: Option<CertificateForm>,
-    /// The certificates behind the leaf: name and last second.
-    pub chain: Vec<(String, OffsetDateTime)>,
+    /// The certificates that were sent after the leaf.
+    pub chain: Vec<Sent>,
     /// The names that were wanted of the leaf, and whether it holds them.
     pub names: Vec<(String, Holding)>,
     /// What names and chain were held against; `None`: against nothing.
@@ -244,6 +246,12 @@ pub struct TargetReport {
 }
 
 impl TargetReport {
+    /// The last second of what the leaf cannot outlive; `None`: nothing of that kind was sent.
+    pub fn chain_ends(&self) -> Option<OffsetDateTime> {
+        let weighing = self.chain.iter().filter(|one| one.weighs);
+        weighing.map(|one| one.not_after).min()
+    }
+
     /// A report with nothing in it yet.
     pub fn new(target: impl Into<String>, kind: TargetKind) -> Self {
         Self {

@@ -64,8 +64,8 @@ pub(super) fn judge_observation(
     yardstick.judge_chain(&mut report, &chain, None, hold.as_deref(), asked);
     if endpoint.assigned.is_some() {
         // The row of its generation says it.
-        let told = hold.and_then(|hold| yardstick.unread.get(&hold.name));
-        report.findings.retain(|one| Some(one) != told);
+        let told = hold.and_then(|hold| hold.unread.clone());
+        report.findings.retain(|one| Some(one) != told.as_ref());
     }
     for (part, why) in &mut report.not_applicable {
         if *part == "names" {

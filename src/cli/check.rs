@@ -37,6 +37,7 @@ use crate::names::{Domain, Identifier, Protocol, Slug};
 use crate::store::{Store, StoreError};
 use crate::x509::Fingerprint;
 use clap::Args;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -393,7 +394,8 @@ fn hold_deployed(
         match expectation::planned(deployment, certificate) {
             Ok(planned) => {
                 let place = yardstick.holds.len();
-                hold(context, deployment, certificate, planned, yardstick);
+                let hold = hold(context, deployment, certificate, planned);
+                yardstick.holds.push(hold);
                 for key in keys {
                     yardstick.by_key.entry(key).or_insert(place);
                 }
@@ -405,41 +407,39 @@ fn hold_deployed(
     Ok(())
 }
 
-/// Takes a certificate of the deployment in. Roots that cannot be read are told by the rows that are held against it, and
-/// all else is judged.
+/// What a certificate of the deployment is held against. Roots that cannot be read are told by its rows, and all else is
+/// judged.
 fn hold(
     context: &Context,
     deployment: &Deployment,
     certificate: &deployment::Certificate,
     planned: expectation::Planned,
-    yardstick: &mut Yardstick,
-) {
-    let name = certificate.name.to_string();
-    let trust = match expectation::trust_of(context, deployment, certificate) {
-        Ok(trust) => Some(trust),
-        Err(failure) => {
-            let told = failure.explanation;
-            let finding = Finding::new(
-                Code::CheckUnreadable,
-                format!("issuer {}", certificate.issuer),
-                format!(
-                    "the roots of the issuer {} cannot be read, so the chain is not judged",
-                    certificate.issuer
-                ),
-                format!("{}: {}", told.what, told.why),
-                told.mend,
-            );
-            yardstick.unread.insert(name.clone(), finding);
-            None
-        }
+) -> Hold {
+    let trust = expectation::trust_of(context, deployment, certificate)
+        .map_err(|failure| roots_unread(&certificate.issuer, failure));
+    let (trust, unread) = match trust {
+        Ok(trust) => (Some(trust), None),
+        Err(finding) => (None, Some(finding)),
     };
-    yardstick.holds.push(Hold {
-        name,
+    Hold {
+        name: certificate.name.to_string(),
         public: planned.profile.public,
         trust,
+        unread,
         wanted: planned.wanted,
         whose: Whose::Ours,
-    });
+    }
+}
+
+fn roots_unread(issuer: &Slug, failure: Failure) -> Finding {
+    let told = failure.explanation;
+    Finding::new(
+        Code::CheckUnreadable,
+        format!("issuer {issuer}"),
+        format!("the roots of the issuer {issuer} cannot be read, so no chain is judged by them"),
+        format!("{}: {}", told.what, told.why),
+        told.mend,
+    )
 }
 
 /// The keys of a lineage: those of its generations and of its requests.
@@ -469,13 +469,13 @@ fn force(
         };
         let certificate = context.certificate(deployment, Some(name))?;
         let planned = expectation::planned(deployment, certificate)?;
-        hold(context, deployment, certificate, planned, yardstick);
-        forced = yardstick.holds.pop();
+        forced = Some(hold(context, deployment, certificate, planned));
     }
     if !args.name.is_empty() || !args.roots.is_empty() {
         let hold = forced.get_or_insert_with(|| Hold {
             name: "the command line".to_owned(),
             trust: None,
+            unread: None,
             wanted: Vec::new(),
             public: false,
             whose: Whose::Others,
@@ -485,7 +485,7 @@ fn force(
         }
         if !args.roots.is_empty() {
             hold.trust = Some(context.trust(&args.roots, Path::new(""))?);
-            yardstick.unread.clear();
+            hold.unread = None;
         }
         yardstick.demanded = [Code::NamesSrvIdMissing, Code::NamesXmppAddrMissing]
             .into_iter()
@@ -499,34 +499,46 @@ fn force(
     Ok(())
 }
 
-/// Live endpoints whose leaf is none of ours are judged as a stranger would: by the roots of the deployment's issuers,
-/// else by the system's.
+/// Live endpoints whose leaf is none of ours are judged as a stranger would: by the roots of the deployment's issuers
+/// that can be read, else by the system's.
 fn stranger(context: &Context, around: &Surroundings, yardstick: &mut Yardstick) {
+    let mut unread = None;
     let trust = match &around.deployment {
         Some(deployment) => {
-            let sources: std::collections::BTreeSet<RootsSource> = deployment
-                .issuers
-                .values()
-                .flat_map(|issuer| issuer.roots.iter().cloned())
-                .collect();
-            let sources: Vec<RootsSource> = sources.into_iter().collect();
-            context.trust(&sources, &deployment.base)
+            let mut sources = BTreeSet::new();
+            for issuer in deployment.issuers.values() {
+                match context.trust(&issuer.roots, &deployment.base) {
+                    Ok(_) => sources.extend(issuer.roots.iter().cloned()),
+                    Err(failure) => {
+                        unread.get_or_insert_with(|| roots_unread(&issuer.name, failure));
+                    }
+                }
+            }
+            if sources.is_empty() && unread.is_some() {
+                None
+            } else {
+                let sources: Vec<RootsSource> = sources.into_iter().collect();
+                Some(context.trust(&sources, &deployment.base))
+            }
         }
-        None => context.trust(&[RootsSource::System], Path::new("")),
+        None => Some(context.trust(&[RootsSource::System], Path::new(""))),
     };
-    match trust {
-        Ok(trust) => {
-            yardstick.stranger = Some(yardstick.holds.len());
-            yardstick.holds.push(Hold {
-                name: trust.name.clone(),
-                trust: Some(trust),
-                wanted: Vec::new(),
-                public: false,
-                whose: Whose::Others,
-            });
-        }
-        Err(failure) => context.note(&render::explanation(&failure.explanation)),
-    }
+    let trust = match trust.transpose() {
+        Ok(trust) => trust,
+        Err(failure) => return context.note(&render::explanation(&failure.explanation)),
+    };
+    yardstick.stranger = Some(yardstick.holds.len());
+    yardstick.holds.push(Hold {
+        name: trust
+            .as_ref()
+            .map_or("strangers", |trust| trust.name.as_str())
+            .to_owned(),
+        trust,
+        unread,
+        wanted: Vec::new(),
+        public: false,
+        whose: Whose::Others,
+    });
 }
 
 fn told_report(

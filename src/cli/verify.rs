@@ -14,7 +14,7 @@ use super::output::{Failure, Outcome};
 use super::render::metrics::MetricNames;
 use super::render::{self, Taken, nagios};
 use super::{Context, expectation};
-use crate::check::{CertificateForm, CheckReport, TargetKind, TargetReport};
+use crate::check::{CertificateForm, CheckReport, Sent, TargetKind, TargetReport};
 use crate::deployment::{LifeLeft, RootsSource};
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::Identifier;
@@ -241,7 +241,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
                 shape(
                     format,
                     MetricNames::Own,
-                    &one_row(&case, &report, &judgement),
+                    &one_row(&case, &report, &judgement, at),
                     &taken,
                 )
             }
@@ -252,16 +252,17 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
     Ok(outcome.with_findings(report))
 }
 
+/// What was sent after the leaf.
+fn sent(case: &Case, report: &Report, at: OffsetDateTime) -> Vec<Sent> {
+    let others = case.chain.get(1..).unwrap_or_default();
+    Sent::all(others, report.findings(), at)
+}
+
 /// The verdict as the only row of a check, for the forms that both have.
-fn one_row(case: &Case, report: &Report, judgement: &Judgement) -> CheckReport {
+fn one_row(case: &Case, report: &Report, judgement: &Judgement, at: OffsetDateTime) -> CheckReport {
     let mut row = TargetReport::new(case.subject.as_str(), TargetKind::File);
     row.certificate = case.chain.first().map(CertificateForm::of);
-    row.chain = case
-        .chain
-        .iter()
-        .skip(1)
-        .map(|one| (one.display_name(), one.facts().not_after))
-        .collect();
+    row.chain = sent(case, report, at);
     row.held_against = case.hold.trust.as_ref().map(|trust| trust.name.clone());
     row.not_applicable = judgement.not_applicable.clone();
     row.findings = report.findings().to_vec();

@@ -56,4 +56,4 @@ pub use rsa_flaw::RsaFlaw;
 pub use subject::Subject;
 pub use template::CertificateTemplate;
 pub use usage::{KeyPurpose, KeyUsage};
-pub use window::{Standing, Window};
+pub use window::{Standing, Window, whole_days_left};

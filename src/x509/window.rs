@@ -1,7 +1,7 @@
 //! The window in which a certificate is valid, and what is left of it: the one place where days are counted.
 //!
 //! Both ends are inside (RFC 5280 §4.1.2.5), so a life is notAfter − notBefore + 1 second. Everything shown as days,
-//! in tables, lines for monitoring and JSON, is [`Window::whole_days_left`].
+//! in tables, lines for monitoring and JSON, is [`whole_days_left`].
 
 use time::OffsetDateTime;
 
@@ -28,6 +28,15 @@ pub enum Standing {
     Over,
 }
 
+/// Whole days left to a last second, towards zero: 89 while the ninetieth day runs out, -3 from the third day after it.
+pub fn whole_days_left(not_after: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    seconds_left(not_after, now) / DAY
+}
+
+fn seconds_left(not_after: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    (not_after - now).whole_seconds() + 1
+}
+
 impl Window {
     /// Where `now` stands.
     pub fn standing(self, now: OffsetDateTime) -> Standing {
@@ -46,7 +55,7 @@ impl Window {
     }
 
     fn seconds_left(self, now: OffsetDateTime) -> i64 {
-        (self.not_after - now).whole_seconds() + 1
+        seconds_left(self.not_after, now)
     }
 
     /// Days left with their fraction, to be held against thresholds; negative after the end.
@@ -54,9 +63,9 @@ impl Window {
         self.seconds_left(now) as f64 / DAY as f64
     }
 
-    /// Whole days left, towards zero: 89 while the ninetieth day runs out, -3 from the third day after the end.
+    /// Whole days left, as [`whole_days_left`].
     pub fn whole_days_left(self, now: OffsetDateTime) -> i64 {
-        self.seconds_left(now) / DAY
+        whole_days_left(self.not_after, now)
     }
 
     /// Share of the life left, 0.0 to 1.0.

@@ -3,7 +3,7 @@
 use super::super::live::broken_off;
 use super::super::{TargetKind, TargetReport};
 use super::{Discovered, Family, Scheme, discover};
-use crate::dns::Resolver;
+use crate::dns::{IN_FLIGHT, Resolver};
 use crate::names::Domain;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub fn discover_all(
         .enable_all()
         .build()?;
     let found = runtime.block_on(async {
-        let permits = Arc::new(Semaphore::new(jobs.max(1)));
+        // No more than can ask at once: a domain's time is not to pass while its questions wait for their turn.
+        let permits = Arc::new(Semaphore::new(jobs.clamp(1, IN_FLIGHT)));
         let mut running = JoinSet::new();
         for (number, (scheme, domain)) in domains.iter().cloned().enumerate() {
             let (resolver, permits) = (resolver.clone(), Arc::clone(&permits));
@@ -56,7 +57,12 @@ pub(super) fn each(
                 ..TargetReport::unknown(
                     format!("{}:{domain}", scheme.word()),
                     TargetKind::Domain,
-                    *broken_off(),
+                    *broken_off(
+                        domain.as_str(),
+                        &format!(
+                            "report it with what its records say (`dig SRV _xmpp-server._tcp.{domain}`)"
+                        ),
+                    ),
                 )
             },
             endpoints: Vec::new(),

@@ -31,7 +31,7 @@ impl Search<'_> {
     }
 
     fn too_late(&self, asked: &str) -> DnsError {
-        DnsError::Timeout {
+        DnsError::TooSlow {
             asked: printable(asked),
             resolver: self.resolver.asked().to_owned(),
             limit: self.resolver.timeout() * MOST_LIMITS,
@@ -68,7 +68,7 @@ impl Search<'_> {
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
                 Err(Err(_)) => continue,
             };
-            let silent = matches!(answer, Err(DnsError::Timeout { .. }));
+            let silent = answer.as_ref().is_err_and(DnsError::is_for_all);
             said.insert(number, (host, answer));
             if silent {
                 break;

@@ -160,11 +160,7 @@ fn a_file_in_any_order_is_judged_as_one_chain() {
     let plain = rows_of(&yardstick);
     assert_eq!(plain.len(), 1);
     assert_eq!(plain[0].status(), Status::Ok, "{plain:#?}");
-    let names: Vec<&str> = plain[0]
-        .chain
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let names: Vec<&str> = plain[0].chain.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["Intermediate", "Root"]);
     assert!(
         plain[0]
@@ -175,6 +171,7 @@ fn a_file_in_any_order_is_judged_as_one_chain() {
     // The same key in the deployment: then its names and roots count.
     yardstick.holds.push(Hold {
         name: "external-edge".to_owned(),
+        unread: None,
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: vec![crate::verify::Wanted::Entry(
             Identifier::parse_typed("dns:contoso.com").unwrap(),
@@ -356,6 +353,7 @@ fn issuers_beside_a_leaf_complete_its_chain_and_strangers_there_do_not() {
     let mut yardstick = Yardstick::new(NOW);
     yardstick.holds.push(Hold {
         name: "roots".to_owned(),
+        unread: None,
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,
@@ -391,6 +389,7 @@ fn an_ended_leaf_is_one_fault_even_if_its_ca_has_a_newer_intermediate() {
     let mut yardstick = Yardstick::new(NOW);
     yardstick.holds.push(Hold {
         name: "roots".to_owned(),
+        unread: None,
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,

@@ -24,13 +24,13 @@ pub(super) fn is_damaged_certificate(error: &X509Error) -> bool {
     }
 }
 
-/// Whether a passphrase would open it and certificates may lie in it: PKCS#12, and not an encrypted key.
+/// Whether certificates may lie in it, unread: PKCS#7 or PKCS#12, and not an encrypted key.
 pub(super) fn hides_certificates(error: &X509Error) -> bool {
-    error.is_closed() && error.about() == About::ClosedArchive
+    error.about() == About::ClosedArchive
 }
 
-/// A file that nobody can look into without its passphrase: not known where it was named, and a note in a folder, which
-/// may well hold somebody's backup.
+/// A file that nobody can look into without its passphrase, or in no way known here: not known where it was named, and a
+/// note in a folder, which may well hold somebody's backup.
 pub(super) fn closed(
     name: &str,
     kind: TargetKind,
@@ -38,10 +38,14 @@ pub(super) fn closed(
     error: &X509Error,
     origin: Origin,
 ) -> TargetReport {
+    let told = error.explain();
     let told = Explanation {
         place: block.to_owned(),
-        mend: "check the certificates that it was made from, or take it in with `edgecert import FILE --passphrase-file PASS --adopt`".to_owned(),
-        ..error.explain()
+        mend: match error.is_closed() {
+            true => "check the certificates that it was made from, or take it in with `edgecert import FILE --passphrase-file PASS --adopt`".to_owned(),
+            false => told.mend,
+        },
+        ..told
     };
     match origin {
         Origin::Named => TargetReport::unknown(name, kind, told),

@@ -131,6 +131,7 @@ fn another_leaf_than_the_assigned_is_the_only_finding() {
 fn names_that_are_demanded_leave_the_trust_to_the_strangers_view() {
     let mut yardstick = Yardstick::new(NOW);
     let hold = |name: &str, trust| Hold {
+        unread: None,
         name: name.to_owned(),
         trust,
         wanted: Vec::new(),

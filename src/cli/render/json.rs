@@ -1,7 +1,7 @@
 //! JSON forms that several commands share.
 
 use super::rfc3339;
-use crate::check::{CertificateForm, CheckReport, TargetReport};
+use crate::check::{CertificateForm, CheckReport, Sent, TargetReport};
 use crate::cli::output::error_json;
 use crate::explain::printable;
 use crate::store::CertificateSummary;
@@ -68,8 +68,7 @@ pub fn summary_of(report: &CheckReport) -> Value {
 
 /// A row of it.
 pub fn target_json(row: &TargetReport, now: OffsetDateTime) -> Value {
-    let chain =
-        |(name, end): &(String, OffsetDateTime)| json!({"name": name, "not_after": rfc3339(*end)});
+    let chain = |one: &Sent| json!({"name": one.name, "not_after": rfc3339(one.not_after)});
     let part = |(part, why): &(&'static str, String)| json!({"part": part, "why": why});
     json!({
         "target": row.target,

@@ -285,7 +285,7 @@ fn targets(page: &mut Page, series: &[Series<'_>]) {
     page.gauge(
         "edgecert_chain_not_after_timestamp_seconds",
         "The last second of what ends first behind the leaf, seconds since 1970.",
-        each(&|one| one.row.chain.iter().map(|(_, end)| *end).min().map(stamp)),
+        each(&|one| one.row.chain_ends().map(stamp)),
     );
 }
 
@@ -294,7 +294,7 @@ fn blackbox(page: &mut Page, series: &[Series<'_>]) {
     let live = || series.iter().filter(|one| one.is_endpoint);
     let earliest = |row: &TargetReport| {
         let leaf = row.certificate.as_ref().map(|leaf| leaf.not_after);
-        let behind = row.chain.iter().map(|(_, end)| *end);
+        let behind = row.chain.iter().map(|one| one.not_after);
         leaf.into_iter().chain(behind).min()
     };
     page.gauge(

@@ -10,7 +10,7 @@ use crate::check::{CheckReport, Status, TargetReport};
 use crate::deployment::LifeLeft;
 use crate::explain::{Explanation, count, is_harmful};
 use crate::findings::{Finding, Severity, Verdict};
-use crate::x509::{Certificate, Window};
+use crate::x509::{Window, whole_days_left};
 use time::OffsetDateTime;
 
 /// What Nagios reads of a plugin by default, in bytes; more is cut there, and here first.
@@ -46,10 +46,7 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
                 format!(
                     "{total} of {total}, {} ends first, in {}",
                     plain(&name),
-                    count(
-                        usize::try_from(whole_days(end.not_after, now)).unwrap_or(0),
-                        "day"
-                    )
+                    day_words(whole_days_left(end.not_after, now))
                 )
             }
             None => format!("{total} of {total}"),
@@ -229,11 +226,10 @@ struct End {
 }
 
 impl End {
-    /// The leaf, or what stands behind it and ends before it: then the chain is worth no more than that.
+    /// The leaf, or what was sent after it, weighs and ends before it: then the chain is worth no more than that.
     fn of(row: &TargetReport) -> Option<Self> {
         let leaf = row.certificate.as_ref()?.window();
-        let behind = row.chain.iter().map(|(_, end)| *end).min();
-        Some(match behind.filter(|end| *end < leaf.not_after) {
+        Some(match row.chain_ends().filter(|end| *end < leaf.not_after) {
             Some(not_after) => End {
                 not_after,
                 leaf: None,
@@ -248,7 +244,7 @@ impl End {
     /// `89;22:;9:`: days left, and below how many a threshold begins.
     fn days(self, taken: &Taken) -> String {
         let Some(leaf) = self.leaf else {
-            let days = whole_days(self.not_after, taken.now);
+            let days = whole_days_left(self.not_after, taken.now);
             let limit = |threshold| match threshold {
                 LifeLeft::Days(days) => format!("{:.0}:", f64::floor(days)),
                 LifeLeft::Share(_) => String::new(),
@@ -266,19 +262,9 @@ impl End {
     }
 }
 
-/// Whole days from now to the end of what begins at no matter what moment.
-fn whole_days(not_after: OffsetDateTime, now: OffsetDateTime) -> i64 {
-    Window {
-        not_before: not_after,
-        not_after,
-    }
-    .whole_days_left(now)
-}
-
-/// The days that are left of a chain, leaf first: of the one that ends first.
-pub fn chain_days(chain: &[Certificate], now: OffsetDateTime) -> Option<i64> {
-    let ends = chain.iter().map(|one| one.facts().not_after);
-    ends.min().map(|end| whole_days(end, now))
+/// `1 day`; what has ended is told by a finding.
+pub fn day_words(days: i64) -> String {
+    count(usize::try_from(days).unwrap_or(0), "day")
 }
 
 fn soonest(report: &CheckReport) -> Option<(String, End)> {

@@ -1,7 +1,7 @@
 //! Reports for the tests of the forms: of every kind and status, with text that would like to be more than text.
 
 use super::Taken;
-use crate::check::{CertificateForm, CheckReport, Holding, TargetKind, TargetReport};
+use crate::check::{CertificateForm, CheckReport, Holding, Sent, TargetKind, TargetReport};
 use crate::explain::Explanation;
 use crate::findings::{Code, Finding, Severity};
 use crate::names::{Domain, Protocol};
@@ -50,7 +50,11 @@ pub fn endpoint(target: &str, name: &str, severity: Option<Severity>) -> TargetR
         asked: Domain::parse(name).ok(),
         certificate: Some(certificate(name, 1, -10, 190)),
         names: vec![(name.to_owned(), held)],
-        chain: vec![("Example CA E5".to_owned(), NOW + time::Duration::days(900))],
+        chain: vec![Sent {
+            name: "Example CA E5".to_owned(),
+            not_after: NOW + time::Duration::days(900),
+            weighs: true,
+        }],
         seen: vec!["TLSv1.3".to_owned()],
         took: Some(Duration::from_millis(61)),
         ..TargetReport::new(target, TargetKind::Endpoint)

@@ -224,6 +224,7 @@ fn held(expected: ForCertificate) -> Hold {
     Hold {
         name: expected.trust.name.clone(),
         public: expected.profile.public,
+        unread: None,
         trust: Some(expected.trust),
         wanted: expected.wanted,
         whose: Whose::Ours,
@@ -237,6 +238,7 @@ fn plain_hold(args: &VerifyArgs, context: &Context) -> Result<Hold, Failure> {
         false => None,
     };
     Ok(Hold {
+        unread: None,
         name: "system".to_owned(),
         trust,
         wanted: Vec::new(),
@@ -326,6 +328,7 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
         Some(_) | None => {
             let nothing = Hold {
                 name: String::new(),
+                unread: None,
                 trust: None,
                 wanted: Vec::new(),
                 public: false,

@@ -11,7 +11,7 @@ use crate::names::matching::{Coverage, Service, covers};
 use crate::names::{Identifier, Presented};
 use crate::verify::servers::Covered as Matrix;
 use crate::verify::{Forecast, Judgement, Wanted};
-use crate::x509::Certificate;
+use crate::x509::{Certificate, whole_days_left};
 use console::style;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -229,15 +229,25 @@ impl Shown<'_> {
     }
 
     pub(super) fn nagios(&self, report: &Report) -> String {
-        let days = self.leaf.window().whole_days_left(self.at);
-        let words = format!("{} ends in {days} days", self.leaf.display_name());
-        let least = nagios::chain_days(&self.case.chain, self.at);
+        let sent = super::sent(self.case, report, self.at);
+        let weighing = sent.iter().filter(|one| one.weighs);
+        let ends = weighing.map(|one| (one.not_after, one.name.as_str()));
+        let leaf = self.leaf.display_name();
+        // Of two that end at once, the leaf.
+        let first = ends.fold(
+            (self.leaf.facts().not_after, leaf.as_str()),
+            |first, next| {
+                if next.0 < first.0 { next } else { first }
+            },
+        );
+        let days = whole_days_left(first.0, self.at);
+        let words = format!("{} ends in {}", first.1, nagios::day_words(days));
         nagios::verdict(
             &self.case.subject,
             self.verdict,
             &words,
             report.findings(),
-            least,
+            Some(days),
         )
     }
 

@@ -3,7 +3,7 @@
 
 use super::{behind, more, shown};
 use crate::check::{CheckReport, Holding, Status, TargetKind, TargetReport};
-use crate::findings::{Code, Severity};
+use crate::findings::{Code, Finding, Severity};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -182,41 +182,43 @@ fn unseen(row: &TargetReport) -> (Status, &'static str) {
     }
 }
 
-/// Of a name that is held: whether the certificate is good for it. That other names are missing says nothing here.
+/// Why a certificate is not good for a name that it holds, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Flaw {
+    OutOfDate,
+    Chain,
+    Unsound,
+    EndsVerySoon,
+    EndsSoon,
+    Doubtful,
+}
+
+/// That other names are missing says nothing of this one.
+fn flaw(finding: &Finding) -> Option<Flaw> {
+    let code = finding.code.as_str();
+    let ends = finding.code == Code::ValidityEndsSoon;
+    match finding.severity {
+        _ if code.starts_with("names.") => None,
+        Severity::Note => None,
+        Severity::Warning if ends => Some(Flaw::EndsSoon),
+        Severity::Warning => Some(Flaw::Doubtful),
+        Severity::Error if ends => Some(Flaw::EndsVerySoon),
+        Severity::Error if code.starts_with("validity.") => Some(Flaw::OutOfDate),
+        Severity::Error if code.starts_with("chain.") => Some(Flaw::Chain),
+        Severity::Error => Some(Flaw::Unsound),
+    }
+}
+
+/// Of a name that is held: whether the certificate is good for it.
 fn sound(row: &TargetReport) -> (Status, &'static str) {
-    let has = |severity: Severity, group: &str| {
-        row.findings
-            .iter()
-            .any(|one| one.severity == severity && one.code.as_str().starts_with(group))
-    };
-    let is_unsound = row.findings.iter().any(|one| {
-        one.severity == Severity::Error
-            && one.code != Code::ValidityEndsSoon
-            && !one.code.as_str().starts_with("names.")
-    });
-    let is_other = |severity: Severity| {
-        row.findings
-            .iter()
-            .any(|one| one.severity == severity && !one.code.as_str().starts_with("names."))
-    };
-    let ends_soon = |severity: Severity| {
-        row.findings
-            .iter()
-            .any(|one| one.severity == severity && one.code == Code::ValidityEndsSoon)
-    };
-    let is_out = row.findings.iter().any(|one| {
-        one.severity == Severity::Error
-            && one.code != Code::ValidityEndsSoon
-            && one.code.as_str().starts_with("validity.")
-    });
-    match row.status() {
-        _ if is_out => (Status::Critical, "✗ out of date"),
-        _ if has(Severity::Error, "chain.") => (Status::Critical, "✗ chain"),
-        _ if is_unsound => (Status::Critical, "✗ not sound"),
-        _ if ends_soon(Severity::Error) => (Status::Critical, "! ends soon"),
-        _ if ends_soon(Severity::Warning) => (Status::Warning, "! ends soon"),
-        _ if is_other(Severity::Warning) => (Status::Warning, "! covered"),
-        Status::Unknown => (Status::Unknown, "? covered"),
-        Status::Ok | Status::Warning | Status::Critical => (Status::Ok, "✓ covered"),
+    match row.findings.iter().filter_map(flaw).min() {
+        Some(Flaw::OutOfDate) => (Status::Critical, "✗ out of date"),
+        Some(Flaw::Chain) => (Status::Critical, "✗ chain"),
+        Some(Flaw::Unsound) => (Status::Critical, "✗ not sound"),
+        Some(Flaw::EndsVerySoon) => (Status::Critical, "! ends soon"),
+        Some(Flaw::EndsSoon) => (Status::Warning, "! ends soon"),
+        Some(Flaw::Doubtful) => (Status::Warning, "! covered"),
+        None if row.status() == Status::Unknown => (Status::Unknown, "? covered"),
+        None => (Status::Ok, "✓ covered"),
     }
 }

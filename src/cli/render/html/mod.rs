@@ -160,8 +160,8 @@ fn behind(row: &TargetReport, now: OffsetDateTime) -> Option<String> {
     let ends = row.findings.iter().filter_map(|one| {
         let number = one.place.strip_prefix("intermediate ")?;
         let number: usize = number.split(',').next()?.parse().ok()?;
-        let (_, end) = row.chain.get(number.checked_sub(1)?)?;
-        matches!(one.code, Code::ValidityExpired | Code::ValidityEndsSoon).then_some(*end)
+        let end = row.chain.get(number.checked_sub(1)?)?.not_after;
+        matches!(one.code, Code::ValidityExpired | Code::ValidityEndsSoon).then_some(end)
     });
     ends.min().map(|end| {
         let verb = if end < now { "ended" } else { "ends" };

@@ -143,7 +143,7 @@ fn what_ends_soon_is_not_out_of_date_and_an_ended_intermediate_is_named() {
         ),
     ] {
         let mut row = endpoint("edge:5269", "contoso.com", None);
-        row.chain[0].1 = taken().now + time::Duration::days(ends);
+        row.chain[0].not_after = taken().now + time::Duration::days(ends);
         let finding = Finding::new(code, place, "what", "why", "mend");
         let mut report = CheckReport::default();
         report.push(row.with_finding(finding.with_severity(Severity::Error)));

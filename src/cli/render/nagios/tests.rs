@@ -2,7 +2,7 @@ use super::super::samples::{
     HOSTILE, certificate, endpoint, report, taken, unknown as row_unknown,
 };
 use super::*;
-use crate::check::TargetKind;
+use crate::check::{Sent, TargetKind};
 use crate::findings::{Code, Finding, Severity};
 use proptest::prelude::*;
 
@@ -266,8 +266,14 @@ fn an_intermediate_that_ends_first_counts_with_its_own_thresholds() {
         (-3, -3.0, true, true),
     ] {
         let mut row = endpoint("edge:5269", "contoso.com", None);
-        row.chain[0].1 = super::super::samples::NOW + time::Duration::days(ends)
+        row.chain[0].not_after = super::super::samples::NOW + time::Duration::days(ends)
             - time::Duration::HOUR * i32::from(ends < 0);
+        // A root, or an ended certificate by which nothing holds.
+        row.chain.push(Sent {
+            weighs: false,
+            not_after: super::super::samples::NOW - time::Duration::days(9),
+            ..row.chain[0].clone()
+        });
         let mut report = CheckReport::default();
         report.push(row);
         let (_, data) = parse(&check(&report, &taken())).unwrap();
