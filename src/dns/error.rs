@@ -17,6 +17,16 @@ pub enum DnsError {
         /// How long.
         limit: Duration,
     },
+    /// The time that all questions of a domain may take together.
+    #[error("the answers about {asked} come too slowly")]
+    TooSlow {
+        /// The name that was to be looked up.
+        asked: String,
+        /// Who was asked.
+        resolver: String,
+        /// How long.
+        limit: Duration,
+    },
     /// There is no resolver, or it cannot be reached.
     #[error("there is no resolver to ask")]
     NoResolver {
@@ -87,6 +97,16 @@ pub enum DnsError {
     },
 }
 
+impl DnsError {
+    /// Whether the next question would have no answer either: each would cost its time.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(
+            self,
+            DnsError::Timeout { .. } | DnsError::TooSlow { .. } | DnsError::NoResolver { .. }
+        )
+    }
+}
+
 impl Explain for DnsError {
     fn explain(&self) -> Explanation {
         let (code, place, why, mend) = match self {
@@ -99,6 +119,17 @@ impl Explain for DnsError {
                 asked.clone(),
                 format!("nothing came from {resolver} within {limit:?}"),
                 "see that the resolver runs and can be reached, or name another: --resolver ADDRESS:53".to_owned(),
+            ),
+            DnsError::TooSlow {
+                asked,
+                resolver,
+                limit,
+            } => (
+                "dns.too-slow",
+                asked.clone(),
+                format!("the questions of one domain may take {limit:?} together, and {resolver} took longer"),
+                "see what is slow (`dig` tells the time of each answer), or allow for it: `--timeout` is for one question"
+                    .to_owned(),
             ),
             DnsError::NoResolver { resolver, why } => (
                 "dns.no-resolver",
@@ -181,6 +212,11 @@ mod tests {
                 asked: asked(),
                 resolver: resolver(),
                 limit: Duration::from_secs(1),
+            },
+            DnsError::TooSlow {
+                asked: asked(),
+                resolver: resolver(),
+                limit: Duration::from_secs(3),
             },
             DnsError::NoResolver {
                 resolver: resolver(),

@@ -16,6 +16,7 @@ pub use error::DnsError;
 pub use order::in_order;
 pub use record::{Caa, Srv, Tlsa};
 pub use resolver::Resolver;
+pub use setup::IN_FLIGHT;
 
 /// Most records of one answer that are kept; the rest is counted.
 pub const MAX_RECORDS: usize = 100;

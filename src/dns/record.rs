@@ -1,5 +1,6 @@
 //! The records that matter to an edge, as values; `Display` writes them as in a zone file (RFC 1035 §5.1).
 
+use crate::explain::hex;
 use std::fmt;
 
 /// Where a service is (RFC 2782).
@@ -48,10 +49,12 @@ pub struct Tlsa {
 
 impl fmt::Display for Tlsa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} ", self.usage, self.selector, self.matching)?;
-        self.data
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        let data = hex(&self.data);
+        write!(
+            f,
+            "{} {} {} {data}",
+            self.usage, self.selector, self.matching
+        )
     }
 }
 

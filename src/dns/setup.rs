@@ -18,7 +18,7 @@ use std::time::Duration;
 const CACHE: u64 = 256;
 
 /// Questions in flight; the crate refuses more than it has been told of on one connection.
-pub(super) const IN_FLIGHT: usize = 64;
+pub const IN_FLIGHT: usize = 64;
 
 /// Largest file of trust anchors, in bytes.
 const MAX_ANCHORS: u64 = 64 * 1024;
