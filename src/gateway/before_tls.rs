@@ -47,9 +47,10 @@ impl Connection<'_> {
         loop {
             if must_read {
                 let mut chunk = [0; CHUNK];
-                let read = tcp.read(&mut chunk).await.map_err(|error| {
-                    Failure::Broken(Stage::BeforeTls, printable(&error.to_string()))
-                })?;
+                let read = tcp
+                    .read(&mut chunk)
+                    .await
+                    .map_err(|error| Failure::Broken(Stage::BeforeTls, os_words(&error)))?;
                 if read == 0 {
                     return Err(match heard.is_empty() {
                         true => Failure::Silent,
@@ -220,5 +221,5 @@ impl Connection<'_> {
 async fn send(to: &mut TcpStream, bytes: &[u8]) -> Result<(), Failure> {
     to.write_all(bytes)
         .await
-        .map_err(|error| Failure::Broken(Stage::BeforeTls, printable(&error.to_string())))
+        .map_err(|error| Failure::Broken(Stage::BeforeTls, os_words(&error)))
 }

@@ -4,7 +4,7 @@ use super::event::Stage;
 use super::listen::leave_alone;
 use super::peer::{KeepAlive, Refusal, check_same_from};
 use super::serve::{CHUNK, Connection, Failure, chain_of, hand, tell_slow, tls_facts};
-use crate::explain::printable;
+use crate::explain::{os_words, printable};
 use crate::names::Domain;
 use crate::wire::xmpp::{self, ServerStream, StreamHeader, StreamKind, XmppError};
 use std::io;
@@ -39,10 +39,7 @@ impl Connection<'_> {
                 });
             }
             Ok(Err(Unread::Io(error))) => {
-                return Err(Failure::Broken(
-                    Stage::Header,
-                    printable(&error.to_string()),
-                ));
+                return Err(Failure::Broken(Stage::Header, os_words(&error)));
             }
             Ok(Err(Unread::Xmpp(error))) => {
                 let condition = error.answer_condition().unwrap_or("bad-format");

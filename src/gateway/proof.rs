@@ -103,28 +103,22 @@ pub enum NotProven {
     ClientAuthOnly,
     /// It is for other names.
     OtherNames {
-        /// The domain that was claimed.
-        wanted: String,
         /// The names in it, typed and printable.
         found: Vec<String>,
     },
 }
 
 impl NotProven {
-    /// Its words, with this in the place of the domain that was claimed.
+    /// Its words, with this as the domain that was claimed.
     pub fn of(&self, whom: &str) -> String {
-        match self {
-            NotProven::OtherNames { wanted: _, found } => NotProven::OtherNames {
-                wanted: whom.to_owned(),
-                found: found.clone(),
-            }
-            .to_string(),
-            NotProven::NoCertificate
-            | NotProven::TooMany(_)
-            | NotProven::Unreadable
-            | NotProven::Path(_)
-            | NotProven::ClientAuthOnly => self.to_string(),
-        }
+        let NotProven::OtherNames { found } = self else {
+            return self.to_string();
+        };
+        let found = match found.is_empty() {
+            true => "no name at all".to_owned(),
+            false => found.join(", "),
+        };
+        format!("your server's certificate is not for {whom} but for {found}")
     }
 }
 
@@ -164,15 +158,7 @@ impl fmt::Display for NotProven {
             NotProven::ClientAuthOnly => f.write_str(
                 "your server's certificate is for TLS clients alone; one with serverAuth is needed",
             ),
-            NotProven::OtherNames { wanted, found } => write!(
-                f,
-                "your server's certificate is not for {wanted} but for {}",
-                if found.is_empty() {
-                    "no name at all".to_owned()
-                } else {
-                    found.join(", ")
-                }
-            ),
+            NotProven::OtherNames { .. } => f.write_str(&self.of("the domain that it claims")),
         }
     }
 }
@@ -298,7 +284,6 @@ impl Anchors {
             Coverage::By(_) => Ok(()),
             // Lenience is a matter of SIP alone (RFC 5922 §7.1).
             Coverage::Leniently(_) | Coverage::Missing => Err(NotProven::OtherNames {
-                wanted: domain.to_string(),
                 found: names
                     .iter()
                     .take(MAX_NAMES_TOLD)
@@ -309,11 +294,13 @@ impl Anchors {
     }
 }
 
-/// Whether a leaf is for TLS clients, by its own word.
+/// Whether a leaf is for TLS clients and not for servers, by its own word: an intermediate may be what hinders it.
 fn is_for_clients(leaf: &CertificateDer<'_>) -> bool {
     Certificate::from_der(leaf).is_ok_and(|leaf| {
         let purposes = leaf.facts().key_purposes.as_ref();
-        purposes.is_some_and(|all| all.contains(&KeyPurpose::ClientAuth))
+        purposes.is_some_and(|all| {
+            all.contains(&KeyPurpose::ClientAuth) && !all.contains(&KeyPurpose::ServerAuth)
+        })
     })
 }
 
@@ -403,6 +390,11 @@ mod tests {
             ..spec("Expired")
         };
         let expired = below(&anchor, &expired);
+        let clients = IssueSpec {
+            key_purposes: vec![ClientAuth],
+            ..spec("Clients")
+        };
+        let clients = below(&anchor, &clients);
         for (chain, expected) in [
             (vec![&good, &low, &middle], "trusted"),
             (vec![&good, &middle, &low], "trusted"),
@@ -411,6 +403,11 @@ mod tests {
             (vec![&leaf(&other, &[]), &other], "does not verify"),
             (vec![&leaf(&expired, &[]), &expired], "has expired"),
             (vec![&leaf(&anchor, &[ClientAuth])], "for TLS clients alone"),
+            // What hinders the leaf is its issuer.
+            (
+                vec![&leaf(&clients, &[ServerAuth, ClientAuth]), &clients],
+                "was not accepted",
+            ),
             (vec![&leaf(&middle, &[]), &middle], "trusted"),
             (vec![&middle], "is a CA certificate"),
             (vec![], "presented no certificate"),

@@ -16,7 +16,7 @@ use super::relay::relay;
 use super::waiting::Waits;
 use super::{Shared, Tuning};
 use crate::deployment::EmbeddedListener;
-use crate::explain::printable;
+use crate::explain::{os_words, printable};
 use crate::names::{Domain, Protocol};
 use crate::wire::xmpp::{ServerStream, StreamHeader, StreamKind};
 use rustls::pki_types::CertificateDer;
@@ -235,13 +235,13 @@ impl Connection<'_> {
                 return Ok(tls);
             }
             Ok(Err(error)) if self.shared.served.load().is_empty() => {
-                let why = printable(&error.to_string());
+                let why = os_words(&error);
                 Failure::Broken(
                     Stage::Handshake,
                     format!("nothing is assigned to this gateway yet ({why})"),
                 )
             }
-            Ok(Err(error)) => Failure::Broken(Stage::Handshake, printable(&error.to_string())),
+            Ok(Err(error)) => Failure::Broken(Stage::Handshake, os_words(&error)),
             Err(_) => too_slow(Stage::Handshake),
         };
         if let Some(counters) = counters {
@@ -331,7 +331,10 @@ impl Connection<'_> {
         };
         // Anybody is let in who says a name that needs no proof.
         let news = match admission.way {
-            Way::Proved => Some(0),
+            Way::Proved => {
+                self.no_longer_waits();
+                Some(0)
+            }
             way @ (Way::InTls | Way::InClear) => {
                 self.shared.refused.is_news(way.words(), Instant::now())
             }
@@ -344,10 +347,6 @@ impl Connection<'_> {
                 way: admission.way,
                 left_out,
             });
-        }
-        match admission.way {
-            Way::Proved => self.no_longer_waits(),
-            Way::InTls | Way::InClear => {}
         }
         let _counted = admission.open();
         self.relay(peer, backend, idle).await;

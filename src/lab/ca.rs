@@ -1,6 +1,6 @@
 //! Root and intermediate of the throw-away CA.
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, hex, printable};
 use crate::x509::issue::{IssueSpec, Issuer, issue};
 use crate::x509::{
     Certificate, Fingerprint, KeyType, KeyUsage, PrivateKey, Subject, X509Error, container,
@@ -194,12 +194,8 @@ fn authority(
     key: &PrivateKey,
 ) -> IssueSpec {
     let digest = key.spki_sha256();
-    let mark: String = digest
-        .as_bytes()
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (first, _) = digest.as_bytes().split_at(4);
+    let mark = hex(first);
     let not_before = whole_second(now - BACKDATE);
     IssueSpec {
         serial: serial(&[digest.as_bytes(), role.as_bytes()]),

@@ -123,7 +123,7 @@ pub struct Observation {
     /// Certificates as sent, DER, leaf first as the peer claims.
     pub chain: Vec<Vec<u8>>,
     /// Whether the peer proved that it holds the leaf's key; `None`: not reached, or a leaf that cannot be read for it
-    /// (not X.509 v3). False also for an RSA key under 2048 bits, whose signatures are not checked.
+    /// (not X.509 v3), or an RSA key under 2048 bits, whose signatures are not checked.
     pub possession: Option<bool>,
     /// `TLSv1.3`.
     pub tls_version: Option<String>,

@@ -8,6 +8,7 @@ use super::words::Circumstances;
 use super::{Alpn, KeyKind, MAX_CERTIFICATE, MAX_CHAIN, Manner, Observation, Target};
 use crate::explain::hex;
 use crate::names::Protocol;
+use crate::x509::{Certificate, PublicKeyKind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -17,6 +18,9 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, SignatureScheme, SupportedCipherSuite,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Fewest bits of an RSA key that the library checks signatures of.
+const SHORTEST_RSA: usize = 2048;
 
 /// Records one handshake.
 #[derive(Debug)]
@@ -143,7 +147,7 @@ impl Recorder {
         dss: &DigitallySignedStruct,
     ) -> HandshakeSignatureValid {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.keep_possession(verify_tls12_signature(message, cert, dss, algorithms))
+        self.keep_possession(cert, verify_tls12_signature(message, cert, dss, algorithms))
     }
 
     /// The same of TLS 1.3.
@@ -154,14 +158,16 @@ impl Recorder {
         dss: &DigitallySignedStruct,
     ) -> HandshakeSignatureValid {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.keep_possession(verify_tls13_signature(message, cert, dss, algorithms))
+        self.keep_possession(cert, verify_tls13_signature(message, cert, dss, algorithms))
     }
 
-    /// Keeps whether the signature proves possession. A leaf of a form that the library cannot read says nothing.
+    /// Keeps whether the signature proves possession. A leaf of a form that the library cannot read says nothing, nor does
+    /// a key that it checks no signatures of.
     // The library's own enums; all but two errors mean that the proof failed.
     #[allow(clippy::wildcard_enum_match_arm)]
     fn keep_possession(
         &self,
+        cert: &CertificateDer<'_>,
         outcome: Result<HandshakeSignatureValid, Error>,
     ) -> HandshakeSignatureValid {
         self.record().possession = match outcome {
@@ -171,10 +177,18 @@ impl Recorder {
                 | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
                 | CertificateError::Other(_),
             )) => None,
+            Err(_) if is_short(cert) => None,
             Err(_) => Some(false),
         };
         HandshakeSignatureValid::assertion()
     }
+}
+
+/// Whether it has an RSA key that is too short for the library.
+fn is_short(cert: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(cert).is_ok_and(|leaf| {
+        matches!(leaf.facts().public_key, PublicKeyKind::Rsa { bits, .. } if bits < SHORTEST_RSA)
+    })
 }
 
 /// The name for the handshake: SNI when given, else the address, which is never sent.
@@ -262,5 +276,45 @@ impl ResolvesClientCert for Recorder {
 
     fn has_certs(&self) -> bool {
         self.manner.presents.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::issue::{IssueSpec, Issuer, issue};
+    use crate::x509::{KeyType, PrivateKey, Subject};
+    use time::macros::datetime;
+
+    /// SubjectPublicKeyInfo of an RSA key with that many bytes of modulus, over 127 and under 256 in each field.
+    fn rsa_spki(bytes: u8) -> Vec<u8> {
+        let mut key = vec![0x30, 0x81, bytes + 9, 0x02, 0x81, bytes + 1, 0x00];
+        key.extend(std::iter::repeat_n(0xc1, bytes.into()));
+        key.extend([0x02, 0x03, 0x01, 0x00, 0x01]);
+        let mut bits = vec![0x03, 0x81, u8::try_from(key.len()).unwrap() + 1, 0x00];
+        bits.extend(key);
+        let kind = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+        let length = u8::try_from(kind.len() + bits.len()).unwrap();
+        [&[0x30, 0x81, length][..], kind, &bits].concat()
+    }
+
+    #[test]
+    fn a_key_that_the_library_checks_no_signature_of_is_no_sign_of_an_impostor() {
+        let key = PrivateKey::generate(KeyType::Ec256).unwrap();
+        let spec = IssueSpec::of(
+            Subject::named("old"),
+            datetime!(2026-01-01 0:00 UTC),
+            datetime!(2027-01-01 0:00 UTC),
+        );
+        let failed = || Err(Error::InvalidCertificate(CertificateError::BadSignature));
+        for (spki, possession) in [
+            (rsa_spki(128), None),
+            (key.spki_der().to_vec(), Some(false)),
+        ] {
+            let leaf = issue(&spec, &spki, &Issuer::own(&key)).unwrap();
+            let recorder = Recorder::new(KeyKind::Any);
+            recorder.keep_possession(&CertificateDer::from(leaf.der()), failed());
+            assert_eq!(recorder.recorded().1, possession);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Lines end with `\n` and have a named limit; a line is either whole or not there. Keys travel in [`SecretPem`]
 //! and appear in no error. Who may ask is decided by the socket's owner and mode, not here.
 
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -205,7 +205,7 @@ impl Explain for ControlError {
         let (code, why, mend) = match self {
             ControlError::Io(error) => (
                 "wire.control-io",
-                printable(&error.to_string()),
+                os_words(error),
                 "see that the gateway runs and answers: `edgecert gateway status`",
             ),
             ControlError::TooLarge => (

@@ -21,7 +21,7 @@ pub struct Request {
     pub method: Method,
     /// The path, beginning with `/`, without the query; ASCII without control characters.
     pub path: String,
-    /// `Host` without its port, in lower case; none: it was not sent, or is empty.
+    /// `Host` without its port, in lower case; `None`: it was not sent, or is empty.
     pub host: Option<String>,
     /// Whether `Accept` names OpenMetrics.
     pub accepts: Accepts,
@@ -39,7 +39,7 @@ pub enum Accepts {
 /// Why a head is refused; the status that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// 400:400: it is not one.
+    /// 400: it is not one.
     BadRequest,
     /// 405: another method.
     MethodNotAllowed,

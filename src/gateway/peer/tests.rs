@@ -185,7 +185,6 @@ fn strangers_are_led_into_tls_and_refused_there() {
 #[test]
 fn a_refusal_names_the_domain_to_the_peer_and_not_beside_it() {
     let other_names = NotProven::OtherNames {
-        wanted: "strict.example".to_owned(),
         found: vec!["DNS x.example".to_owned()],
     };
     let from = Domain::parse("strict.example").unwrap();

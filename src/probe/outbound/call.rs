@@ -126,7 +126,7 @@ pub(super) async fn await_call(listener: &TcpListener, desk: &Arc<Desk>) -> Outb
                 // It hung up before we came to it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    return OutboundObservation::failed(OutboundError::Io(words_for_io(&error)));
+                    return desk.without_proof(OutboundError::Io(words_for_io(&error)));
                 }
             },
             // Taken whatever it was: a pattern here would leave the other calls unheard once it does not match.
