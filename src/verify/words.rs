@@ -1,6 +1,6 @@
 //! How certificates, places and times are spoken of in findings; everything foreign is made printable here.
 
-use crate::explain::{date, listed, moment, printable};
+use crate::explain::{date, hex, listed, moment, printable};
 use crate::x509::{Certificate, PublicKeyKind};
 use time::OffsetDateTime;
 
@@ -34,8 +34,8 @@ pub(crate) fn key_id(id: Option<&[u8]>) -> String {
     match id {
         None => "none".to_owned(),
         Some(bytes) => {
-            let hex: String = bytes.iter().take(6).map(|b| format!("{b:02x}")).collect();
-            format!("{hex}{}", if bytes.len() > 6 { "…" } else { "" })
+            let (first, more) = bytes.split_at(bytes.len().min(6));
+            format!("{}{}", hex(first), if more.is_empty() { "" } else { "…" })
         }
     }
 }

@@ -1,5 +1,6 @@
 //! SPKI and certificate digests, in one printed form.
 
+use crate::explain::hex;
 use aws_lc_rs::digest;
 use std::fmt;
 
@@ -38,7 +39,7 @@ impl Fingerprint {
 
     /// 64 lower-case hex digits and nothing else, as TLSA records have them.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// `sha256:` and the first eight hex digits and an ellipsis, for people.
@@ -52,17 +53,13 @@ impl Fingerprint {
 /// proves nothing.
 pub fn thumbprint(der: &[u8]) -> String {
     let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
-    sum.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect()
+    hex(sum.as_ref()).to_ascii_uppercase()
 }
 
 /// `sha256:` and 64 lower-case hex digits.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{}", self.hex())
     }
 }
 

@@ -244,7 +244,7 @@ async fn answer(
     Ok(())
 }
 
-/// The request, or why it is refused; none: the client went away before it was whole.
+/// The request, or why it is refused; `None`: the client went away before it was whole.
 async fn hear(stream: &mut TcpStream) -> std::io::Result<Option<Result<Request, Refusal>>> {
     let mut head = Vec::with_capacity(1024);
     loop {
