@@ -230,6 +230,12 @@ fn a_line_of_the_journal_that_was_changed_is_not_vouched_for() {
         .said("line 3 or 4 was changed")
         .said("what stands above line 3 still holds")
         .said("(in doubt)");
+    let told = world.run(&["log", "--json"]).ended(2).json();
+    let entries = told["result"]["entries"].as_array().unwrap().iter();
+    let doubtful: Vec<_> = entries
+        .map(|one| one["doubtful"].as_bool().unwrap())
+        .collect();
+    assert_eq!(doubtful, [false, false, true]);
 }
 
 #[test]

@@ -72,11 +72,7 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
             format!("the chain breaks at line {line}: {}", changed(*line))
         }
     };
-    // Nothing follows that vouches for the last line before the break.
-    let doubted = match &reading.state {
-        JournalState::Broken { .. } => reading.entries.last().map(|entry| entry.seq),
-        JournalState::Intact | JournalState::TornLastLine => None,
-    };
+    let doubtful = doubtful(&reading);
     let mut table = Table::plain();
     for entry in &shown {
         table.row([
@@ -88,7 +84,7 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
                 .as_deref()
                 .map(printable)
                 .unwrap_or_default(),
-            match doubted == Some(entry.seq) {
+            match doubtful == Some(entry.seq) {
                 true => format!("{} (in doubt)", words(entry))
                     .trim_start()
                     .to_owned(),
@@ -124,7 +120,10 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
             .iter()
             .map(|step| json!({"seq": step.seq, "seconds": step.seconds}))
             .collect::<Vec<_>>(),
-        "entries": shown.iter().map(|entry| entry_json(entry)).collect::<Vec<_>>(),
+        "entries": shown
+            .iter()
+            .map(|entry| entry_json(entry, doubtful))
+            .collect::<Vec<_>>(),
     });
     Ok(Outcome::show(text, result)
         .with_exit(Exit::from(report.verdict()))
@@ -223,7 +222,15 @@ fn findings(reading: &JournalReading, folder: &Path) -> Vec<Finding> {
         .collect()
 }
 
-fn entry_json(entry: &JournalEntry) -> Value {
+/// The last line before a break: nothing follows that vouches for it.
+fn doubtful(reading: &JournalReading) -> Option<u64> {
+    match &reading.state {
+        JournalState::Broken { .. } => reading.entries.last().map(|entry| entry.seq),
+        JournalState::Intact | JournalState::TornLastLine => None,
+    }
+}
+
+fn entry_json(entry: &JournalEntry, doubtful: Option<u64>) -> Value {
     json!({
         "seq": entry.seq,
         "time": render::rfc3339(entry.time),
@@ -231,6 +238,7 @@ fn entry_json(entry: &JournalEntry) -> Value {
         "action": entry.action,
         "certificate": entry.certificate,
         "detail": entry.detail,
+        "doubtful": doubtful == Some(entry.seq),
     })
 }
 
