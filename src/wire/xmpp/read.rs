@@ -294,7 +294,7 @@ fn resolve(
     reader: &NsReader<&[u8]>,
     start: &BytesStart<'_>,
 ) -> Result<(String, String), XmppError> {
-    let (namespace, local) = reader.resolve_element(start.name());
+    let (namespace, local) = reader.resolver().resolve_element(start.name());
     let namespace = match namespace {
         ResolveResult::Bound(namespace) => decode(namespace.as_ref())?,
         ResolveResult::Unbound => String::new(),

@@ -43,7 +43,7 @@ pub(super) fn attributes(
             }
             continue;
         }
-        let (namespace, local) = reader.resolve_attribute(QName(name.as_bytes()));
+        let (namespace, local) = reader.resolver().resolve_attribute(QName(name.as_bytes()));
         let ResolveResult::Bound(namespace) = namespace else {
             return Err(XmppError::not_xmpp(format!(
                 "{name} with an undeclared prefix"
@@ -182,9 +182,9 @@ pub(super) fn not_unescaped(error: EscapeError) -> XmppError {
         EscapeError::UnrecognizedEntity(_, name) => {
             XmppError::restricted(format!("a reference to the entity {name}"))
         }
-        EscapeError::UnterminatedEntity(_) | EscapeError::InvalidCharRef(_) => {
-            XmppError::not_xmpp(error.to_string())
-        }
+        EscapeError::UnterminatedEntity(_)
+        | EscapeError::InvalidCharRef(_)
+        | EscapeError::TooManyNestedEntities => XmppError::not_xmpp(error.to_string()),
     }
 }
 
@@ -192,6 +192,18 @@ pub(super) fn not_unescaped(error: EscapeError) -> XmppError {
 mod tests {
     use super::super::read::read_header;
     use super::*;
+
+    #[test]
+    fn a_tag_declares_no_more_prefixes_than_a_person_would() {
+        let header = |count: usize| {
+            let declared: String = (0..count).map(|n| format!(" xmlns:p{n}='u'")).collect();
+            let text = format!("<stream xmlns='http://etherx.jabber.org/streams'{declared}>");
+            read_header(text.as_bytes())
+        };
+        assert!(matches!(header(100), Ok(Some(_))));
+        // RUSTSEC-2026-0195.
+        assert!(matches!(header(300), Err(XmppError::NotXmpp { .. })));
+    }
 
     #[test]
     fn tags_that_another_parser_would_refuse_are_refused() {

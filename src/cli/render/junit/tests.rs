@@ -1,8 +1,8 @@
 use super::super::samples::{HOSTILE, report, taken};
 use super::*;
 use proptest::prelude::*;
-use quick_xml::Reader;
 use quick_xml::events::Event;
+use quick_xml::{Reader, XmlVersion};
 use std::collections::BTreeMap;
 
 /// Every element by how often it stands there; an error where it is no XML 1.0.
@@ -20,7 +20,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, usize>, String> {
                 for attribute in start.attributes() {
                     let attribute = attribute.map_err(|error| error.to_string())?;
                     attribute
-                        .unescape_value()
+                        .normalized_value(XmlVersion::Implicit1_0)
                         .map_err(|error| error.to_string())?;
                 }
                 let name = String::from_utf8_lossy(start.name().as_ref()).into_owned();
