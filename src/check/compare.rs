@@ -9,6 +9,7 @@ use crate::names::Identifier;
 use crate::verify::rules::validity::{ends_soon, outside};
 use crate::verify::{Expectation, TrustSet, Wanted, is_held, judge};
 use crate::x509::{Certificate, Crl, Fingerprint, PrivateKey};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
 
@@ -77,12 +78,34 @@ impl Yardstick {
         }
     }
 
-    /// What a leaf is held against: what is forced, else what its key belongs to.
-    pub fn hold_for(&self, leaf: &Certificate) -> Option<&Hold> {
-        let place = self
-            .forced
-            .or_else(|| self.by_key.get(&leaf.facts().spki_sha256).copied())?;
-        self.holds.get(place)
+    /// What a leaf is held against: what is forced, and what that leaves open by the certificate that its key belongs to.
+    pub fn hold_for(&self, leaf: &Certificate) -> Option<Cow<'_, Hold>> {
+        let own = self.by_key.get(&leaf.facts().spki_sha256);
+        self.under_force(own.and_then(|place| self.holds.get(*place)))
+    }
+
+    /// `--name` alone says nothing of roots, and `--roots` alone nothing of names.
+    pub(super) fn under_force<'a>(&'a self, own: Option<&'a Hold>) -> Option<Cow<'a, Hold>> {
+        let forced = self.forced.and_then(|place| self.holds.get(place));
+        let (forced, own) = match (forced, own) {
+            (Some(forced), Some(own)) => (forced, own),
+            (one, other) => return one.or(other).map(Cow::Borrowed),
+        };
+        let names = if forced.wanted.is_empty() {
+            own
+        } else {
+            forced
+        };
+        let has_roots = forced.trust.is_some() || forced.unread.is_some();
+        let roots = if has_roots { forced } else { own };
+        if std::ptr::eq(names, roots) {
+            return Some(Cow::Borrowed(names));
+        }
+        Some(Cow::Owned(Hold {
+            trust: roots.trust.clone(),
+            unread: roots.unread.clone(),
+            ..names.clone()
+        }))
     }
 
     /// Judges a chain, leaf first, and fills the report: form, names, findings, and what did not apply.
@@ -99,6 +122,7 @@ impl Yardstick {
         };
         report.certificate = Some(CertificateForm::of(leaf));
         report.held_against = hold.map(|hold| hold.name.clone());
+        let one_asked = asked.is_some();
         let wanted = match (asked, hold) {
             (Some(asked), _) => vec![asked],
             (None, Some(hold)) => hold.wanted.clone(),
@@ -124,6 +148,8 @@ impl Yardstick {
             judgement
                 .report
                 .into_iter()
+                // Whoever asked for one name has not said that there should be no other.
+                .filter(|finding| !one_asked || finding.code != Code::NamesSurplus)
                 .filter_map(|finding| self.adjusted(finding)),
         );
         let says =

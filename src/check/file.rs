@@ -365,7 +365,7 @@ fn judge_certificates(
                     count(borrowed, "intermediate")
                 ));
             }
-            yardstick.judge_chain(&mut row, &chain, key, hold, None);
+            yardstick.judge_chain(&mut row, &chain, key, hold.as_deref(), None);
             if key.is_none() {
                 let missing = around.key_missing.to_owned();
                 row.not_applicable.push(("key", missing));

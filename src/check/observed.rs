@@ -82,23 +82,24 @@ fn hold_of<'a>(
     yardstick: &'a Yardstick,
 ) -> (Option<Cow<'a, Hold>>, Option<Wanted>) {
     let at = |place: Option<usize>| place.and_then(|place| yardstick.holds.get(place));
-    let (stranger, forced) = (at(yardstick.stranger), at(yardstick.forced));
+    let stranger = at(yardstick.stranger);
+    let demands = at(yardstick.forced).is_some_and(|forced| !forced.wanted.is_empty());
     // Names that were demanded go before the one that was asked; a deployment's other names are not this listener's.
-    let asked = match forced {
-        Some(forced) if !forced.wanted.is_empty() && endpoint.assigned.is_none() => None,
-        Some(_) | None => endpoint.domain.as_ref().map(|domain| Wanted::Covered {
+    let asked = match &endpoint.domain {
+        Some(domain) if endpoint.assigned.is_some() || !demands => Some(Wanted::Covered {
             service: endpoint.protocol.service(),
             domain: domain.clone(),
             because: format!("{domain}, which was asked for"),
         }),
+        Some(_) | None => None,
     };
     let hold = match &endpoint.assigned {
-        Some(assigned) => at(assigned.hold),
-        None => yardstick.hold_for(leaf).or(stranger),
+        Some(assigned) => yardstick.under_force(at(assigned.hold)),
+        None => yardstick.hold_for(leaf),
     };
-    let mut hold = hold.map(Cow::Borrowed);
+    let mut hold = hold.or(stranger.map(Cow::Borrowed));
     if let Some(hold) = &mut hold {
-        if asked.is_none() && forced.is_none() {
+        if asked.is_none() && !demands {
             hold.to_mut().wanted.clear();
         }
         // Names alone were demanded: whom to trust is a stranger's view all the same.

@@ -10,6 +10,7 @@ mod formats;
 mod given;
 mod holds;
 mod late;
+mod left_behind;
 mod progress;
 mod rows;
 mod serve;

@@ -13,9 +13,10 @@ pub enum About {
     Key,
     /// PKCS#7 or PKCS#12 that is damaged: certificates may have been in it.
     Archive,
-    /// PKCS#7 or PKCS#12 that is sound and not opened, for want of a passphrase or a way: certificates may lie in it.
+    /// PKCS#7, PKCS#12 or a sealed bundle that is sound and not opened, for want of a passphrase or a way: certificates may
+    /// lie in it.
     ClosedArchive,
-    /// A thing of another kind that holds no certificate to be taken: a revocation list, a public key, a sealed bundle.
+    /// A thing of another kind that holds no certificate to be taken: a revocation list, a public key.
     Other,
     /// The bytes do not say: it may be anything.
     Unknown,
@@ -53,10 +54,10 @@ impl X509Error {
             | X509Error::NothingRecognised { expected, .. } => About::expected(*expected),
             X509Error::BadBlock { label, .. } => About::expected(Expected::of_label(label)),
             X509Error::ForeignForm { form } => match form {
-                ForeignForm::SealedMessage | ForeignForm::PublicKeyPkcs12 => About::ClosedArchive,
-                ForeignForm::Crl | ForeignForm::PublicKey | ForeignForm::SealedBundle => {
-                    About::Other
-                }
+                ForeignForm::SealedMessage
+                | ForeignForm::PublicKeyPkcs12
+                | ForeignForm::SealedBundle => About::ClosedArchive,
+                ForeignForm::Crl | ForeignForm::PublicKey => About::Other,
             },
             X509Error::ArchivePassphraseMissing
             | X509Error::ArchiveWrongPassphrase

@@ -362,7 +362,7 @@ impl Explain for X509Error {
                 place: String::new(),
                 why: "certificates, requests and keys are read, alone or in PKCS#7 and PKCS#12".to_owned(),
                 mend: match form {
-                    ForeignForm::SealedMessage => "decrypt it first: `openssl cms -decrypt -inform DER -in FILE -inkey KEYFILE -out FILE.out`, and take FILE.out",
+                    ForeignForm::SealedMessage => "decrypt it first: `openssl cms -decrypt -inform DER -in FILE -inkey KEY -out FILE.out`, and take FILE.out",
                     ForeignForm::PublicKeyPkcs12 => "ask its sender for a file under a passphrase: openssl and Windows write no other",
                     ForeignForm::Crl => "give the certificate, not the list of revoked ones",
                     ForeignForm::PublicKey => "give the certificate or the private key that belongs to it",

@@ -24,7 +24,7 @@ pub(super) fn is_damaged_certificate(error: &X509Error) -> bool {
     }
 }
 
-/// Whether certificates may lie in it, unread: PKCS#7 or PKCS#12, and not an encrypted key.
+/// Whether certificates may lie in it, unread: PKCS#7, PKCS#12 or a sealed bundle, and not an encrypted key.
 pub(super) fn hides_certificates(error: &X509Error) -> bool {
     error.about() == About::ClosedArchive
 }

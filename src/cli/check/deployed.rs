@@ -118,11 +118,11 @@ fn row(report: TargetReport) -> Item {
     Item::Row(Box::new(report))
 }
 
-struct Lineage<'a> {
+pub(super) struct Lineage<'a> {
     context: &'a Context,
     around: &'a Surroundings,
     yardstick: &'a Yardstick,
-    name: &'a Slug,
+    pub(super) name: &'a Slug,
     barred: &'a Barred,
 }
 
@@ -278,6 +278,51 @@ impl Lineage<'_> {
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         let generation = format!("{}/{number}", self.name);
+        let deployment = self.around.deployment.as_ref();
+        let (mut rows, leaf) = self.at_rest(store, number)?;
+        let served = deployment.is_some_and(|found| !found.gateways_of(self.name).is_empty());
+        if let (Some(first), None, true) = (rows.first_mut(), current, served) {
+            first.findings.push(Finding::new(
+                Code::LiveNothingAssigned,
+                format!("certificate {}", self.name),
+                format!("{generation} was imported and never assigned"),
+                format!("{generation} is the newest generation, and no gateway was given any"),
+                format!("`edgecert assign {}`", self.name),
+            ));
+        }
+        if let (Some(first), Some(_)) = (rows.first_mut(), current)
+            && let Some(finding) = self.compromised(store, number)?
+        {
+            // Whatever else there is to say of it comes after this.
+            first.findings.insert(0, finding);
+        }
+        let mut others = Vec::new();
+        let live = match (deployment, current, &leaf) {
+            (Some(deployment), Some(_), Some(leaf)) => {
+                let (live, silent) = self.listeners(deployment, &generation, leaf, &mut rows);
+                if let Some(first) = rows.first_mut() {
+                    self.files(deployment, store, &silent, first)?;
+                    let without = self.without_any(store, number, &silent)?;
+                    first.findings.extend(without);
+                }
+                others = self.left_behind(store, number, &silent)?;
+                live
+            }
+            _ => Vec::new(),
+        };
+        items.extend(rows.into_iter().map(row));
+        items.extend(others.into_iter().map(row));
+        items.extend(live);
+        Ok(())
+    }
+
+    /// A generation as it lies in the state, and its leaf.
+    pub(super) fn at_rest(
+        &self,
+        store: &Store,
+        number: u32,
+    ) -> Result<(Vec<TargetReport>, Option<Certificate>), StoreError> {
+        let generation = format!("{}/{number}", self.name);
         let files = store.generation_files(self.name, number)?;
         let deployment = self.around.deployment.as_ref();
         let (source, base) = match deployment {
@@ -313,43 +358,19 @@ impl Lineage<'_> {
                 }
             }
         }
-        let served = deployment.is_some_and(|found| !found.gateways_of(self.name).is_empty());
-        if let (Some(first), None, true) = (rows.first_mut(), current, served) {
-            first.findings.push(Finding::new(
-                Code::LiveNothingAssigned,
-                format!("certificate {}", self.name),
-                format!("{generation} was imported and never assigned"),
-                format!("{generation} is the newest generation, and no gateway was given any"),
-                format!("`edgecert assign {}`", self.name),
-            ));
-        }
-        if let (Some(first), Some(_)) = (rows.first_mut(), current)
-            && let Some(finding) = self.compromised(store, number)?
-        {
-            // Whatever else there is to say of it comes after this.
-            first.findings.insert(0, finding);
-        }
         let leaf = container::read(&files.cert, None)
             .ok()
             .and_then(|contents| contents.certificates.into_iter().next())
             .map(|(_, leaf)| leaf);
-        let live = match (deployment, current, &leaf) {
-            (Some(deployment), Some(_), Some(leaf)) => {
-                let (live, silent) = self.listeners(deployment, &generation, leaf, &mut rows);
-                if let Some(first) = rows.first_mut() {
-                    self.files(deployment, store, number, &silent, first)?;
-                }
-                live
-            }
-            _ => Vec::new(),
-        };
-        items.extend(rows.into_iter().map(row));
-        items.extend(live);
-        Ok(())
+        Ok((rows, leaf))
     }
 
-    /// The current generation has a key that others have as well.
-    fn compromised(&self, store: &Store, number: u32) -> Result<Option<Finding>, StoreError> {
+    /// A generation that is served has a key that others have as well.
+    pub(super) fn compromised(
+        &self,
+        store: &Store,
+        number: u32,
+    ) -> Result<Option<Finding>, StoreError> {
         let record = store.generation(self.name, number)?;
         if !self.barred.has(&record) {
             return Ok(None);
@@ -434,15 +455,13 @@ impl Lineage<'_> {
         &self,
         deployment: &Deployment,
         store: &Store,
-        number: u32,
         silent: &[Slug],
         report: &mut TargetReport,
     ) -> Result<(), StoreError> {
         let assignment = store.assignment(self.name)?;
         for gateway in deployment.gateways_of(self.name) {
             let name = gateway.name.as_str();
-            let proved = assignment.gateways.get(name);
-            let Some(proved) = proved.filter(|proved| proved.generation == number) else {
+            let Some(proved) = assignment.gateways.get(name) else {
                 continue;
             };
             let listeners = match silent.contains(&gateway.name) {

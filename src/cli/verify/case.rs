@@ -9,12 +9,12 @@ use crate::cli::output::Failure;
 use crate::cli::{Context, import, passphrase};
 use crate::deployment::{Deployment, LifeLeft, PassphraseSource, RootsSource};
 use crate::explain::{Explanation, printable};
-use crate::findings::{Code, Finding};
+use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::store::{Store, atomic};
 use crate::verify::{Expectation, Peer, TrustSet};
 use crate::x509::container::{self, Contents};
-use crate::x509::{Certificate, Fingerprint, PrivateKey};
+use crate::x509::{About, Certificate, Fingerprint, PrivateKey, X509Error};
 use std::path::Path;
 use time::OffsetDateTime;
 
@@ -269,11 +269,20 @@ fn lay_over(args: &VerifyArgs, context: &Context, hold: &mut Hold) -> Result<(),
     Ok(())
 }
 
+/// What the files hold.
+#[derive(Default)]
+struct Read {
+    certificates: Vec<Certificate>,
+    keys: Vec<PrivateKey>,
+    requests: usize,
+    damaged: Vec<Finding>,
+    /// What nobody can look into, and where.
+    closed: Option<(String, X509Error)>,
+}
+
 fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Case, Failure> {
-    let mut certificates: Vec<Certificate> = Vec::new();
+    let mut read = Read::default();
     let mut first_count = 0;
-    let mut keys: Vec<PrivateKey> = Vec::new();
-    let mut damaged = Vec::new();
     let source = args.passphrase_file.clone().map(PassphraseSource::File);
     if args.items.iter().any(|item| item == "-") {
         passphrase::insist_on_another_input(args.passphrase_file.as_deref())?;
@@ -286,15 +295,34 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
                 .map_err(|error| no_such_item(context, item, &error))?,
         };
         match container::read(&bytes, passphrase.as_ref()) {
-            // nothing is known of what lies in it
-            Err(error) if error.is_closed() => return Err(unreadable(item, &error)),
-            Ok(contents) => take(item, contents, &mut certificates, &mut keys, &mut damaged),
-            Err(error) => damaged.push(damaged_finding(item, "", &error)),
+            // Nothing is known of what lies in it.
+            Err(error) if error.is_closed() || error.about() == About::ClosedArchive => {
+                return Err(unreadable(item, &error));
+            }
+            Ok(contents) => read.take(item, contents),
+            Err(error) => read.damaged.push(damaged_finding(item, "", &error)),
         }
         if index == 0 {
-            first_count = certificates.len();
+            first_count = read.certificates.len();
         }
     }
+    let none = read.certificates.is_empty();
+    let is_error = |one: &Finding| one.severity == Severity::Error;
+    match &read.closed {
+        Some((place, error)) if none => return Err(unreadable(place, error)),
+        Some((place, error)) => read.damaged.push(damaged_finding(place, "", error)),
+        None => {}
+    }
+    if none && !read.damaged.iter().any(is_error) {
+        let item = args.items.first().map(String::as_str).unwrap_or_default();
+        read.damaged.insert(0, read.nothing_in(item));
+    }
+    let Read {
+        mut certificates,
+        mut keys,
+        damaged,
+        ..
+    } = read;
     if let Some(path) = &args.key {
         keys.insert(0, read_key(path, passphrase.as_ref())?);
     }
@@ -307,19 +335,6 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     if leaf < certificates.len() {
         let one = certificates.remove(leaf);
         certificates.insert(0, one);
-    }
-    if certificates.is_empty() && damaged.is_empty() {
-        let item = args.items.first().map(String::as_str).unwrap_or_default();
-        damaged.push(Finding::new(
-            Code::FormMalformed,
-            printable(item),
-            "no certificate stands in the file",
-            match keys.is_empty() {
-                true => "it holds other things",
-                false => "it holds a private key",
-            },
-            "name the file with the certificate",
-        ));
     }
     let (mut hold, partners) = match certificates.first() {
         Some(leaf) if args.roots.is_empty() || args.name.is_empty() => {
@@ -363,21 +378,40 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     })
 }
 
-fn take(
-    item: &str,
-    contents: Contents,
-    certificates: &mut Vec<Certificate>,
-    keys: &mut Vec<PrivateKey>,
-    damaged: &mut Vec<Finding>,
-) {
-    for (_, one) in contents.certificates {
-        if !certificates.contains(&one) {
-            certificates.push(one);
+impl Read {
+    fn take(&mut self, item: &str, contents: Contents) {
+        for (_, one) in contents.certificates {
+            if !self.certificates.contains(&one) {
+                self.certificates.push(one);
+            }
+        }
+        self.keys
+            .extend(contents.keys.into_iter().map(|(_, key)| key));
+        self.requests += contents.requests.len();
+        for (block, problem) in contents.problems {
+            if problem.about() == About::ClosedArchive {
+                self.closed
+                    .get_or_insert((format!("{item}, {block}"), problem));
+            } else {
+                self.damaged.push(damaged_finding(item, &block, &problem));
+            }
         }
     }
-    keys.extend(contents.keys.into_iter().map(|(_, key)| key));
-    for (block, problem) in &contents.problems {
-        damaged.push(damaged_finding(item, block, problem));
+
+    fn nothing_in(&self, item: &str) -> Finding {
+        let holds = match (self.keys.is_empty(), self.requests, self.damaged.first()) {
+            (false, _, _) => "it holds a private key".to_owned(),
+            (true, 1.., _) => "it holds a certificate request".to_owned(),
+            (true, 0, Some(told)) => told.what.clone(),
+            (true, 0, None) => "it holds other things".to_owned(),
+        };
+        Finding::new(
+            Code::FormMalformed,
+            printable(item),
+            "no certificate stands in the file",
+            holds,
+            "name the file with the certificate",
+        )
     }
 }
 

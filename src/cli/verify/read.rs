@@ -107,13 +107,19 @@ pub(in crate::cli) fn read_crls(paths: &[PathBuf]) -> Result<Vec<Crl>, Failure> 
 }
 
 pub(super) fn unreadable(place: &str, error: &X509Error) -> Failure {
-    Failure::new(
-        FailureKind::Failed,
-        Explanation {
-            place: printable(place),
-            ..error.explain()
-        },
-    )
+    let told = error.explain();
+    let mend = match matches!(error, X509Error::ArchivePassphraseMissing) {
+        true => "write its passphrase into a file that only you can read: `--passphrase-file PASS`"
+            .to_owned(),
+        false => told.mend,
+    };
+    let place = printable(place);
+    let told = Explanation {
+        place,
+        mend,
+        ..told
+    };
+    Failure::new(FailureKind::Failed, told)
 }
 
 pub(super) fn no_such_item(context: &Context, item: &str, error: &StoreError) -> Failure {

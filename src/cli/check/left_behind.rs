@@ -1,0 +1,87 @@
+//! Gateways that keep another generation than the current one, or have none, where no listener is known that would show it.
+
+use super::deployed::Lineage;
+use crate::check::TargetReport;
+use crate::explain::listed;
+use crate::findings::{Code, Finding};
+use crate::names::Slug;
+use crate::store::{Store, StoreError};
+use std::collections::BTreeMap;
+
+/// Most gateways that one finding names.
+const MOST_NAMED: usize = 8;
+
+impl Lineage<'_> {
+    /// A row for each generation that gateways were left with, judged like the current one.
+    pub(super) fn left_behind(
+        &self,
+        store: &Store,
+        current: u32,
+        silent: &[Slug],
+    ) -> Result<Vec<TargetReport>, StoreError> {
+        let assignment = store.assignment(self.name)?;
+        let mut kept: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for gateway in silent {
+            let proved = assignment.gateways.get(gateway.as_str());
+            if let Some(proved) = proved.filter(|proved| proved.generation != current) {
+                let gateways = kept.entry(proved.generation).or_default();
+                gateways.push(gateway.to_string());
+            }
+        }
+        let mut all = Vec::new();
+        for (number, gateways) in kept {
+            let (mut rows, _) = self.at_rest(store, number)?;
+            if let Some(first) = rows.first_mut() {
+                let compromised = self.compromised(store, number)?;
+                first.findings.extend(compromised);
+                first
+                    .findings
+                    .push(self.differs(number, current, &gateways));
+            }
+            all.extend(rows);
+        }
+        Ok(all)
+    }
+
+    /// Gateways that were added since the last assignment.
+    pub(super) fn without_any(
+        &self,
+        store: &Store,
+        current: u32,
+        silent: &[Slug],
+    ) -> Result<Vec<Finding>, StoreError> {
+        let assignment = store.assignment(self.name)?;
+        let name = self.name;
+        let none = |gateway: &&Slug| !assignment.gateways.contains_key(gateway.as_str());
+        let finding = |gateway: &Slug| {
+            Finding::new(
+                Code::LiveNothingAssigned,
+                format!("gateway {gateway}"),
+                format!("was not given {name}/{current}"),
+                "it was added to the deployment after the last assignment".to_owned(),
+                format!("`edgecert assign {name}/{current} --gateway {gateway}`"),
+            )
+        };
+        Ok(silent.iter().filter(none).map(finding).collect())
+    }
+
+    fn differs(&self, number: u32, current: u32, gateways: &[String]) -> Finding {
+        let name = self.name;
+        let (gateway, keep) = match gateways.len() {
+            1 => ("gateway", "keeps"),
+            _ => ("gateways", "keep"),
+        };
+        let flags: Vec<String> = gateways
+            .iter()
+            .map(|gateway| format!(" --gateway {gateway}"))
+            .collect();
+        let shown = listed(gateways, MOST_NAMED);
+        Finding::new(
+            Code::LiveLeafDiffers,
+            format!("{gateway} {shown}"),
+            format!("{keep} {name}/{number}, and {name}/{current} is current"),
+            format!("{name}/{current} was assigned to other gateways alone"),
+            format!("`edgecert assign {name}/{current}{}`", flags.concat()),
+        )
+    }
+}
