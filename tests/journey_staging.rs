@@ -131,6 +131,84 @@ fn what_is_staged_goes_to_the_gateways_that_were_named_and_to_no_other() {
 }
 
 #[test]
+fn a_rollout_goes_gateway_by_gateway() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    let assign = |gateway| {
+        let words = ["assign", "external-edge/2", "--gateway", gateway];
+        world.run(&words).ended(0).said("is live");
+    };
+    let day = in_days(3);
+    let stage = |only: &[&str]| {
+        let words = ["assign", "external-edge/2", "--effective-date", &day];
+        let ran = world.run(&[&words[..], only].concat());
+        ran.ended(0).said("staged: external-edge/2")
+    };
+    // The second half is staged before the first one is done, or for all, or after it.
+    for (only, staged_first) in [
+        (&["--gateway", "chat"][..], true),
+        (&[][..], true),
+        (&["--gateway", "chat"][..], false),
+    ] {
+        world.run(&["assign", "external-edge/1"]).ended(0);
+        if staged_first {
+            stage(only);
+            assign("front");
+        } else {
+            assign("front");
+            stage(only);
+        }
+        assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+        assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (2, 1));
+        world
+            .run(&[
+                "assign",
+                "external-edge/2",
+                "--effective-date",
+                &day,
+                "--gateway",
+                "front",
+            ])
+            .ended(0)
+            .said("external-edge/2 is live already, and external-edge/2 stays staged");
+        comes(world, time::Duration::minutes(2));
+        world.run(&["assign", "--due"]).ended(0).said("is live");
+        assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (2, 2));
+        assert_eq!(record(world)["staged"], Value::Null);
+        world
+            .run(&["assign", "external-edge/2", "--effective-date", &day])
+            .ended(0)
+            .said("live already: nothing to stage");
+    }
+    // What was staged for the rest is done by hand.
+    world.run(&["assign", "external-edge/1"]).ended(0);
+    stage(&[]);
+    assign("front");
+    assign("chat");
+    assert_eq!(record(world)["staged"], Value::Null);
+}
+
+#[test]
+fn a_name_of_no_gateway_in_what_is_staged_is_not_taken_for_all_of_them() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    let day = in_days(3);
+    world
+        .run(&["assign", "--effective-date", &day, "--gateway", "chat"])
+        .ended(0);
+    comes(world, time::Duration::minutes(2));
+    let mut spoiled = record(world);
+    spoiled["staged"]["gateways"] = json!(["Chat Room"]);
+    world.write(RECORD, spoiled.to_string());
+    world
+        .run(&["assign", "--due"])
+        .ended(1)
+        .said("Chat Room")
+        .said("edgecert assign external-edge --unstage");
+    assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (1, 1));
+}
+
+#[test]
 fn a_gateway_that_has_left_the_deployment_is_told_with_the_way_out() {
     let edge = with_two(&["front", "chat"]);
     let world = &edge.world;
@@ -250,6 +328,7 @@ fn a_staging_that_was_missed_does_not_stop_the_renewal() {
     let ran = world.run(&["renew", "--due", "--json"]).ended(0).json();
     let done = &ran["result"]["certificates"][0];
     assert_eq!(done["action"], "assigned", "{ran:#}");
+    assert_eq!(done["result"]["assign"]["plan"]["to"], 2, "{ran:#}");
     assert_eq!(ran["changed"], true);
     assert_eq!(lies_in(world, "front"), 2);
     world.run(&["renew", "--due"]).ended(0).said("was made");
@@ -263,7 +342,9 @@ fn a_staging_that_is_missed_and_cannot_be_assigned_is_no_success() {
     world.run(&["assign", "--effective-date", &hours]).ended(0);
     comes(world, time::Duration::days(14));
     wants_more(world);
-    world.run(&["renew", "--due"]).ended(1).said("fabrikam.com");
+    let ran = world.run(&["renew", "--due"]).ended(1).said("fabrikam.com");
+    let told = ran.stderr.matches("external-edge/2 must not go live");
+    assert_eq!(told.count(), 1, "{}", ran.stderr);
 }
 
 #[test]

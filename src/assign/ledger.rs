@@ -6,9 +6,11 @@ use super::error::AssignError;
 use super::plan::AssignPlan;
 use super::prove::Seen;
 use super::targets::Keeper;
+use crate::names::Slug;
 use crate::store::atomic::read_limited;
 use crate::store::{
-    Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, MAX_PEM_BYTES, Proved, Transaction,
+    Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, MAX_PEM_BYTES, Proved, Staged,
+    Transaction,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -179,14 +181,7 @@ impl<'a> StoreLedger<'a> {
             record.current = Some(plan.to);
             record.since = Some(self.now);
         }
-        // An older one that was staged before would be gone back to.
-        if record
-            .staged
-            .as_ref()
-            .is_some_and(|staged| staged.generation <= plan.to)
-        {
-            record.staged = None;
-        }
+        record.staged = record.staged.and_then(|staged| still_staged(staged, plan));
         Ok(self.lease.put_assignment(&plan.certificate, &record)?)
     }
 }
@@ -352,6 +347,23 @@ impl Ledger for StoreLedger<'_> {
         self.journal(&format!("{}-incomplete", self.action()), plan, detail)?;
         self.finish()
     }
+}
+
+/// What waits for its time still: of this generation, the gateways that have not got it now. An older one that was
+/// staged before would be gone back to.
+fn still_staged(mut staged: Staged, plan: &AssignPlan) -> Option<Staged> {
+    if staged.generation == plan.to {
+        if staged.gateways.is_empty() {
+            staged.gateways = plan.others.iter().map(Slug::to_string).collect();
+        }
+        let has_it = |name: &String| {
+            let mut all = plan.gateways.iter();
+            all.any(|gateway| gateway.gateway.as_str() == name)
+        };
+        staged.gateways.retain(|name| !has_it(name));
+        return Some(staged).filter(|staged| !staged.gateways.is_empty());
+    }
+    Some(staged).filter(|staged| staged.generation > plan.to)
 }
 
 /// What a gateway that could not be proved has loaded is not known. Files that we wrote for it stay ours: the next

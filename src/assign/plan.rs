@@ -130,6 +130,8 @@ pub struct AssignPlan {
     pub write_config: bool,
     /// The gateways, in the deployment's order.
     pub gateways: Vec<GatewayPlan>,
+    /// Those that serve the certificate as well and are left as they are.
+    pub others: Vec<Slug>,
 }
 
 impl AssignPlan {
@@ -237,9 +239,11 @@ pub fn plan_assignment(asked: Asked<'_>) -> Result<AssignPlan, AssignError> {
         });
     }
     let listening = sockets();
-    let gateways = all
+    let (wanted, others): (Vec<_>, Vec<_>) = all
         .into_iter()
-        .filter(|gateway| asked.only.is_empty() || asked.only.contains(&gateway.name))
+        .partition(|gateway| asked.only.is_empty() || asked.only.contains(&gateway.name));
+    let gateways = wanted
+        .into_iter()
         .map(|gateway| {
             let offer = Offer {
                 certificate: asked.certificate.clone(),
@@ -270,6 +274,7 @@ pub fn plan_assignment(asked: Asked<'_>) -> Result<AssignPlan, AssignError> {
         live: asked.live,
         write_config: asked.config == WriteConfig::Write,
         gateways,
+        others: others.iter().map(|gateway| gateway.name.clone()).collect(),
     })
 }
 

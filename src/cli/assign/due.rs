@@ -44,25 +44,20 @@ pub(super) fn assign_due(
             held: args.held(),
             run: Run::First,
         };
-        let (only, how) = staging::as_staged(&staged, &args.how);
-        let carried_out = task
-            .carry_out(
-                context,
-                lease.as_deref_mut(),
-                &only,
-                &how,
-                Outcome::default(),
-            )
-            .map_err(|failure| staging::of_what_was_staged(failure, &certificate.name));
+        let carried_out =
+            staging::as_staged(&task, &staged, &args.how).and_then(|(gateways, how)| {
+                let lease = lease.as_deref_mut();
+                task.carry_out(context, lease, &gateways, &how, Outcome::default())
+            });
         let one = match carried_out {
             Ok(one) => one,
             Err(failure) if failure.kind == FailureKind::Interrupted => return Err(failure),
             // The next one is not kept waiting for somebody to mend this one.
             Err(failure) => {
-                context.note(&format!(
-                    "{}: {}\n",
-                    certificate.name, failure.explanation.what
-                ));
+                if only.is_none() {
+                    let what = &failure.explanation.what;
+                    context.note(&format!("{}: {what}\n", certificate.name));
+                }
                 // Whether something is not as it was is what a person has to know first.
                 worst = match worst.take() {
                     Some(dirty) if failure.kind != FailureKind::Dirty => Some(dirty),
@@ -82,7 +77,9 @@ pub(super) fn assign_due(
     }
     if let Some(mut failure) = worst {
         failure.changed |= outcome.changed;
-        failure.result = json!({ "assigned": done });
+        if only.is_none() {
+            failure.result = json!({ "assigned": done });
+        }
         return Err(failure);
     }
     let text = if done.is_empty() {

@@ -277,13 +277,20 @@ pub fn assign_generation(
     run(args, context)
 }
 
-/// Assigns what is staged of one certificate and due, as `assign --due` does for all: for `renew`.
-pub fn assign_staged(context: &mut Context, certificate: &Slug) -> Result<Outcome, Failure> {
+/// Assigns what is staged of one certificate and due, as `assign --due` does for all: for `renew`. `None`: nothing is
+/// any more, as another run was first.
+pub fn assign_staged(
+    context: &mut Context,
+    certificate: &Slug,
+) -> Result<Option<Outcome>, Failure> {
     let args = AssignArgs {
         due: true,
         ..newest_of(certificate, false, true)
     };
-    run(args, context)
+    let mut outcome = run(args, context)?;
+    let own = outcome.result.pointer_mut("/assigned/0/result");
+    let own = own.map(serde_json::Value::take);
+    Ok(own.map(|result| Outcome { result, ..outcome }))
 }
 
 /// `assign CERT`, or with `--dry-run`: for the wizard.

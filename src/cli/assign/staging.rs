@@ -7,7 +7,7 @@ use crate::cli::exit::FailureKind;
 use crate::cli::list::staged_json;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::{Context, render};
-use crate::explain::Explanation;
+use crate::explain::{Explain, Explanation, printable};
 use crate::findings::Code;
 use crate::names::Slug;
 use crate::store::{Accepted, Lease, Staged, Store};
@@ -56,33 +56,52 @@ pub(super) fn insist_that_it_can_wait(how: &How) -> Result<(), Failure> {
 }
 
 /// What is staged, as the run that assigns it is told: the gateways, and how.
-pub(super) fn as_staged(staged: &Staged, how: &How) -> (Vec<Slug>, How) {
-    let only = staged.gateways.iter();
-    let accepted = staged.accepted.iter().filter_map(|one| {
-        Some(Override {
-            code: *Code::ALL.iter().find(|code| code.as_str() == one.code)?,
-            reason: one.reason.clone(),
+///
+/// A gateway that has left the deployment since is no slip of this command line. It is refused, and so is what is no
+/// gateway's name: without them none would be left, and none means all.
+pub(super) fn as_staged(
+    task: &Task<'_>,
+    staged: &Staged,
+    how: &How,
+) -> Result<(Vec<Slug>, How), Failure> {
+    let name = &task.certificate.name;
+    let refused = |told: Explanation| {
+        Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                place: format!("what is staged of {name}"),
+                mend: format!(
+                    "`edgecert assign {name} --unstage`, then stage it for the gateways that are there"
+                ),
+                ..told
+            },
+        )
+    };
+    let parsed = staged.gateways.iter().map(|text| {
+        Slug::parse(text).map_err(|error| {
+            let told = error.explain();
+            let what = format!("{} is the name of no gateway", printable(text));
+            refused(Explanation { what, ..told })
         })
     });
-    (
-        only.filter_map(|name| Slug::parse(name).ok()).collect(),
-        How {
-            staged: accepted.collect(),
-            ..how.clone()
-        },
-    )
+    let only = parsed.collect::<Result<Vec<Slug>, Failure>>()?;
+    insist_on_gateways(task, &only).map_err(|error| refused(error.explain()))?;
+    let how = How {
+        staged: staged.accepted.iter().filter_map(let_through).collect(),
+        ..how.clone()
+    };
+    Ok((only, how))
 }
 
-/// A gateway that has left the deployment since is no slip of this command line.
-pub(super) fn of_what_was_staged(mut failure: Failure, name: &Slug) -> Failure {
-    if failure.explanation.code == "assign.no-such-gateway" {
-        failure.kind = FailureKind::Refused;
-        failure.explanation.place = format!("what is staged of {name}");
-        failure.explanation.mend = format!(
-            "`edgecert assign {name} --unstage`, then stage it for the gateways that are there"
-        );
-    }
-    failure
+/// A finding that was let through knowingly before, unless this program has no such finding any more.
+pub(super) fn let_through(accepted: &Accepted) -> Option<Override> {
+    let code = Code::ALL
+        .iter()
+        .find(|code| code.as_str() == accepted.code)?;
+    Some(Override {
+        code: *code,
+        reason: accepted.reason.clone(),
+    })
 }
 
 /// Stages a generation to become current at a time, on these gateways or all.
@@ -95,12 +114,19 @@ pub(super) fn stage(
     outcome: Outcome,
 ) -> Result<Outcome, Failure> {
     let name = &task.certificate.name;
-    insist_on_gateways(task, only)?;
+    insist_on_gateways(task, only)
+        .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?;
     let mut record = task
         .store
         .assignment(name)
         .map_err(|error| failed(&error))?;
-    if record.current == Some(task.number) {
+    let all = task.deployment.gateways_of(name).into_iter();
+    let mut wanted = all
+        .map(|gateway| &gateway.name)
+        .filter(|gateway| only.is_empty() || only.contains(gateway));
+    if record.current == Some(task.number)
+        && wanted.all(|gateway| task.is_settled(&record, gateway))
+    {
         let text = match &record.staged {
             None => format!("{name}/{} is live already: nothing to stage\n", task.number),
             Some(staged) => format!(
@@ -217,22 +243,19 @@ pub(super) fn stage(
     })
 }
 
-/// A gateway that does not serve the certificate is wrong usage now, and not at the time.
-fn insist_on_gateways(task: &Task<'_>, only: &[Slug]) -> Result<(), Failure> {
+/// A gateway that does not serve the certificate is told now, and not at the time.
+fn insist_on_gateways(task: &Task<'_>, only: &[Slug]) -> Result<(), AssignError> {
     let known = task.deployment.gateways_of(&task.certificate.name);
     let stranger = only
         .iter()
         .find(|name| !known.iter().any(|gateway| gateway.name == **name));
     match stranger {
         None => Ok(()),
-        Some(gateway) => {
-            let error = AssignError::NoSuchGateway {
-                certificate: task.certificate.name.clone(),
-                gateway: gateway.clone(),
-                known: known.iter().map(|one| one.name.clone()).collect(),
-            };
-            Err(Failure::from_error(FailureKind::Usage, &error))
-        }
+        Some(gateway) => Err(AssignError::NoSuchGateway {
+            certificate: task.certificate.name.clone(),
+            gateway: gateway.clone(),
+            known: known.iter().map(|one| one.name.clone()).collect(),
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
+use super::staging::let_through;
 use super::told::{describe, plan_json, tell};
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
@@ -80,12 +81,10 @@ impl Task<'_> {
             findings: outcome.findings.into_iter().chain(findings).collect(),
             ..outcome
         };
-        let covers_all = plan.gateways.iter().all(|gateway| {
-            assigned
-                .gateways
-                .get(gateway.gateway.as_str())
-                .is_some_and(|there| there.generation == self.number && there.is_settled())
-        });
+        let covers_all = plan
+            .gateways
+            .iter()
+            .all(|gateway| self.is_settled(&assigned, &gateway.gateway));
         if from == Some(self.number)
             && assigned.current == from
             && covers_all
@@ -153,6 +152,14 @@ impl Task<'_> {
             HeldSessions::Leave => outcome,
             HeldSessions::End => held::end(context, &plan, &connections, outcome),
         })
+    }
+
+    /// Whether a gateway has this generation, and its last assignment ended well.
+    pub fn is_settled(&self, assigned: &AssignmentRecord, gateway: &Slug) -> bool {
+        assigned
+            .gateways
+            .get(gateway.as_str())
+            .is_some_and(|there| there.generation == self.number && there.is_settled())
     }
 
     /// The plan, with every server's configuration read; `before` is what is live and what was assigned.
@@ -414,15 +421,7 @@ impl Task<'_> {
 }
 
 fn overrides(record: &GenerationRecord, how: &How) -> Vec<Override> {
-    let earlier = record.accepted.iter().filter_map(|accepted| {
-        let code = Code::ALL
-            .iter()
-            .find(|code| code.as_str() == accepted.code)?;
-        Some(Override {
-            code: *code,
-            reason: accepted.reason.clone(),
-        })
-    });
+    let earlier = record.accepted.iter().filter_map(let_through);
     earlier.chain(how.overrides()).collect()
 }
 

@@ -33,7 +33,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 pub use sum::Done;
 use sum::Sum;
-use through::{Interrupts, interrupted_before};
+use through::{Interrupts, interrupted_before, nothing_to_do};
 use time::OffsetDateTime;
 use told::{by_hand, nothing_asked, tell_changes, waits_for_its_time, would_do};
 
@@ -359,8 +359,14 @@ impl Run<'_> {
         context.say(&format!(
             "{name}/{number} was staged for {since}: it is assigned now"
         ));
-        let assigned = assign::assign_staged(context, name)?;
-        Ok(was_assigned(number, assigned))
+        Ok(match assign::assign_staged(context, name)? {
+            Some(assigned) => was_assigned(number, assigned),
+            None => nothing_to_do(
+                "overtaken",
+                format!("{name}/{number} is not staged any more"),
+                json!({ "generation": number }),
+            ),
+        })
     }
 }
 

@@ -302,7 +302,7 @@ fn and_changed(failure: Failure, changed: bool) -> Failure {
     }
 }
 
-fn nothing_to_do(action: &'static str, what: String, result: Value) -> Done {
+pub(super) fn nothing_to_do(action: &'static str, what: String, result: Value) -> Done {
     Done {
         action,
         changed: false,
