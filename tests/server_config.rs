@@ -98,6 +98,44 @@ fn c03_ejabberd_without_a_pattern_for_the_file() {
     config_is_written(&stage, &config, &[&file], "reload_config");
 }
 
+#[test]
+fn c05_nginx_whose_site_is_a_link_as_debian_has_it() {
+    use std::os::unix::fs::{MetadataExt, chown, symlink};
+    let lab = Lab::new();
+    let server = nginx::start(&lab, KeyType::Ec256, nginx::Names::Fixed);
+    let main = server.config().to_owned();
+    let folder = main.parent().unwrap().to_owned();
+    let (available, enabled) = (folder.join("sites-available"), folder.join("sites-enabled"));
+    for folder in [&available, &enabled] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let (site, link) = (available.join("default"), enabled.join("default"));
+    symlink("../sites-available/default", &link).unwrap();
+    let text = std::fs::read_to_string(&main).unwrap();
+    let (head, tail) = text.split_once("    server {").unwrap();
+    let tail = tail.strip_suffix("}\n").unwrap();
+    std::fs::write(&site, format!("    server {{{tail}")).unwrap();
+    let include = format!("{head}    include {}/*;\n}}\n", enabled.display());
+    std::fs::write(&main, include).unwrap();
+    assert!(server.control(&["-s", "reload"]).status.success());
+    let stage = Stage::new(lab, server, "-s reload");
+    stage.edit(&format!("certs/{DOMAIN}.pem"), "certs/new.pem");
+    stage.edit(&format!("certs/{DOMAIN}.key"), "certs/new.key");
+    let (certificate, key) = (beside(&stage, "new.pem"), beside(&stage, "new.key"));
+    let owner = folder.metadata().unwrap().uid();
+    if servers::process::is_root() && owner != 0 {
+        chown(&enabled, Some(owner), None).unwrap();
+        // Who owns the folder above can put another folder of root in its place.
+        for flags in [&["assign"][..], &["assign", "--dry-run", "--write-config"]] {
+            stage.refused(flags, "assign.destination");
+        }
+        chown(&available, Some(owner), None).unwrap();
+    }
+    config_is_written(&stage, &site, &[&certificate, &key], "-s reload");
+    let leads = std::fs::read_link(&link).unwrap();
+    assert_eq!(leads, Path::new("../sites-available/default"));
+}
+
 /// Another certificate for the same names.
 const RSA_EDGE: &str = "rsa-edge";
 

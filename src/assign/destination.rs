@@ -75,7 +75,7 @@ impl Destination {
             why,
             mend,
         };
-        let path = way::lies_at(named).map_err(|astray| unfit(astray.why, astray.mend))?;
+        let path = lies_at(wish.gateway, wish.root, named)?;
         let there = match path.symlink_metadata() {
             Ok(there) if !there.is_file() => {
                 return Err(unfit(
@@ -85,17 +85,6 @@ impl Destination {
             }
             there => there.ok(),
         };
-        let beyond = |root: PathBuf| !path.starts_with(root);
-        if wish.root != Path::new("/") && wish.root.canonicalize().is_ok_and(beyond) {
-            return Err(unfit(
-                format!(
-                    "a link leads out of the server's root, to {}",
-                    path.display()
-                ),
-                "name the path as it is within the root, without links that begin with /"
-                    .to_owned(),
-            ));
-        }
         if let Some(tool) = keeper_of(&path) {
             return Err(unfit(
                 format!("it leads to {}, which {tool} keeps", path.display()),
@@ -221,15 +210,7 @@ impl Destination {
     ///
     /// Errors: the folder is no longer the one that was found, and those of the file system.
     pub fn write(&self, gateway: &Slug, bytes: &[u8]) -> Result<(), AssignError> {
-        if !way::still_leads(&self.path) {
-            return Err(AssignError::Destination {
-                gateway: gateway.clone(),
-                path: self.path.clone(),
-                why: "its folder is no longer the one that was found when this command began"
-                    .to_owned(),
-                mend: "see who changes it, and run this command again".to_owned(),
-            });
-        }
+        insist_on_way(gateway, &self.path)?;
         Ok(atomic::write_over(&self.path, bytes, self.placement)?)
     }
 
@@ -249,6 +230,43 @@ impl Destination {
             .next()
             .map(|(_, certificate)| certificate)
     }
+}
+
+/// Where a file of a server lies, links followed.
+///
+/// Errors: `Destination` where somebody else may lead it elsewhere, and where a link leads out of the server's root.
+pub(super) fn lies_at(gateway: &Slug, root: &Path, named: &Path) -> Result<PathBuf, AssignError> {
+    let unfit = |why: String, mend: String| AssignError::Destination {
+        gateway: gateway.clone(),
+        path: named.to_owned(),
+        why,
+        mend,
+    };
+    let path = way::lies_at(named).map_err(|astray| unfit(astray.why, astray.mend))?;
+    let beyond = |root: PathBuf| !path.starts_with(root);
+    if root != Path::new("/") && root.canonicalize().is_ok_and(beyond) {
+        return Err(unfit(
+            format!(
+                "a link leads out of the server's root, to {}",
+                path.display()
+            ),
+            "name the path as it is within the root, without links that begin with /".to_owned(),
+        ));
+    }
+    Ok(path)
+}
+
+/// Refuses a file that no longer lies where it was found: asked right before it is changed.
+pub(super) fn insist_on_way(gateway: &Slug, path: &Path) -> Result<(), AssignError> {
+    if way::still_leads(path) {
+        return Ok(());
+    }
+    Err(AssignError::Destination {
+        gateway: gateway.clone(),
+        path: path.to_owned(),
+        why: "its folder is no longer the one that was found when this command began".to_owned(),
+        mend: "see who changes it, and run this command again".to_owned(),
+    })
 }
 
 /// SHA-256 in hex.

@@ -9,7 +9,6 @@ use super::destination::FolderLocks;
 use super::error::AssignError;
 use super::targets::on_server::OnServer;
 use super::targets::{Hands, Stop, ejabberd, prosody};
-use super::way;
 use crate::deployment::{FileTarget, Gateway, GatewayKind};
 use crate::federation::Partner;
 use crate::names::{Domain, Slug};
@@ -159,7 +158,7 @@ impl FederatingServer {
     /// Itself, where no link of a stranger leads to what would be changed: else that would be shown as what it was.
     fn in_its_place(self) -> Result<Self, AssignError> {
         for file in &self.planned.files {
-            self.lies_at(&self.here(file))?;
+            self.own.lies_at(&file.file)?;
         }
         Ok(self)
     }
@@ -266,18 +265,13 @@ impl FederatingServer {
         self.own.files.here(&file.file)
     }
 
-    /// Where a file lies, by the rules of what an assignment writes.
-    fn lies_at(&self, path: &Path) -> Result<PathBuf, AssignError> {
-        lies_at(&self.own, path)
-    }
-
     /// Locks the folders of all that is written, and removes what a killed command left half written there.
     fn lock(&self) -> Result<FolderLocks, AssignError> {
         let paths: Vec<PathBuf> = self
             .planned
             .files
             .iter()
-            .map(|file| self.lies_at(&self.here(file)))
+            .map(|file| self.own.lies_at(&file.file))
             .chain([Ok(self.mark())])
             .collect::<Result<_, _>>()?;
         let locked = FolderLocks::take(paths.iter().map(PathBuf::as_path))?;
@@ -342,13 +336,12 @@ impl FederatingServer {
 
     /// Our own file first: the include of one that is not there stops a server. Counts the files that it began with.
     fn write(&self, written: &mut usize) -> Result<(), AssignError> {
-        let main = placement_of(&self.lies_at(&self.own.files.here(self.own.config()))?)?;
+        let main = placement_of(&self.own.lies_at(self.own.config())?)?;
         write_over(&self.mark(), b"", main)?;
         for file in &self.planned.files {
             self.is_as_read(file)?;
-            let path = self.here(file);
             // A new file belongs to those who read the main one; a link is followed, as the server follows it.
-            let path = self.lies_at(&path)?;
+            let path = self.own.lies_at(&file.file)?;
             let placement = match &file.before {
                 Some(_) => placement_of(&path)?,
                 None => main,
@@ -371,7 +364,7 @@ impl FederatingServer {
             }
             match &file.before {
                 Some(before) => {
-                    let path = self.lies_at(&path)?;
+                    let path = self.own.lies_at(&file.file)?;
                     write_over(&path, before.as_bytes(), placement_of(&path)?)?;
                 }
                 None => std::fs::remove_file(&path)
@@ -487,15 +480,6 @@ impl Stands {
             Stands::Otherwise
         })
     }
-}
-
-fn lies_at(own: &OnServer, path: &Path) -> Result<PathBuf, AssignError> {
-    way::lies_at(path).map_err(|astray| AssignError::Destination {
-        gateway: own.gateway.clone(),
-        path: path.to_owned(),
-        why: astray.why,
-        mend: astray.mend,
-    })
 }
 
 fn placement_of(path: &Path) -> Result<Placement, AssignError> {

@@ -5,7 +5,7 @@ use super::on_server::OnServer;
 use super::{
     EndSessions, Ending, Hands, Job, Keeper, Material, Offer, Run, Stop, Target, WriteConfig,
 };
-use crate::assign::destination::{Destination, digest_of};
+use crate::assign::destination::{Destination, digest_of, insist_on_way};
 use crate::assign::error::AssignError;
 use crate::assign::other_writers::{Watched, other_writers};
 use crate::explain::{moment, printable};
@@ -459,6 +459,7 @@ fn write_config(gateway: &Slug, change: &Change) -> Result<(), AssignError> {
         uid: Some(there.uid()),
         gid: Some(there.gid()),
     };
+    insist_on_way(gateway, &change.file)?;
     Ok(atomic::write_over(
         &change.file,
         change.after.as_bytes(),

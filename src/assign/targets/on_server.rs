@@ -3,7 +3,7 @@
 use super::hands::{Hands, Said};
 use super::on_files::Needed;
 use crate::assign::config_files::ConfigFiles;
-use crate::assign::destination::{Destination, Wish};
+use crate::assign::destination::{self, Destination, Wish};
 use crate::assign::error::AssignError;
 use crate::deployment::{Content, FileTarget};
 use crate::explain::{listed, printable};
@@ -15,7 +15,7 @@ use crate::servers::{Change, ConfigError};
 use crate::store::MAX_PEM_BYTES;
 use crate::store::atomic::read_limited;
 use crate::x509::{Certificate, container};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// What is fixed about a kind of server.
@@ -111,7 +111,7 @@ impl OnServer {
             } else {
                 0o644
             },
-            root: self.settings.root.as_deref().unwrap_or(Path::new("/")),
+            root: self.root(),
         };
         Destination::find(&self.files.here(path), content, wish)
     }
@@ -128,22 +128,36 @@ impl OnServer {
             .collect()
     }
 
+    /// The folder that is `/` to the server.
+    fn root(&self) -> &Path {
+        self.settings.root.as_deref().unwrap_or(Path::new("/"))
+    }
+
+    /// Where a file that the server names lies for us, links followed.
+    ///
+    /// Errors: `Destination` where somebody else may lead it elsewhere, and where a link leads out of the server's root.
+    pub fn lies_at(&self, path: &Path) -> Result<PathBuf, AssignError> {
+        destination::lies_at(&self.gateway, self.root(), &self.files.here(path))
+    }
+
     /// What a configuration needs, with its files where they lie for us.
+    ///
+    /// Errors: those of [`Self::lies_at`], as what is not ours to change would be shown; `ServerConfig`.
     pub fn needed(
         &self,
         change: Result<Option<Change>, ConfigError>,
     ) -> Result<Needed, AssignError> {
         match change {
-            Ok(change) => Ok(Needed {
-                changes: change
-                    .into_iter()
-                    .map(|change| Change {
-                        file: self.files.here(&change.file),
-                        ..change
-                    })
-                    .collect(),
-                findings: Vec::new(),
-            }),
+            Ok(change) => {
+                let changes = change.into_iter().map(|change| {
+                    let file = self.lies_at(&change.file)?;
+                    Ok(Change { file, ..change })
+                });
+                Ok(Needed {
+                    changes: changes.collect::<Result<_, AssignError>>()?,
+                    findings: Vec::new(),
+                })
+            }
             Err(ConfigError::Undecided { what, candidates }) => {
                 let places: Vec<String> = candidates.iter().map(ToString::to_string).collect();
                 let finding = self.finding(
