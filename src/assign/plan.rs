@@ -3,7 +3,7 @@
 use super::destination::{FolderLocks, digest_of};
 use super::error::AssignError;
 use super::listeners::proofs;
-use super::sockets::{Socket, credentials, holders, sockets};
+use super::sockets::{Socket, holders, sockets};
 use super::targets::{EndSessions, Offer, Run, Stop, Target, WriteConfig, target};
 use crate::deployment::{Deployment, Outbound};
 use crate::findings::Finding;
@@ -11,7 +11,7 @@ use crate::names::{Domain, Protocol, Slug};
 use crate::probe::KeyKind;
 use crate::servers::Change;
 use crate::store::atomic::read_limited;
-use crate::store::{AssignmentRecord, MAX_PEM_BYTES};
+use crate::store::{AssignmentRecord, MAX_PEM_BYTES, Rights, credentials};
 use crate::x509::{Chain, Fingerprint};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -147,7 +147,7 @@ impl AssignPlan {
                 insist_on_running(gateway, &all)?;
                 for address in gateway.addresses() {
                     for holder in holders(&all, address) {
-                        if let Some((user, groups)) = credentials(holder.pid) {
+                        if let Some((user, groups)) = credentials(holder.pid, Rights::Effective) {
                             gateway.target.is_readable_by(user, &groups)?;
                         }
                     }

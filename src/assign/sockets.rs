@@ -134,23 +134,6 @@ pub fn holders(all: &[Socket], address: SocketAddr) -> Vec<Holder> {
     found
 }
 
-/// The effective user and the groups of a process; `None`: it is gone, or hidden.
-pub fn credentials(pid: u32) -> Option<(u32, Vec<u32>)> {
-    let status = read_limited(Path::new(&format!("/proc/{pid}/status")), MAX_BYTES).ok()?;
-    let status = String::from_utf8_lossy(&status);
-    let numbers = |name: &str| -> Option<Vec<u32>> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace()
-            .map(|number| number.parse().ok())
-            .collect()
-    };
-    // Real, effective, saved, of the file system.
-    let user = *numbers("Uid:")?.get(1)?;
-    let mut groups = numbers("Groups:").unwrap_or_default();
-    groups.extend(numbers("Gid:")?.get(1));
-    Some((user, groups))
-}
-
 /// `pid 4711, nginx`.
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

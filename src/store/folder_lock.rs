@@ -4,7 +4,9 @@
 //! behind. The kernel tells who holds the lock (`/proc/locks`). Whoever edits the file by hand takes none.
 
 use super::StoreError;
+use super::owner::{Rights, credentials};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -39,14 +41,18 @@ impl FolderLock {
         let began = Instant::now();
         let opened = super::atomic::open_folder(folder)
             .map_err(|source| StoreError::io("lock", folder, source))?;
+        let mut before = Holding::Ours;
         loop {
             match opened.try_lock() {
                 Ok(()) => return Ok(Self { held: Some(opened) }),
-                // A file is compared before it is replaced, here too.
-                Err(TryLockError::WouldBlock) if is_held_by_a_stranger(&opened) => {
-                    return Ok(Self { held: None });
-                }
                 Err(TryLockError::WouldBlock) => {
+                    let now = Holding::of(&opened);
+                    match &now {
+                        Holding::Ours => {}
+                        Holding::Ended(_) if now != before => before = now,
+                        // A file is compared before it is replaced, here too.
+                        Holding::Strangers | Holding::Ended(_) => return Ok(Self { held: None }),
+                    }
                     let waited = began.elapsed();
                     if waited >= timeout {
                         return Err(StoreError::FolderLocked {
@@ -85,27 +91,60 @@ fn has_no_locks(error: &std::io::Error) -> bool {
 /// `edgecert (process 4711)`, where the kernel tells: `3: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF`.
 fn holder(folder: &File) -> Option<String> {
     let pid = holders(folder).into_iter().next()?;
-    let name = read(&Path::new("/proc").join(&pid).join("comm"));
+    let name = read(&Path::new(&format!("/proc/{pid}/comm")));
     Some(match name {
         Some(name) => format!("{} (process {pid})", name.trim_end()),
         None => format!("process {pid}"),
     })
 }
 
-/// Whether nobody but other users than root and us holds the lock of an open folder: whoever may list a folder may lock
-/// it, and hold up nothing of ours by that.
-fn is_held_by_a_stranger(folder: &File) -> bool {
-    let me = rustix::process::geteuid().as_raw();
-    let holders = holders(folder);
-    let owner = |pid: &String| Path::new("/proc").join(pid).metadata().map(|of| of.uid());
-    !holders.is_empty()
-        && holders
-            .iter()
-            .all(|pid| owner(pid).is_ok_and(|uid| uid != 0 && uid != me))
+/// Who holds the lock of a folder.
+#[derive(Debug, PartialEq, Eq)]
+enum Holding {
+    /// One of those who may write to the folder, or nobody knows.
+    Ours,
+    /// Others alone: whoever may list a folder may lock it, and hold up nothing of ours by that.
+    Strangers,
+    /// Processes that have ended, unless they are no longer named when they are asked for again. What they started has
+    /// the lock from them, as nothing has from a command of ours.
+    Ended(Vec<u32>),
+}
+
+impl Holding {
+    fn of(folder: &File) -> Self {
+        let (pids, Ok(there)) = (holders(folder), folder.metadata()) else {
+            return Self::Ours;
+        };
+        let me = rustix::process::geteuid().as_raw();
+        let mut ended = Vec::new();
+        for pid in &pids {
+            match credentials(*pid, Rights::Real) {
+                Some((user, groups)) => {
+                    let by_group = there.mode() & 0o020 != 0 && groups.contains(&there.gid());
+                    if [0, me, there.uid()].contains(&user) || by_group {
+                        return Self::Ours;
+                    }
+                }
+                None if has_ended(*pid) => ended.push(*pid),
+                None => return Self::Ours,
+            }
+        }
+        match ended.as_slice() {
+            [] if pids.is_empty() => Self::Ours,
+            [] => Self::Strangers,
+            [..] => Self::Ended(ended),
+        }
+    }
+}
+
+/// What `/proc` does not show may be hidden from this user.
+fn has_ended(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// The processes that hold the lock of an open folder, by number, where the kernel tells.
-fn holders(folder: &File) -> Vec<String> {
+fn holders(folder: &File) -> Vec<u32> {
     let Ok(there) = folder.metadata() else {
         return Vec::new();
     };
@@ -117,7 +156,7 @@ fn holders(folder: &File) -> Vec<String> {
         let [_, "FLOCK", _, _, pid, place, ..] = words.as_slice() else {
             return None;
         };
-        (place.rsplit(':').next() == Some(inode.as_str())).then(|| (*pid).to_owned())
+        (place.rsplit(':').next() == Some(inode.as_str())).then(|| pid.parse().ok())?
     });
     held.collect()
 }
@@ -151,46 +190,83 @@ mod tests {
         if let Some(holder) = holder {
             assert!(holder.contains(&std::process::id().to_string()), "{holder}");
         }
-        assert!(!is_held_by_a_stranger(&File::open(folder.path()).unwrap()));
+        assert_eq!(
+            Holding::of(&File::open(folder.path()).unwrap()),
+            Holding::Ours
+        );
         drop(held);
         FolderLock::around(&file, Duration::ZERO).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    /// A lock of a folder of root's, held by a shell of this user until its input ends.
+    struct Held(std::process::Child);
+
+    impl Held {
+        fn by(folder: &Path, user: u32, group: u32, lines: &str) -> Self {
+            use std::os::unix::process::CommandExt;
+            use std::process::{Command, Stdio};
+            let mut holder = Command::new("sh")
+                .args(["-c", lines, "sh"])
+                .arg(folder)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .uid(user)
+                .gid(group)
+                .spawn()
+                .unwrap();
+            let mut said = [0; 5];
+            let told = holder.stdout.as_mut().unwrap();
+            told.read_exact(&mut said).unwrap();
+            Self(holder)
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            drop(self.0.stdin.take());
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
-    fn a_stranger_who_locks_a_folder_holds_nothing_up() {
-        use std::os::unix::process::CommandExt;
-        use std::process::{Command, Stdio};
+    fn who_may_not_write_to_a_folder_holds_nothing_up_by_locking_it() {
+        use std::os::unix::fs::{PermissionsExt, chown};
         if !rustix::process::geteuid().is_root() {
             return;
         }
+        const NOBODY: u32 = 65_534;
+        const OPERATORS: u32 = 54_321;
+        let running = "exec flock \"$1\" sh -c 'echo held; cat'";
+        // The process that took it has ended, and the kernel names it still.
+        let forked = "exec 9<\"$1\"; flock 9; echo held; cat";
         let folder = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(
-            folder.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )
-        .unwrap();
         let file = folder.path().join("edgecert.toml");
         std::fs::write(&file, "").unwrap();
-        let mut stranger = Command::new("flock")
-            .arg(folder.path())
-            .args(["sh", "-c", "echo held; cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .uid(65_534)
-            .spawn()
-            .unwrap();
-        let mut said = [0; 5];
-        let told = stranger.stdout.as_mut().unwrap();
-        told.read_exact(&mut said).unwrap();
-        // Where /proc/locks shows it (not in every container).
-        let opened = File::open(folder.path()).unwrap();
-        if !holders(&opened).is_empty() {
-            assert!(is_held_by_a_stranger(&opened));
-            let held = FolderLock::around(&file, Duration::ZERO).unwrap();
-            assert!(!held.is_held());
+        for (mode, owner, user, group, lines, counts) in [
+            (0o755, 0, NOBODY, NOBODY, running, false),
+            (0o755, 0, NOBODY, OPERATORS, running, false),
+            (0o775, 0, NOBODY, NOBODY, running, false),
+            (0o775, 0, NOBODY, OPERATORS, running, true),
+            (0o755, NOBODY, NOBODY, NOBODY, running, true),
+            (0o755, 0, 0, 0, running, true),
+            (0o755, 0, NOBODY, NOBODY, forked, false),
+            (0o755, 0, 0, 0, forked, false),
+        ] {
+            chown(folder.path(), Some(owner), Some(OPERATORS)).unwrap();
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.path(), mode).unwrap();
+            let holder = Held::by(folder.path(), user, group, lines);
+            let opened = File::open(folder.path()).unwrap();
+            // Where /proc/locks shows it (not in every container).
+            if !holders(&opened).is_empty() {
+                let told = format!("{owner} {user} {group} {lines}");
+                match FolderLock::around(&file, Duration::from_millis(100)) {
+                    Ok(lock) => assert!(!counts && !lock.is_held(), "{told}"),
+                    Err(refused) => assert!(counts, "{told}: {refused}"),
+                }
+            }
+            drop(holder);
         }
-        drop(stranger.stdin.take());
-        stranger.wait().unwrap();
     }
 }

@@ -41,7 +41,7 @@ pub use journal::{ClockStep, JournalReading, JournalState};
 pub use layout::{MAX_PEM_BYTES, MAX_RECORD_BYTES, RequestId, VERSION};
 pub use lease::{KeySource, Lease};
 pub use lock::Holder;
-pub(crate) use owner::user_name;
+pub(crate) use owner::{Rights, credentials, user_name};
 pub use problems::Problem;
 pub use records::{
     Accepted, AssignmentRecord, CertificateSummary, GenerationRecord, IntentKind, IntentRecord,

@@ -1,4 +1,5 @@
-//! Names of users and groups, as numbers: from `/etc/passwd` and `/etc/group`, below a root of choice.
+//! Names of users and groups, as numbers: from `/etc/passwd` and `/etc/group`, below a root of choice; and those that a
+//! process runs as.
 //!
 //! Users of a directory service stand in neither; they are written as numbers (`106:112`).
 
@@ -8,6 +9,8 @@ use std::path::Path;
 
 /// Most bytes of either file.
 const MAX_PASSWD_BYTES: u64 = 16 * 1024 * 1024;
+/// Most bytes of a process's status; its 65,536 groups fit.
+const MAX_STATUS_BYTES: u64 = 1024 * 1024;
 
 /// The user and group ids of `user:group`, names or numbers; `None`: one of them is unknown.
 pub fn ids_of(owner: &str, root: &Path) -> Option<(u32, u32)> {
@@ -33,6 +36,36 @@ pub(crate) fn user_name(uid: u32) -> String {
         (number == uid).then(|| printable(name))
     })
     .unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// Whose rights of a process are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Those of whoever started it, whatever program it is.
+    Real,
+    /// Those that it has.
+    Effective,
+}
+
+/// The user and the groups of a process; `None`: it is gone, or hidden. proc_pid_status(5).
+pub(crate) fn credentials(pid: u32, rights: Rights) -> Option<(u32, Vec<u32>)> {
+    let status = read_limited(Path::new(&format!("/proc/{pid}/status")), MAX_STATUS_BYTES).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let numbers = |name: &str| -> Option<Vec<u32>> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace()
+            .map(|number| number.parse().ok())
+            .collect()
+    };
+    // Real, effective, saved, of the file system.
+    let column = match rights {
+        Rights::Real => 0,
+        Rights::Effective => 1,
+    };
+    let user = *numbers("Uid:")?.get(column)?;
+    let mut groups = numbers("Groups:").unwrap_or_default();
+    groups.extend(numbers("Gid:")?.get(column));
+    Some((user, groups))
 }
 
 /// What the first line makes of its first and third field that makes anything of them.
