@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "world/served.rs"]
+mod served;
 mod world;
 
+use served::{Ca, USUAL};
 use std::io::Write;
 use std::process::Stdio;
-use world::{OpensslCa, World};
+use world::World;
 
 /// A deployment of a lab CA, with one generation imported.
 fn imported(world: &World) {
@@ -264,16 +267,18 @@ fn quiet_leaves_the_advice_of_the_lab_out() {
 #[test]
 fn nagios_hears_every_finding_and_an_intermediate_that_has_ended() {
     let world = World::new();
-    let ca = OpensslCa::new(&world, "ca");
-    world.deployment(&ca);
-    let made = world.run(&["request", "--json"]).ended(0).json();
-    let csr = made["result"]["csr"].as_str().unwrap();
-    world.write("reply.pem", ca.reply(std::path::Path::new(csr)));
+    let ca = Ca::new(&world);
+    ca.intermediate(&world, "inter", -50, -3)
+        .leaf(&world, "edge", &USUAL);
+    world.write(
+        "reply.pem",
+        world.read("edge.pem") + &world.read("inter.pem"),
+    );
     let words = [
         "verify",
         "reply.pem",
         "--roots",
-        "ca/root.pem",
+        "root.pem",
         "--name",
         "dns:one.example",
         "--name",
@@ -282,8 +287,51 @@ fn nagios_hears_every_finding_and_an_intermediate_that_has_ended() {
         "nagios",
     ];
     let told = world.run(&words).ended(2).stdout;
-    for name in ["one.example", "two.example"] {
-        let line = |line: &&str| line.starts_with("CRITICAL reply.pem: ") && line.contains(name);
-        assert_eq!(told.lines().filter(line).count(), 1, "{told}");
+    for words in ["one.example", "two.example", "Example CA E5"] {
+        let line = |line: &&str| line.starts_with("CRITICAL reply.pem: ") && line.contains(words);
+        assert_eq!(told.lines().filter(line).count(), 1, "{words}: {told}");
     }
+    // The leaf has 90 days left, and the chain none.
+    let (_, days) = told.split_once(" | days_left=").unwrap();
+    let days = days.split([';', '\n']).next().unwrap();
+    assert!(days.parse::<i64>().unwrap() <= 0, "{told}");
+}
+
+#[test]
+fn roots_that_cannot_be_had_are_told_with_what_mends_that_and_the_table_that_names_them() {
+    let world = World::new();
+    world.init();
+    let mend = |roots: &str| {
+        let text = world.read("edgecert.toml");
+        let (head, tail) = text.split_once("\nroots = [").unwrap();
+        let (_, tail) = tail.split_once(']').unwrap();
+        world.write(
+            "edgecert.toml",
+            format!("{head}\nroots = [\"{roots}\"]{tail}"),
+        );
+        let none = [
+            ("SSL_CERT_FILE", "/none/such"),
+            ("SSL_CERT_DIR", "/none/such"),
+        ];
+        let told = world.run_with(&["doctor", "--json"], &none).json();
+        let found = told["findings"].as_array().unwrap().iter();
+        let mut mends = found.filter(|one| one["code"] == "doctor.roots");
+        mends.next().unwrap()["mend"].as_str().unwrap().to_owned()
+    };
+    let big = std::fs::File::create(world.path("big.pem")).unwrap();
+    big.set_len(17 * 1024 * 1024).unwrap();
+    world.write("words.pem", "no certificate");
+    std::fs::create_dir(world.path("empty")).unwrap();
+    for (roots, part) in [
+        ("system", "comes with the package ca-certificates"),
+        ("big.pem", "(`roots` of [issuer."),
+        ("gone.pem", "put the root of the CA there, PEM or DER"),
+        ("words.pem", "put the root of the CA there, PEM or DER"),
+        ("empty", "put the root of the CA there, PEM or DER"),
+    ] {
+        let told = mend(roots);
+        assert!(told.contains(part), "{roots}: {told}");
+        assert!(told.contains("`roots` of [issuer."), "{roots}: {told}");
+    }
+    assert!(!mend("big.pem").contains("put the root"));
 }

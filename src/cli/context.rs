@@ -284,7 +284,7 @@ impl Context {
         self.trust_named_in(sources, base, None)
     }
 
-    /// As [`Self::trust`], for what a table of the deployment names: where a file is missing, the table is told.
+    /// As [`Self::trust`], for what a table of the deployment names: the table is told.
     pub fn trust_named_in(
         &self,
         sources: &[RootsSource],
@@ -308,17 +308,22 @@ impl Context {
             names.push(name);
             certificates.extend(anchors.map_err(|error| {
                 let mut failure = Failure::from_error(FailureKind::Failed, &error);
-                match table {
-                    Some(table) => {
-                        failure.explanation.mend = format!(
+                let mend = &mut failure.explanation.mend;
+                let lacks = matches!(source, RootsSource::Path(_)) && error.is_nothing_there();
+                match (table, lacks) {
+                    (Some(table), true) => {
+                        *mend = format!(
                             "put the root of the CA there, PEM or DER, or name where it lies under `roots` of {table}"
                         );
                     }
-                    None if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) => {
-                        failure.explanation.mend =
+                    (Some(table), false) => mend.push_str(&format!(" (`roots` of {table})")),
+                    (None, _)
+                        if matches!(&error, AnchorsError::Store(cause) if cause.is_not_found()) =>
+                    {
+                        *mend =
                             "put the root of the CA there, or name where it lies with --roots".to_owned();
                     }
-                    None => {}
+                    (None, _) => {}
                 }
                 failure
             })?);

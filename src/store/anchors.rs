@@ -52,6 +52,17 @@ pub enum AnchorsError {
     },
 }
 
+impl AnchorsError {
+    /// Whether there is no file, or none with a certificate: what is needed is put there. A file that cannot be had at all
+    /// is mended otherwise.
+    pub fn is_nothing_there(&self) -> bool {
+        match self {
+            AnchorsError::Store(cause) => cause.is_not_found(),
+            AnchorsError::NotCertificates { .. } | AnchorsError::Nothing { .. } => true,
+        }
+    }
+}
+
 impl Explain for AnchorsError {
     fn explain(&self) -> Explanation {
         let what = printable(&self.to_string());

@@ -91,7 +91,7 @@ fn has_no_locks(error: &std::io::Error) -> bool {
 /// `edgecert (process 4711)`, where the kernel tells: `3: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF`.
 fn holder(folder: &File) -> Option<String> {
     let pid = holders(folder).into_iter().next()?;
-    let name = read(&Path::new(&format!("/proc/{pid}/comm")));
+    let name = read(Path::new(&format!("/proc/{pid}/comm")));
     Some(match name {
         Some(name) => format!("{} (process {pid})", name.trim_end()),
         None => format!("process {pid}"),
