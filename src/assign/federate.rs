@@ -356,17 +356,14 @@ impl FederatingServer {
     /// meanwhile is somebody's work, and what it may include stays beside it.
     fn put_back(&self, written: usize) -> Result<(), AssignError> {
         for file in self.planned.files.iter().take(written).rev() {
-            let path = self.here(file);
+            let path = self.own.lies_at(&file.file)?;
             match Stands::of(file, &path)? {
                 Stands::AsRead => continue,
                 Stands::AsWritten => {}
                 Stands::Otherwise => return Err(self.changed(path)),
             }
             match &file.before {
-                Some(before) => {
-                    let path = self.own.lies_at(&file.file)?;
-                    write_over(&path, before.as_bytes(), placement_of(&path)?)?;
-                }
+                Some(before) => write_over(&path, before.as_bytes(), placement_of(&path)?)?,
                 None => std::fs::remove_file(&path)
                     .map_err(|source| StoreError::io("remove", &path, source))?,
             }

@@ -6,11 +6,12 @@ use super::error::AssignError;
 use super::plan::AssignPlan;
 use super::prove::Seen;
 use super::targets::Keeper;
+use super::way::still_in_its_folder;
 use crate::names::Slug;
 use crate::store::atomic::read_limited;
 use crate::store::{
     Accepted, AssignmentRecord, IntentKind, IntentRecord, Lease, MAX_PEM_BYTES, Proved, Staged,
-    Transaction,
+    StoreError, Transaction,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -171,7 +172,7 @@ impl<'a> StoreLedger<'a> {
                 sha256: plan.leaf.to_string(),
                 written: ours(before.chain(&standing.written)),
             };
-            keep_unproved(&mut record, standing, unproved);
+            keep_unproved(&mut record, standing.gateway.as_str(), unproved);
         }
         if record.current != Some(plan.to) {
             record.previous = record
@@ -197,7 +198,7 @@ impl Keeper for StoreLedger<'_> {
 
     fn put_back(&mut self, path: &Path) -> Result<(), AssignError> {
         match &self.transaction {
-            Some(transaction) => Ok(transaction.restore_path(path)?),
+            Some(transaction) => Ok(transaction.restore_path(path, still_in_its_folder)?),
             None => Ok(()),
         }
     }
@@ -206,8 +207,7 @@ impl Keeper for StoreLedger<'_> {
         let Some(transaction) = &self.transaction else {
             return Ok(());
         };
-        transaction
-            .restore()
+        restore(transaction)
             .into_iter()
             .try_for_each(|(_, outcome)| Ok(outcome?))
     }
@@ -286,14 +286,8 @@ impl Ledger for StoreLedger<'_> {
                     |(_, seen)| matches!(seen, Seen::Leaf(leaf, _) if leaf.to_string() == known.sha256),
                 )
             });
-            if !shown && let Some(known) = record.gateways.remove(standing.gateway.as_str()) {
-                let unproved = Proved {
-                    proved: None,
-                    placed: None,
-                    written: ours(&known.written),
-                    ..known
-                };
-                keep_unproved(&mut record, standing, unproved);
+            if !shown {
+                doubt(&mut record, standing.gateway.as_str());
             }
         }
         let detail = json!({
@@ -349,6 +343,12 @@ impl Ledger for StoreLedger<'_> {
     }
 }
 
+/// Gives every file of a transaction back what lay there, and goes on after an error: one whose way leads elsewhere by
+/// now is left alone.
+pub fn restore(transaction: &Transaction) -> Vec<(PathBuf, Result<(), StoreError>)> {
+    transaction.restore(still_in_its_folder)
+}
+
 /// What waits for its time still: of this generation, the gateways that have not got it now. An older one that was
 /// staged before would be gone back to.
 fn still_staged(mut staged: Staged, plan: &AssignPlan) -> Option<Staged> {
@@ -366,13 +366,24 @@ fn still_staged(mut staged: Staged, plan: &AssignPlan) -> Option<Staged> {
     Some(staged).filter(|staged| staged.generation > plan.to)
 }
 
+/// What a gateway has loaded is not known any more, whatever its files are.
+pub fn doubt(record: &mut AssignmentRecord, gateway: &str) {
+    if let Some(known) = record.gateways.remove(gateway) {
+        let unproved = Proved {
+            proved: None,
+            placed: None,
+            written: ours(&known.written),
+            ..known
+        };
+        keep_unproved(record, gateway, unproved);
+    }
+}
+
 /// What a gateway that could not be proved has loaded is not known. Files that we wrote for it stay ours: the next
 /// assignment takes them neither for another's nor for strangers.
-fn keep_unproved(record: &mut AssignmentRecord, standing: &Standing, unproved: Proved) {
+fn keep_unproved(record: &mut AssignmentRecord, gateway: &str, unproved: Proved) {
     if !unproved.written.is_empty() {
-        record
-            .gateways
-            .insert(standing.gateway.to_string(), unproved);
+        record.gateways.insert(gateway.to_owned(), unproved);
     }
 }
 
@@ -395,4 +406,66 @@ fn names(standings: &[Standing]) -> Value {
         .iter()
         .map(|standing| standing.gateway.to_string())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use std::fs;
+    use std::time::Duration;
+
+    #[test]
+    fn what_leads_elsewhere_since_is_left_alone_on_the_way_back() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let store = Store::create(&top.join("state"), now).unwrap();
+        let mut lease = store.lock(Duration::ZERO, "test", now).unwrap();
+        let intent = IntentRecord {
+            id: String::new(),
+            certificate: "edge".into(),
+            from: None,
+            to: 1,
+            started: now,
+            gateways: vec!["front".into()],
+            kind: IntentKind::Assign,
+            write_config: false,
+        };
+        let mut transaction = lease.begin(&intent).unwrap();
+        let (conf, other, away) = (top.join("conf"), top.join("other"), top.join("away"));
+        for (folder, words) in [(&conf, "old"), (&other, "theirs")] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("edge.key"), words).unwrap();
+        }
+        let (key, added) = (conf.join("edge.key"), conf.join("new.key"));
+        transaction.keep(&key).unwrap();
+        transaction.keep(&added).unwrap();
+        for path in [&key, &added] {
+            fs::write(path, "new").unwrap();
+        }
+        fs::write(other.join("new.key"), "theirs").unwrap();
+        fs::rename(&conf, &away).unwrap();
+        std::os::unix::fs::symlink(&other, &conf).unwrap();
+        let mut ledger = StoreLedger::resumed(&mut lease, IntentKind::Assign, now, transaction);
+        for told in [
+            ledger.put_back(&key),
+            ledger.put_back(&added),
+            ledger.put_all_back(),
+        ] {
+            let told = told.unwrap_err().to_string();
+            assert!(told.contains(&conf.display().to_string()), "{told}");
+        }
+        for name in ["edge.key", "new.key"] {
+            assert_eq!(fs::read_to_string(other.join(name)).unwrap(), "theirs");
+        }
+        fs::remove_file(&conf).unwrap();
+        fs::rename(&away, &conf).unwrap();
+        // A link at its end gives way to the file.
+        fs::remove_file(&key).unwrap();
+        std::os::unix::fs::symlink(other.join("edge.key"), &key).unwrap();
+        ledger.put_all_back().unwrap();
+        assert!(!key.is_symlink() && !added.exists());
+        assert_eq!(fs::read_to_string(&key).unwrap(), "old");
+    }
 }

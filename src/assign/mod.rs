@@ -20,7 +20,7 @@ pub mod prove;
 pub mod reach;
 pub mod sockets;
 pub mod targets;
-pub mod way;
+mod way;
 
 pub use apply::{Applied, Assigner, Event, OnFailure, Standing};
 pub use error::{AssignError, GatewayStanding};

@@ -96,7 +96,8 @@ pub(super) fn lies_at(named: &Path) -> Result<PathBuf, Astray> {
     })
 }
 
-/// A user other than root and `me` who may change a file, a folder above it, or a link on the way.
+/// A user other than root and `me` who may change a file, a folder above it, or a link on the way; those of the group 0
+/// count as root.
 ///
 /// What cannot be looked at is left to whoever reads it; what is missing can be made by those who may change its folder.
 pub(super) fn changed_by(path: &Path, me: u32) -> Option<String> {
@@ -105,16 +106,26 @@ pub(super) fn changed_by(path: &Path, me: u32) -> Option<String> {
 
 /// Whether a path that was found still leads to where it did: whoever owns a folder on its way can change that at any
 /// moment, so it is asked once more right before the file is changed.
-pub fn still_leads(path: &Path) -> bool {
+pub(super) fn still_leads(path: &Path) -> bool {
     lies_at(path).is_ok_and(|now| now == path)
 }
 
-/// Somebody other than root, `me` and the folder's owner who may put something else in its place.
+/// Whether the folder of a path that was found is still that folder: whatever lies in it now is to give way. One that is
+/// gone leads nowhere.
+pub(super) fn still_in_its_folder(path: &Path) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    let folder = atomic::folder_of(path);
+    let same = |now: PathBuf| now == folder && (me != 0 || moved_by(folder, me).is_none());
+    folder.canonicalize().map_or(true, same)
+}
+
+/// Somebody other than root, `me` and the folder's owner who may put something else in its place. The group of a folder
+/// may own its way as well where it may write to the folder itself.
 fn moved_by(folder: &Path, me: u32) -> Option<String> {
-    let owner = folder.metadata().ok()?;
+    let there = folder.metadata().ok()?;
     let owner = Owner {
-        user: owner.uid(),
-        group: owner.gid(),
+        user: there.uid(),
+        group: (there.mode() & 0o020 != 0).then(|| there.gid()),
     };
     walk(folder, me, End::Owned(owner))
 }
@@ -131,12 +142,12 @@ enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Owner {
     user: u32,
-    group: u32,
+    group: Option<u32>,
 }
 
 fn walk(path: &Path, me: u32, end: End) -> Option<String> {
     let (user, group) = match end {
-        End::Counts => (0, 0),
+        End::Counts => (0, None),
         End::Owned(owner) => (owner.user, owner.group),
     };
     let parts = |path: &Path| -> VecDeque<OsString> {
@@ -180,7 +191,7 @@ fn walk(path: &Path, me: u32, end: End) -> Option<String> {
         }
         let writers = match there.mode() {
             mode if mode & 0o002 != 0 => Some("everybody".to_owned()),
-            mode if mode & 0o020 != 0 && ![0, group].contains(&there.gid()) => {
+            mode if mode & 0o020 != 0 && there.gid() != 0 && group != Some(there.gid()) => {
                 Some(format!("the group {}", there.gid()))
             }
             _ => None,
@@ -300,6 +311,24 @@ mod tests {
             }
             assert_eq!(still_leads(&file), may);
         }
+        // Who may write to the folder itself needs no way to it, and who may not can put another in its place.
+        for (of_above, mode_above, of_folder, mode, may) in [
+            (STRANGER, 0o770, STRANGER, 0o770, true),
+            (STRANGER, 0o770, STRANGER, 0o750, false),
+            (STRANGER + 1, 0o770, STRANGER, 0o770, false),
+            (STRANGER, 0o750, STRANGER, 0o750, true),
+            (0, 0o770, STRANGER, 0o750, true),
+        ] {
+            for (folder, group, mode) in
+                [(&above, of_above, mode_above), (&folder, of_folder, mode)]
+            {
+                chown(folder, Some(0), Some(group)).unwrap();
+                allow(folder, mode);
+            }
+            let found = lies_at(&file);
+            assert_eq!(found.is_ok(), may, "{of_above} {mode_above:o} {mode:o}");
+        }
+        allow(&above, 0o755);
         // Nor does a link on the way that is not ours, wherever it leads.
         chown(&above, Some(0), None).unwrap();
         chown(&folder, Some(0), None).unwrap();

@@ -380,7 +380,7 @@ fn kept_files_come_back_byte_for_byte() {
     let transaction = held.resume(&edge()).unwrap().unwrap();
     assert_eq!(transaction.kept().count(), 2);
     for _ in 0..2 {
-        for (path, outcome) in transaction.restore() {
+        for (path, outcome) in transaction.restore(|_| true) {
             outcome.unwrap_or_else(|error| panic!("{path:?}: {error}"));
         }
         assert_eq!(snapshot(&served), before);
@@ -389,9 +389,12 @@ fn kept_files_come_back_byte_for_byte() {
     if rustix::process::getuid().is_root() {
         // Somebody has put a folder of another in its place.
         std::os::unix::fs::chown(&served, Some(4711), None).unwrap();
-        let refused = transaction.restore_path(&file).unwrap_err();
+        let refused = transaction.restore_path(&file, |_| true).unwrap_err();
         assert!(matches!(refused, StoreError::WrongKind { .. }), "{refused}");
+        std::os::unix::fs::chown(&served, Some(0), None).unwrap();
     }
+    let refused = transaction.restore_path(&file, |_| false).unwrap_err();
+    assert!(matches!(refused, StoreError::WrongKind { .. }), "{refused}");
     transaction.finish().unwrap();
     assert!(held.resume(&edge()).unwrap().is_none());
 }

@@ -206,17 +206,18 @@ impl Transaction {
     }
 
     /// Gives every kept path back what lay there, the last first, and goes on after an error. May be run again.
-    pub fn restore(&self) -> Vec<(PathBuf, Result<(), StoreError>)> {
+    /// `stands` says whether a path still leads into the folder that it led into.
+    pub fn restore(&self, stands: fn(&Path) -> bool) -> Vec<(PathBuf, Result<(), StoreError>)> {
         self.kept
             .iter()
             .enumerate()
             .rev()
-            .map(|(number, kept)| (kept.path.clone(), self.restore_one(number, kept)))
+            .map(|(number, kept)| (kept.path.clone(), self.restore_one(number, kept, stands)))
             .collect()
     }
 
-    /// Gives one kept path back what lay there; does nothing for one that was not kept.
-    pub fn restore_path(&self, path: &Path) -> Result<(), StoreError> {
+    /// Gives one kept path back what lay there, as [`Self::restore`] does; does nothing for one that was not kept.
+    pub fn restore_path(&self, path: &Path, stands: fn(&Path) -> bool) -> Result<(), StoreError> {
         let path =
             std::path::absolute(path).map_err(|source| StoreError::io("read", path, source))?;
         match self
@@ -225,19 +226,29 @@ impl Transaction {
             .enumerate()
             .find(|(_, kept)| kept.path == path)
         {
-            Some((number, kept)) => self.restore_one(number, kept),
+            Some((number, kept)) => self.restore_one(number, kept, stands),
             None => Ok(()),
         }
     }
 
-    fn restore_one(&self, number: usize, kept: &Kept) -> Result<(), StoreError> {
+    fn restore_one(
+        &self,
+        number: usize,
+        kept: &Kept,
+        stands: fn(&Path) -> bool,
+    ) -> Result<(), StoreError> {
         let path = kept.path.as_path();
         let folder = atomic::folder_of(path);
         // Whoever owns the way to it could have us write into a folder of somebody else.
-        if kept.around.is_some() && owner_around(path) != kept.around {
+        let found = if kept.around.is_some() && owner_around(path) != kept.around {
+            Some("a folder of another owner")
+        } else {
+            (!stands(path)).then_some("a way that leads elsewhere")
+        };
+        if let Some(found) = found {
             return Err(StoreError::WrongKind {
                 path: folder.to_path_buf(),
-                found: "a folder of another owner",
+                found,
                 wanted: "the folder that was there before",
             });
         }

@@ -6,12 +6,12 @@ use super::watch::Watch;
 use super::{HeldSessions, How, failed};
 use crate::assign::destination::FolderLocks;
 use crate::assign::targets::Run;
-use crate::assign::{Applied, StoreLedger};
+use crate::assign::{Applied, StoreLedger, ledger};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
 use crate::deployment::Deployment;
-use crate::explain::Explanation;
+use crate::explain::{Explain, Explanation};
 use crate::names::Slug;
 use crate::store::{IntentRecord, Lease, Store, Transaction};
 
@@ -152,15 +152,18 @@ fn put_back(
     why: Option<Failure>,
 ) -> Result<(), Failure> {
     let files = transaction.kept().count();
-    // A private key may lie half written beside them. What another command writes there now is left alone.
     let locked = FolderLocks::take(transaction.kept());
-    if let Ok(locked) = &locked {
-        locked.sweep().map_err(|error| failed(&error))?;
-    }
-    let stuck = transaction
-        .restore()
+    let stuck = ledger::restore(&transaction)
         .into_iter()
         .find_map(|(path, outcome)| Some((path, outcome.err()?)));
+    // A private key may lie half written beside them. What another command writes there now is left alone.
+    if let Ok(Err(error)) = locked.as_ref().map(FolderLocks::sweep) {
+        let told = error.explain();
+        context.note(&format!(
+            "what was half written may lie beside the files of {name} still: {}: {}\n",
+            told.place, told.why
+        ));
+    }
     lease
         .switch_live_back(&transaction)
         .and_then(|()| lease.put_assignment_back(&transaction))

@@ -64,6 +64,9 @@ impl Explain for StoreError {
                     ("a symbolic link", _) => format!(
                         "put {wanted} in its place; links are not followed here, so that nothing is written or read elsewhere"
                     ),
+                    (_, "the folder that was there before") => {
+                        "see who changed the way to it, and put that folder back".to_owned()
+                    }
                     (_, _) => format!("name {wanted}"),
                 },
             ),
