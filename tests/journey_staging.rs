@@ -497,3 +497,37 @@ fn our_own_files_stay_ours_when_an_assignment_fails() {
     assert!(!ran.stderr.contains("did not write"), "{}", ran.stderr);
     assert_eq!((kept(world), lies_in(world, "copy")), (before, 3));
 }
+
+#[test]
+fn what_a_server_has_loaded_is_not_known_once_its_files_were_put_back() {
+    let edge = with_two(&["copy"]);
+    let world = &edge.world;
+    world.write("killed.sh", "#!/bin/sh\nkill -9 $PPID\n");
+    let killed = world.path("killed.sh");
+    std::fs::set_permissions(&killed, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    reload_with(world, "copy", killed.to_str().unwrap());
+    assert_eq!(world.run(&["assign"]).code, 128 + 9);
+    assert_eq!(lies_in(world, "copy"), 2);
+    reload_with(world, "copy", "/bin/true");
+    let text = world.read("edgecert.toml");
+    let (without, _) = text.split_once("\n[gateway.files.copy]").unwrap();
+    world.write("edgecert.toml", without);
+    world
+        .run(&["assign"])
+        .ended(4)
+        .said("its 2 files were put back");
+    assert_eq!(lies_in(world, "copy"), 1);
+    world.write("edgecert.toml", &text);
+    world
+        .run(&["list"])
+        .ended(0)
+        .said("not proved since an assignment failed");
+    // Its files are what they were; it may have the other ones in memory.
+    let ran = world.run(&["assign", "external-edge/1", "--json"]);
+    let ran = ran.ended(0).json();
+    assert_eq!(ran["changed"], true, "{ran:#}");
+    let before = kept(world);
+    let ran = world.run(&["assign", "external-edge/2"]).ended(0);
+    assert!(!ran.stderr.contains("did not write"), "{}", ran.stderr);
+    assert_eq!(kept(world), before);
+}

@@ -168,6 +168,15 @@ fn put_back(
         .switch_live_back(&transaction)
         .and_then(|()| lease.put_assignment_back(&transaction))
         .map_err(|error| failed(&error))?;
+    if files > 0 {
+        let mut record = lease.assignment(name).map_err(|error| failed(&error))?;
+        for gateway in &intent.gateways {
+            ledger::doubt(&mut record, gateway);
+        }
+        lease
+            .put_assignment(name, &record)
+            .map_err(|error| failed(&error))?;
+    }
     let mut detail = serde_json::Map::new();
     detail.insert("to".into(), intent.to.into());
     detail.insert("files-put-back".into(), files.into());
