@@ -1,8 +1,8 @@
 //! Kamailio: a pair of files that profiles of `tls.cfg` name; `kamcmd tls.reload`, whose answer is text.
 //!
-//! Its reload is all or nothing and keeps the old profiles on an error (`kamailio -c` does not read them). It is asked three times at most: each reload keeps
-//! some shared memory. The proof asks one listener after the other, as 5.6.3 of Debian 12 dies under many
-//! handshakes at once.
+//! Its reload is all or nothing and keeps the old profiles on an error (`kamailio -c` does not read them). It is asked
+//! three times at most: each reload keeps some shared memory. The proof asks one listener after the other, as 5.6.3 of
+//! Debian 12 dies under many handshakes at once.
 
 use super::on_files::{ConfigWritten, Needed, OnFiles};
 use super::on_server::{Kind, OnServer};
