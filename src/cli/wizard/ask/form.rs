@@ -3,7 +3,7 @@
 use super::entry::{Entry, entry};
 use super::keys::Key;
 use super::line::Line;
-use crate::cli::wizard::page::{Answers, Check, Mistake, Page};
+use crate::cli::wizard::page::{Answer, Answers, Check, FieldId, Mistake, Page};
 
 /// Where the focus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,20 +117,11 @@ impl Form {
         let Some(id) = self.page.fields.get(field).map(|field| field.id) else {
             return;
         };
-        let mistakes = |form: &Form| {
-            let all = check(&form.answers()).into_iter();
-            all.filter(|one| one.field == id).collect::<Vec<_>>()
-        };
-        let after = mistakes(self);
         let mut without = typed.clone();
         without.clear_line();
         let mut before = self.clone();
         before.set(field, without);
-        let known = mistakes(&before);
-        let fresh: Vec<Mistake> = after
-            .into_iter()
-            .filter(|one| !known.contains(one))
-            .collect();
+        let fresh = fresh(&before, self, id, check);
         if fresh.is_empty() {
             return;
         }
@@ -375,3 +366,19 @@ impl Form {
 
 /// Rows of a list that page up and page down pass over.
 const PAGE: usize = 10;
+
+/// What is wrong with a field and was not before. That nothing is ticked may be mended by the next line.
+pub fn fresh(before: &Form, after: &Form, field: FieldId, check: Check<'_>) -> Vec<Mistake> {
+    let ticked = |form: &Form| match form.answers().get(field) {
+        Some(Answer::Ticks(all)) => all.len(),
+        Some(Answer::Text(_) | Answer::Choice(_) | Answer::YesNo(_)) | None => 0,
+    };
+    if ticked(after) <= ticked(before) {
+        return Vec::new();
+    }
+    let known = check(&before.answers());
+    check(&after.answers())
+        .into_iter()
+        .filter(|one| one.field == field && !known.contains(one))
+        .collect()
+}

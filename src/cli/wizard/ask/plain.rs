@@ -6,13 +6,11 @@
 mod tty;
 
 use super::entry::{Entry, add_to};
-use super::form::Form;
+use super::form::{Form, fresh};
 use super::terminal;
 use super::text::fold;
 use super::words::{Words, say};
-use crate::cli::wizard::page::{
-    Answer, Ask, AskError, Check, FieldId, Mistake, Page, Progress, Reply, Tick,
-};
+use crate::cli::wizard::page::{Ask, AskError, Check, Page, Progress, Reply, Tick};
 use tty::Tty;
 
 /// A line that was typed, or why none will come.
@@ -245,22 +243,6 @@ impl<L: Lines> Plain<L> {
             }
         }
     }
-}
-
-/// What is wrong with a field and was not before. That nothing is ticked may be mended by the next line.
-fn fresh(before: &Form, after: &Form, field: FieldId, check: Check<'_>) -> Vec<Mistake> {
-    let ticked = |form: &Form| match form.answers().get(field) {
-        Some(Answer::Ticks(all)) => all.len(),
-        Some(Answer::Text(_) | Answer::Choice(_) | Answer::YesNo(_)) | None => 0,
-    };
-    if ticked(after) <= ticked(before) {
-        return Vec::new();
-    }
-    let known = check(&before.answers());
-    check(&after.answers())
-        .into_iter()
-        .filter(|one| one.field == field && !known.contains(one))
-        .collect()
 }
 
 /// The numbered lines of a list.
