@@ -28,15 +28,10 @@ pub(crate) const ASSIGNMENTS: &str = "assignments";
 pub(crate) const TRANSACTIONS: &str = "transactions";
 /// Files of servers that an assignment replaced and nobody else has; made when the first are set aside.
 pub(crate) const REPLACED: &str = "replaced";
+/// Nothing is written there yet.
+const ANCHORS: &str = "anchors";
 /// The folders of a state.
-pub(crate) const FOLDERS: [&str; 6] = [
-    REQUESTS,
-    ARCHIVE,
-    LIVE,
-    ASSIGNMENTS,
-    TRANSACTIONS,
-    "anchors",
-];
+pub(crate) const FOLDERS: [&str; 6] = [REQUESTS, ARCHIVE, LIVE, ASSIGNMENTS, TRANSACTIONS, ANCHORS];
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 const LAYOUT: &str = "layout.json";
@@ -56,6 +51,12 @@ pub(crate) const CERT: &str = "cert.pem";
 pub(crate) const CHAIN: &str = "chain.pem";
 pub(crate) const FULLCHAIN: &str = "fullchain.pem";
 pub(crate) const META: &str = "meta.json";
+
+/// What commands change, by its name in the state; the first is the state itself.
+pub(crate) fn written_parts() -> impl Iterator<Item = &'static str> {
+    let folders = FOLDERS.into_iter().filter(|name| *name != ANCHORS);
+    ["", LOCK, JOURNAL].into_iter().chain(folders)
+}
 
 #[derive(Serialize, Deserialize)]
 struct Layout {

@@ -38,6 +38,7 @@ pub use disk::{Disk, Fault};
 pub use error::StoreError;
 pub use folder_lock::FolderLock;
 pub use journal::{ClockStep, JournalReading, JournalState};
+pub(crate) use layout::written_parts;
 pub use layout::{MAX_PEM_BYTES, MAX_RECORD_BYTES, RequestId, VERSION};
 pub use lease::{KeySource, Lease};
 pub use lock::Holder;

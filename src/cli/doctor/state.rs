@@ -6,7 +6,7 @@ use crate::cli::{render, staged};
 use crate::explain::{Explain, os_words};
 use crate::findings::{Code, Finding, Severity};
 use crate::store::journal::CLOCK_TOLERANCE_SECONDS;
-use crate::store::{Problem, Store, StoreError};
+use crate::store::{Problem, Store, StoreError, written_parts};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use time::OffsetDateTime;
@@ -97,23 +97,13 @@ fn owner_finding(folder: &Path) -> Option<Finding> {
     })
 }
 
-/// What every command that writes has to change; a part that is not there yet is made in the folder above it.
-const WRITTEN: [&str; 7] = [
-    "",
-    "lock",
-    "journal.jsonl",
-    "requests",
-    "archive",
-    "live",
-    "assignments",
-];
-
-/// The first part of the state that this user may not write: a read-only file system, or modes without the bit.
+/// The first part of the state that this user may not write: a read-only file system, or modes without the bit. A part
+/// that is not there yet is made in the folder above it.
 fn write_finding(
     folder: &Path,
     may_write: &dyn Fn(&Path) -> std::io::Result<()>,
 ) -> Option<Finding> {
-    WRITTEN.iter().find_map(|name| {
+    written_parts().find_map(|name| {
         let path = folder.join(name);
         let error = may_write(&path).err()?;
         if error.kind() == std::io::ErrorKind::NotFound {
@@ -253,6 +243,12 @@ mod tests {
                 "requests",
                 ErrorKind::PermissionDenied,
                 "/srv/edgecert.state/requests",
+                "chmod",
+            ),
+            (
+                "transactions",
+                ErrorKind::PermissionDenied,
+                "/srv/edgecert.state/transactions",
                 "chmod",
             ),
         ] {
