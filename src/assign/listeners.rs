@@ -35,7 +35,7 @@ pub(super) fn proofs(
         return Found::default();
     };
     let names = asked.chain.leaf.facts().names.clone().unwrap_or_default();
-    let place = format!("[gateway.{}.{}]", gateway.kind.word(), gateway.name);
+    let place = gateway.table();
     let mut findings = Vec::new();
     let listeners = match configured {
         Some(configured) if gateway.prove.is_empty() => {

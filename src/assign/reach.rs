@@ -353,8 +353,7 @@ impl One<'_> {
     }
 
     fn remark(&mut self, what: &str) {
-        let kind = self.gateway.kind.word();
-        let remark = format!("[gateway.{kind}.{}]: {what}", self.gateway.name);
+        let remark = format!("{}: {what}", self.gateway.table());
         if !self.all.remarks.contains(&remark) {
             self.all.remarks.push(remark);
         }

@@ -216,38 +216,22 @@ fn look_at_passphrases(deployment: &Deployment, store: Option<&Store>, looks: &m
 
 fn look_at_roots(context: &Context, deployment: &Deployment, looks: &mut Looks) {
     let issuers = deployment.issuers.values().map(|issuer| {
-        let table = format!("[issuer.{}]", issuer.name);
-        (
-            format!("issuer {}", issuer.name),
-            table,
-            issuer.roots.clone(),
-        )
+        let whose = format!("issuer {}", issuer.name);
+        (whose, issuer.table(), issuer.roots.clone())
     });
     let embedded = deployment.gateways.iter().filter_map(|gateway| {
-        gateway.kind.embedded().map(|table| {
-            let name = &gateway.name;
-            let named_in = format!("[gateway.embedded.{name}]");
-            (format!("gateway {name}"), named_in, table.roots.clone())
-        })
+        let embedded = gateway.kind.embedded()?;
+        let whose = format!("gateway {}", gateway.name);
+        Some((whose, gateway.table(), embedded.roots.clone()))
     });
     let partners = deployment
         .partners
         .iter()
-        .filter(|partner| !partner.roots.is_empty())
         .map(|partner| {
-            let roots = partner
-                .roots
-                .iter()
-                .cloned()
-                .map(RootsSource::Path)
-                .collect();
-            let domain = &partner.domain;
-            (
-                format!("partner {domain}"),
-                format!("[[partner]] {domain}"),
-                roots,
-            )
-        });
+            let whose = format!("partner {}", partner.domain);
+            (whose, partner.table(), RootsSource::of_partner(partner))
+        })
+        .filter(|(_, _, roots)| !roots.is_empty());
     let mut seen: Vec<Vec<RootsSource>> = Vec::new();
     for (whose, table, roots) in issuers.chain(embedded).chain(partners) {
         if seen.contains(&roots) {

@@ -108,8 +108,7 @@ pub fn trust_of(
     certificate: &Certificate,
 ) -> Result<TrustSet, Failure> {
     let issuer = issuer_of(deployment, certificate)?;
-    let table = format!("[issuer.{}]", issuer.name);
-    context.trust_named_in(&issuer.roots, &deployment.base, Some(&table))
+    context.trust_named_in(&issuer.roots, &deployment.base, Some(&issuer.table()))
 }
 
 /// The partners as the verdict meets them.
@@ -143,12 +142,8 @@ pub fn own_roots_of(
     deployment: &Deployment,
     partner: &Partner,
 ) -> Option<Result<TrustSet, Failure>> {
-    let own: Vec<RootsSource> = partner
-        .roots
-        .iter()
-        .map(|path| RootsSource::Path(path.clone()))
-        .collect();
-    let table = format!("[[partner]] {}", partner.domain);
+    let own = RootsSource::of_partner(partner);
+    let table = partner.table();
     (!own.is_empty()).then(|| context.trust_named_in(&own, &deployment.base, Some(&table)))
 }
 
@@ -184,7 +179,7 @@ pub fn profile(deployment: &Deployment, issuer: &Issuer) -> Result<IssuerProfile
         ProfileSource::BuiltIn(name) => IssuerProfile::named(name).map_err(|error| {
             let mut failure = Failure::from_error(FailureKind::Usage, &error);
             failure.explanation.place =
-                format!("{}, [issuer.{}]", deployment.file.display(), issuer.name);
+                format!("{}, {}", deployment.file.display(), issuer.table());
             failure.explanation.mend = format!(
                 "write profile = \"{}\" there, or profile = \"profiles/{name}.toml\" with a profile of your own",
                 IssuerProfile::names().last().copied().unwrap_or_default(),

@@ -118,7 +118,10 @@ fn no_such_gateway(deployment: &Deployment, name: &Slug, known: &[String]) -> Fa
         let word = other.kind.word();
         return Failure::usage(
             what,
-            format!("[gateway.{word}.{name}] is of the kind {word}, which runs by itself"),
+            format!(
+                "{} is of the kind {word}, which runs by itself",
+                other.table()
+            ),
             "`gateway` commands are for [gateway.embedded.NAME]",
         );
     }
@@ -219,7 +222,7 @@ fn settings(
             partner_anchors.insert(partner.domain.clone(), anchors(own?));
         }
     }
-    let named_in = format!("[gateway.embedded.{}]", gateway.name);
+    let named_in = gateway.table();
     let trust = context.trust_named_in(&table.roots, &deployment.base, Some(&named_in))?;
     Ok(Settings {
         name: gateway.name.clone(),

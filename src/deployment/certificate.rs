@@ -1,6 +1,7 @@
 //! `[issuer.NAME]` and `[certificate.NAME]`: who signs, and what is signed.
 
 use super::KeySettings;
+use crate::federation::Partner;
 use crate::names::{Domain, Identifier, Slug, Use};
 use crate::x509::CertificateTemplate;
 use std::collections::BTreeSet;
@@ -15,6 +16,13 @@ pub enum RootsSource {
     Mozilla,
     /// A file, or a folder of files.
     Path(PathBuf),
+}
+
+impl RootsSource {
+    /// What a partner's own roots come from; empty: it has none.
+    pub fn of_partner(partner: &Partner) -> Vec<Self> {
+        partner.roots.iter().cloned().map(Self::Path).collect()
+    }
 }
 
 /// An issuer's profile: a name in `templates/profiles/`, or a file of one's own.
@@ -43,6 +51,13 @@ pub struct Issuer {
     pub caa: Vec<String>,
     /// Share of life left at which renewal is due, 0.0 to 1.0; `None`: the profile's.
     pub renew_at: Option<f64>,
+}
+
+impl Issuer {
+    /// Its table, as its header has it.
+    pub fn table(&self) -> String {
+        format!("[issuer.{}]", self.name)
+    }
 }
 
 /// `[certificate.NAME]`.

@@ -19,6 +19,11 @@ pub struct Handshake {
 }
 
 impl Gateway {
+    /// Its table, as its header has it.
+    pub fn table(&self) -> String {
+        format!("[gateway.{}.{}]", self.kind.word(), self.name)
+    }
+
     /// The listeners that have to show the certificate: those under `prove`, else an embedded gateway's own. Empty for
     /// another server without `prove`: its own configuration tells them.
     pub fn listeners(&self) -> Vec<Listener> {

@@ -159,6 +159,11 @@ pub struct Partner {
 }
 
 impl Partner {
+    /// Its table: the header, and the domain by which it is told from the others.
+    pub fn table(&self) -> String {
+        format!("[[partner]] {}", self.domain)
+    }
+
     /// Whether `domain` is one of the partner's.
     pub fn has_domain(&self, domain: &Domain) -> bool {
         self.domain == *domain || self.additional_domains.contains(domain)

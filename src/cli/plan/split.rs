@@ -255,12 +255,14 @@ fn gateways_text(deployment: &Deployment, family: &Family) -> String {
         let (kind, name) = (gateway.kind.word(), &gateway.name);
         let line = if matches!(gateway.kind, GatewayKind::Embedded(_)) {
             format!(
-                "[gateway.{kind}.{name}] serves {} as well",
+                "{} serves {} as well",
+                gateway.table(),
                 if new.len() == 1 { "it" } else { "the new ones" }
             )
         } else {
             format!(
-                "[gateway.{kind}.{name}] serves {} alone: write a table for {}, such as [gateway.{kind}.{}] with certificate = \"{first}\", the same config and other files",
+                "{} serves {} alone: write a table for {}, such as [gateway.{kind}.{}] with certificate = \"{first}\", the same config and other files",
+                gateway.table(),
                 family.base,
                 if new.len() == 1 {
                     "the new one".to_owned()

@@ -68,8 +68,8 @@ pub fn units(setting: &Setting<'_>) -> Result<Made, Failure> {
     for issuer in setting.deployment.issuers.values() {
         if let Some(words) = &issuer.submit {
             remarks.push(format!(
-                "[issuer.{}]: `{}` may write or need more than edgecert-renew.service allows; add it by `systemctl edit`",
-                issuer.name,
+                "{}: `{}` may write or need more than edgecert-renew.service allows; add it by `systemctl edit`",
+                issuer.table(),
                 words.join(" ")
             ));
         }

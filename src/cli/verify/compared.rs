@@ -93,18 +93,11 @@ fn sets(asked: &[Compare], context: &Context) -> Result<Vec<RootSet>, Failure> {
                     .partners
                     .iter()
                     .filter(|one| !one.roots.is_empty());
-                sets.extend(with_roots.map(|partner| {
-                    RootSet {
-                        name: partner.domain.to_string(),
-                        sources: partner
-                            .roots
-                            .iter()
-                            .cloned()
-                            .map(RootsSource::Path)
-                            .collect(),
-                        base: deployment.base.clone(),
-                        warns: false,
-                    }
+                sets.extend(with_roots.map(|partner| RootSet {
+                    name: partner.domain.to_string(),
+                    sources: RootsSource::of_partner(partner),
+                    base: deployment.base.clone(),
+                    warns: false,
                 }));
             }
         }
