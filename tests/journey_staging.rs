@@ -14,30 +14,7 @@ use world::World;
 /// The record of what is assigned and staged.
 const RECORD: &str = "edgecert.state/assignments/external-edge.json";
 
-/// An edge with these gateways, each a folder that gets copies, that nobody can prove.
-fn copies(names: &[&str]) -> Edge {
-    let edge = Edge::new();
-    let text = edge.world.read("edgecert.toml");
-    let (head, _) = text.split_once("\n[gateway.embedded.front]").unwrap();
-    let mut text = head.to_owned();
-    for name in names {
-        let folder = edge.world.path(name);
-        std::fs::create_dir(&folder).unwrap();
-        text.push_str(&format!(
-            "\n[gateway.files.{name}]\ncertificate = \"external-edge\"\n"
-        ));
-        for (content, file) in [("fullchain", "edge.pem"), ("privkey", "edge.key")] {
-            text.push_str(&format!(
-                "\n[[gateway.files.{name}.destination]]\ncontent = \"{content}\"\npath = \"{}\"\n",
-                folder.join(file).display()
-            ));
-        }
-    }
-    edge.world.write("edgecert.toml", text);
-    edge
-}
-
-/// The same with a first generation assigned and a second one imported.
+/// Gateways that get copies, with a first generation assigned and a second one imported.
 fn with_two(names: &[&str]) -> Edge {
     two(names, &[])
 }
@@ -53,7 +30,7 @@ fn due_with_two() -> Edge {
 }
 
 fn two(names: &[&str], sign: &[&str]) -> Edge {
-    let edge = copies(names);
+    let edge = Edge::of_copies(names);
     edge.generation(sign);
     edge.world.run(&["assign"]).ended(0);
     edge.generation(sign);
@@ -440,7 +417,7 @@ fn kept(world: &World) -> usize {
 
 #[test]
 fn a_copy_that_nobody_can_prove_is_told_as_written() {
-    let edge = copies(&["copy"]);
+    let edge = Edge::of_copies(&["copy"]);
     let world = &edge.world;
     edge.generation(&[]);
     let ran = world.run(&["assign"]).ended(0).said("✓ written in ");

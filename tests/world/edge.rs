@@ -63,6 +63,33 @@ impl Edge {
         Self { world, listeners }
     }
 
+    /// An edge with these gateways, each a folder that gets copies, that nobody can prove.
+    pub fn of_copies(names: &[&str]) -> Self {
+        let edge = Self::new();
+        let text = edge.world.read("edgecert.toml");
+        let (head, _) = text.split_once("\n[gateway.embedded.front]").unwrap();
+        edge.world.write("edgecert.toml", head);
+        names.iter().for_each(|name| edge.add_copy(name));
+        edge
+    }
+
+    /// One more of them.
+    pub fn add_copy(&self, name: &str) {
+        let folder = self.world.path(name);
+        std::fs::create_dir(&folder).unwrap();
+        let mut text = self.world.read("edgecert.toml");
+        text.push_str(&format!(
+            "\n[gateway.files.{name}]\ncertificate = \"external-edge\"\n"
+        ));
+        for (content, file) in [("fullchain", "edge.pem"), ("privkey", "edge.key")] {
+            text.push_str(&format!(
+                "\n[[gateway.files.{name}.destination]]\ncontent = \"{content}\"\npath = \"{}\"\n",
+                folder.join(file).display()
+            ));
+        }
+        self.world.write("edgecert.toml", text);
+    }
+
     /// An edge whose gateway runs and serves a first generation.
     pub fn assigned() -> (Self, Gateway) {
         let edge = Self::new();

@@ -56,8 +56,8 @@ impl Lineage<'_> {
         let finding = |gateway: &Slug| {
             Finding::new(
                 Code::LiveNothingAssigned,
-                format!("gateway {gateway}"),
-                format!("was not given {name}/{current}"),
+                format!("certificate {name}"),
+                format!("gateway {gateway} was not given {name}/{current}"),
                 "it was added to the deployment after the last assignment".to_owned(),
                 format!("`edgecert assign {name}/{current} --gateway {gateway}`"),
             )
@@ -78,8 +78,8 @@ impl Lineage<'_> {
         let shown = listed(gateways, MOST_NAMED);
         Finding::new(
             Code::LiveLeafDiffers,
-            format!("{gateway} {shown}"),
-            format!("{keep} {name}/{number}, and {name}/{current} is current"),
+            format!("certificate {name}"),
+            format!("{gateway} {shown} {keep} {name}/{number}, and {name}/{current} is current"),
             format!("{name}/{current} was assigned to other gateways alone"),
             format!("`edgecert assign {name}/{current}{}`", flags.concat()),
         )
