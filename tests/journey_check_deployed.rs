@@ -147,6 +147,36 @@ fn a_file_that_nobody_can_look_into_is_unknown_to_both_commands() {
 }
 
 #[test]
+fn a_generation_by_its_number_is_told_where_it_can_be_judged() {
+    let edge = Edge::of_copies(&["front"]);
+    edge.generation(&[]);
+    edge.world
+        .run(&["check", "external-edge/1"])
+        .ended(3)
+        .said("edgecert verify external-edge/1");
+    let told = edge
+        .world
+        .run(&["verify", "external-edge/1", "--format", "junit"]);
+    told.ended(0).said("name=\"edgecert verify\"");
+}
+
+#[test]
+fn a_root_whose_name_is_a_domain_is_no_leaf() {
+    let world = World::new();
+    for (name, more, code) in [
+        ("root", " -addext keyUsage=keyCertSign,cRLSign", 0),
+        ("leaf", "", 2),
+    ] {
+        let file = format!("{name}.pem");
+        world.openssl(&format!(
+            "req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {file} -days 90 -subj /CN=a.example \
+             -addext basicConstraints=critical,CA:TRUE{more}"
+        ));
+        world.run(&["check", &file]).ended(code);
+    }
+}
+
+#[test]
 fn a_mend_names_files_that_are_there() {
     let world = World::new();
     world.self_signed("plain", "edge", "edge.contoso.com", "10");

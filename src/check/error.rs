@@ -1,7 +1,7 @@
 //! Why a target cannot be understood.
 
 use crate::explain::{Explain, Explanation, nearest, printable};
-use crate::names::{NameError, Protocol};
+use crate::names::{NameError, Protocol, Slug};
 
 /// A target that makes no sense: wrong usage, nothing was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,14 @@ pub enum CheckError {
         target: String,
         /// The known certificate whose name is nearest.
         near: Option<String>,
+    },
+    /// A generation by its number.
+    #[error("{target} is one generation, and no target")]
+    OneGeneration {
+        /// As written.
+        target: String,
+        /// The certificate that it is of.
+        certificate: Slug,
     },
     /// A host or address without a port, or with an impossible one.
     #[error("{target} names no port")]
@@ -163,6 +171,18 @@ impl Explain for CheckError {
                              alone checks all that is deployed"
                         .to_owned(),
                 },
+            ),
+            CheckError::OneGeneration {
+                target,
+                certificate,
+            } => (
+                "check.one-generation",
+                printable(target),
+                "a certificate is checked with the generation that is current, and what serves it".to_owned(),
+                format!(
+                    "`edgecert check {certificate}`, or `edgecert verify {}`",
+                    printable(target)
+                ),
             ),
             CheckError::NoPort { target, host, port } => (
                 "check.no-port",

@@ -376,19 +376,21 @@ fn judge_certificates(
 }
 
 /// Server certificates made by hand are often CA certificates too (`openssl req -x509` sets cA): one that speaks of a
-/// host is judged as a leaf, and told that it must not be a CA.
+/// host is judged as a leaf, and told that it must not be a CA. A root whose name is a domain has the usage of one.
 fn is_meant_as_leaf(one: &Certificate) -> bool {
     let facts = one.facts();
+    let signs = facts.key_usage.is_some_and(|usage| usage.key_cert_sign);
     let names_a_host = facts
         .names
         .iter()
         .flatten()
         .any(|name| matches!(name, Presented::Dns(_) | Presented::Ip(_)))
-        || facts
-            .subject
-            .common_names
-            .iter()
-            .any(|name| Domain::parse(name).is_ok());
+        || !signs
+            && facts
+                .subject
+                .common_names
+                .iter()
+                .any(|name| Domain::parse(name).is_ok());
     !one.is_ca() || names_a_host
 }
 

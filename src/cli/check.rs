@@ -299,6 +299,7 @@ fn check(
     let report = carry_out(items, &yardstick, limits, &means, &telling);
     progress.end();
     let taken = Taken {
+        command: "check",
         now: context.now,
         took: begun.elapsed(),
         leaf: yardstick.leaf,

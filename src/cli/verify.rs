@@ -274,6 +274,7 @@ fn one_row(case: &Case, report: &Report, judgement: &Judgement, at: OffsetDateTi
 /// Nearness of the end is a warning at most here: critical is the end itself.
 fn taken(case: &Case, at: OffsetDateTime, begun: Instant) -> Taken {
     Taken {
+        command: "verify",
         now: at,
         took: begun.elapsed(),
         leaf: Thresholds {

@@ -298,7 +298,12 @@ fn sum(report: &CheckReport) -> String {
         parts.push("each name at an address counts".to_owned());
     }
     if counts.skipped > 0 {
-        parts.push(format!("{} files hold no certificate", counts.skipped));
+        let verb = match counts.skipped {
+            1 => "holds",
+            _ => "hold",
+        };
+        let files = render::count(counts.skipped, "file");
+        parts.push(format!("{files} {verb} no certificate"));
     }
     parts.extend(not_judged(report));
     let mend = report.worst().and_then(|row| match row.foremost_problem() {

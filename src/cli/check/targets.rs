@@ -145,6 +145,17 @@ fn take(
         items.push(Item::Path(path.to_path_buf()));
         return Ok(());
     }
+    if let Some((name, number)) = word.split_once('/')
+        && number.parse::<u32>().is_ok()
+        && let Ok(certificate) = Slug::parse(name)
+        && is_certificate(around, &certificate)
+    {
+        let target = word.to_owned();
+        return Err(Wrong::Usage(CheckError::OneGeneration {
+            target,
+            certificate,
+        }));
+    }
     if let Some(error) = endpoint::url(word) {
         return Err(Wrong::Usage(error));
     }

@@ -25,7 +25,8 @@ pub fn check(report: &CheckReport, taken: &Taken) -> String {
     );
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"edgecert\" {numbers}>\n  \
-         <testsuite name=\"edgecert check\" {numbers} timestamp=\"{}\">\n    <properties>\n",
+         <testsuite name=\"edgecert {}\" {numbers} timestamp=\"{}\">\n    <properties>\n",
+        taken.command,
         super::rfc3339(taken.now)
     );
     for (name, value) in [

@@ -18,6 +18,7 @@ pub const HOSTILE: &str = "<script>alert(1)</script>\"'>&|\n\r\u{1b}[31m\\ = \u{
 
 pub fn taken() -> Taken {
     Taken {
+        command: "check",
         now: NOW,
         took: Duration::from_millis(1_250),
         leaf: Thresholds::LEAF,

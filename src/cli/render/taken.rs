@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 /// When a report was made, how long that took, and what it judged nearness of the end by.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
+    /// Which command judged: `check` or `verify`.
+    pub command: &'static str,
     /// The moment of judgement, UTC.
     pub now: OffsetDateTime,
     /// How long the run took.

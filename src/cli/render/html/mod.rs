@@ -25,8 +25,9 @@ const SCRIPT: &str = include_str!("../../../../templates/report.js");
 /// The whole page.
 pub fn check(report: &CheckReport, taken: &Taken) -> String {
     let title = format!(
-        "{} · edgecert check · {}",
+        "{} · edgecert {} · {}",
         report.status().nagios(),
+        taken.command,
         super::date(taken.now)
     );
     let mut body = String::new();
@@ -107,8 +108,9 @@ fn head(body: &mut String, report: &CheckReport, taken: &Taken) {
     };
     let _ = write!(
         body,
-        "<header>\n<p class=\"kicker\">edgecert check · <time datetime=\"{}\">{}</time></p>\n\
+        "<header>\n<p class=\"kicker\">edgecert {} · <time datetime=\"{}\">{}</time></p>\n\
          <h1><span class=\"word {}\">{word}</span> – {sentence}</h1>\n<p class=\"lead\">{}</p>\n<ul class=\"counts\">\n",
+        taken.command,
         super::rfc3339(taken.now),
         super::moment(taken.now),
         report.status().word(),
