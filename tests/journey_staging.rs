@@ -325,15 +325,64 @@ fn a_staging_that_is_missed_and_cannot_be_assigned_is_no_success() {
 }
 
 #[test]
-fn a_staging_that_was_overtaken_is_not_gone_back_to() {
-    let edge = due_with_two();
+fn a_way_back_that_was_staged_and_missed_is_gone_by_whoever_looks() {
+    let edge = with_two(&["front"]);
     let world = &edge.world;
     world.run(&["assign"]).ended(0);
-    let mut overtaken = record(world);
-    overtaken["staged"] = json!({"generation": 1, "effective": in_days(-14)});
-    world.write(RECORD, overtaken.to_string());
-    world.run(&["renew", "--due"]).ended(0).said("was made");
-    assert_eq!(lies_in(world, "front"), 2);
+    let back = ["assign", "external-edge/1", "--effective-date", &in_days(3)];
+    world.run(&back).ended(0);
+    comes(world, time::Duration::days(2));
+    world
+        .run(&["check"])
+        .said("nobody assigned it when its time had come");
+    let told = world.run(&["needs-renewal", "--json"]).ended(0).json();
+    let told = &told["result"]["certificates"][0];
+    assert_eq!(told["because"], "staging-missed", "{told:#}");
+    world
+        .run(&["needs-renewal"])
+        .ended(0)
+        .said("due       external-edge/1: was staged for ");
+    for command in [
+        &["renew", "--dry-run"][..],
+        &["renew", "--due", "--dry-run"],
+    ] {
+        world.run(command).ended(0).said("would be assigned");
+    }
+    world.run(&["renew", "--due"]).ended(0).said("is live");
+    assert_eq!(lies_in(world, "front"), 1);
+    world.run(&["needs-renewal"]).ended(1);
+    world
+        .run(&["renew", "--due"])
+        .ended(0)
+        .said("nothing is due");
+}
+
+#[test]
+fn what_is_live_must_last_until_what_is_staged_takes_its_place() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    let stage = |words: &[&str]| world.run(&[&["assign", "--effective-date"], words].concat());
+    // The next one lives for a month; what is live for a day.
+    edge.generation(&["--days", "30"]);
+    let late = in_days(3);
+    for more in [&[][..], &["--dry-run"], &["--gateway", "front"]] {
+        stage(&[&[late.as_str()], more].concat())
+            .ended(1)
+            .said("external-edge/1 will have ended before external-edge/3 becomes current")
+            .said("assign it now: `edgecert assign external-edge/3`");
+    }
+    assert_eq!(record(world)["staged"], Value::Null);
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    stage(&[&hours]).ended(0);
+    // An older program took it.
+    let mut older = record(world);
+    older["staged"]["effective"] = json!(late);
+    world.write(RECORD, older.to_string());
+    world
+        .run(&["renew", "--due"])
+        .ended(0)
+        .said("that is too late to wait for")
+        .said("waits: `edgecert assign external-edge/3`");
 }
 
 #[test]

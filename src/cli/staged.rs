@@ -1,13 +1,61 @@
-//! A staged generation whose time has come and that nobody has assigned.
+//! A staged generation: whether its time comes before what is live has ended, and one whose time has come and that
+//! nobody has assigned.
 
 use super::render;
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
-use crate::store::Staged;
+use crate::store::{AssignmentRecord, GenerationRecord, Staged};
 use time::{Duration, OffsetDateTime};
 
 /// The timer of `assign --due` runs every five minutes: after this, twelve runs were missed, or failed.
 const PATIENCE: Duration = Duration::hours(1);
+
+/// How long clocks may differ: a leaf that begins is served to all from then on.
+const CLOCKS: Duration = Duration::hours(1);
+
+/// What is live until another generation takes its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The generation.
+    pub number: u32,
+    /// Its last second.
+    pub ends: OffsetDateTime,
+    /// A gateway that serves it; `None`: it is live without one.
+    pub gateway: Option<String>,
+}
+
+/// What ends first of that which is live on these gateways; without any, the current generation.
+pub fn ends_first(
+    record: &AssignmentRecord,
+    generations: &[GenerationRecord],
+    gateways: &[&Slug],
+) -> Option<Live> {
+    let live = |number: u32, gateway: Option<&Slug>| {
+        let one = generations.iter().find(|one| one.number == number)?;
+        Some(Live {
+            number,
+            ends: one.leaf.not_after,
+            gateway: gateway.map(Slug::to_string),
+        })
+    };
+    if gateways.is_empty() {
+        return live(record.current?, None);
+    }
+    let served = gateways.iter().filter_map(|gateway| {
+        let there = record.gateways.get(gateway.as_str())?;
+        live(there.generation, Some(gateway))
+    });
+    served.min_by_key(|one| one.ends)
+}
+
+/// The last moment at which a generation that is valid from `begins` on can take the place of what is live, without a
+/// gap that could be helped. notAfter is included (RFC 5280 §4.1.2.5).
+pub fn latest(live: &Live, begins: OffsetDateTime) -> OffsetDateTime {
+    match begins <= live.ends {
+        true => live.ends,
+        false => begins + CLOCKS,
+    }
+}
 
 /// Whether it should have been assigned long ago.
 pub fn is_overdue(staged: &Staged, now: OffsetDateTime) -> bool {
@@ -36,6 +84,25 @@ pub fn overdue(name: &Slug, staged: &Staged, now: OffsetDateTime) -> Option<Find
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn what_takes_over_comes_before_the_end_or_as_soon_as_it_is_valid() {
+        let live = Live {
+            number: 2,
+            ends: datetime!(2026-11-30 12:00 UTC),
+            gateway: None,
+        };
+        for (begins, last) in [
+            (datetime!(2026-11-01 00:00 UTC), live.ends),
+            (live.ends, live.ends),
+            (
+                datetime!(2026-12-02 00:00 UTC),
+                datetime!(2026-12-02 01:00 UTC),
+            ),
+        ] {
+            assert_eq!(latest(&live, begins), last, "{begins}");
+        }
+    }
 
     #[test]
     fn a_staging_is_overdue_when_its_timer_has_missed_an_hour() {

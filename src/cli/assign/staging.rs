@@ -6,11 +6,12 @@ use crate::assign::AssignError;
 use crate::cli::exit::FailureKind;
 use crate::cli::list::staged_json;
 use crate::cli::output::{Failure, Outcome};
+use crate::cli::staged::{ends_first, latest};
 use crate::cli::{Context, render};
 use crate::explain::{Explain, Explanation, printable};
 use crate::findings::Code;
 use crate::names::Slug;
-use crate::store::{Accepted, Lease, Staged, Store};
+use crate::store::{Accepted, AssignmentRecord, GenerationRecord, Lease, Staged, Store};
 use crate::verify::Override;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
@@ -121,11 +122,14 @@ pub(super) fn stage(
         .assignment(name)
         .map_err(|error| failed(&error))?;
     let all = task.deployment.gateways_of(name).into_iter();
-    let mut wanted = all
+    let wanted: Vec<&Slug> = all
         .map(|gateway| &gateway.name)
-        .filter(|gateway| only.is_empty() || only.contains(gateway));
+        .filter(|gateway| only.is_empty() || only.contains(gateway))
+        .collect();
     if record.current == Some(task.number)
-        && wanted.all(|gateway| task.is_settled(&record, gateway))
+        && wanted
+            .iter()
+            .all(|gateway| task.is_settled(&record, gateway))
     {
         let text = match &record.staged {
             None => format!("{name}/{} is live already: nothing to stage\n", task.number),
@@ -161,6 +165,13 @@ pub(super) fn stage(
             },
         ));
     }
+    let gap = insist_on_no_gap(
+        task,
+        &record,
+        &wanted,
+        &loaded.record,
+        (effective, context.now),
+    )?;
     // What would be refused at that time is refused now, while somebody is there. A certificate that is not valid yet
     // may be staged: that is what staging is for.
     task.verified(context, &loaded.record, loaded.bundle, how, effective)?;
@@ -186,6 +197,7 @@ pub(super) fn stage(
         [] => String::new(),
         some => format!(" on {}", some.join(", ")),
     };
+    on.push_str(&gap);
     for one in &staged.accepted {
         on.push_str(&format!(" · {} is let through", one.code));
     }
@@ -241,6 +253,62 @@ pub(super) fn stage(
         result,
         ..outcome
     })
+}
+
+/// What is live must last until then. Where the next one is not valid before that, a gap cannot be helped: it is told.
+fn insist_on_no_gap(
+    task: &Task<'_>,
+    record: &AssignmentRecord,
+    wanted: &[&Slug],
+    next: &GenerationRecord,
+    (effective, now): (OffsetDateTime, OffsetDateTime),
+) -> Result<String, Failure> {
+    let name = &task.certificate.name;
+    let generations = task
+        .store
+        .generations(name)
+        .map_err(|error| failed(&error))?;
+    let ending = ends_first(record, &generations, wanted).filter(|live| live.ends < effective);
+    let Some(live) = ending else {
+        return Ok(String::new());
+    };
+    let on = match &live.gateway {
+        Some(gateway) => format!(", live on {gateway},"),
+        None => ", which is live,".to_owned(),
+    };
+    let last = latest(&live, next.leaf.not_before);
+    if effective <= last {
+        return Ok(format!(
+            " · nothing valid until then: {name}/{}{on} ends on {}",
+            live.number,
+            render::moment(live.ends)
+        ));
+    }
+    Err(Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "assign.live-ends-before",
+            what: format!(
+                "{name}/{} will have ended before {name}/{} becomes current",
+                live.number, task.number
+            ),
+            place: "--effective-date".into(),
+            why: format!(
+                "{name}/{}{on} ends on {}, and the time named is {}",
+                live.number,
+                render::moment(live.ends),
+                render::moment(effective)
+            ),
+            mend: match last > now {
+                true => format!(
+                    "name a time up to {}, or assign it now: `edgecert assign {name}/{}`",
+                    render::rfc3339(last),
+                    task.number
+                ),
+                false => format!("assign it now: `edgecert assign {name}/{}`", task.number),
+            },
+        },
+    ))
 }
 
 /// A gateway that does not serve the certificate is told now, and not at the time.

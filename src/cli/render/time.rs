@@ -1,16 +1,25 @@
 //! Times for people.
 
-use crate::explain::{date, span};
+use crate::explain::{date, moment, span};
 use crate::x509::{Standing, Window};
 use time::OffsetDateTime;
 
 /// `2026-03-02 (in 41 days)`, `2026-03-02 (3 days ago)`, in hours or minutes when nearer.
-pub fn age(moment: OffsetDateTime, now: OffsetDateTime) -> String {
-    let away = moment - now;
+pub fn age(time: OffsetDateTime, now: OffsetDateTime) -> String {
+    format!("{} ({})", date(time), away(time, now))
+}
+
+/// `2026-03-02 14:05:09 UTC (in 59 minutes)`: where something happens at a time of the day.
+pub fn when(time: OffsetDateTime, now: OffsetDateTime) -> String {
+    format!("{} ({})", moment(time), away(time, now))
+}
+
+fn away(time: OffsetDateTime, now: OffsetDateTime) -> String {
+    let away = time - now;
     match away.whole_seconds() {
-        0 => format!("{} (now)", date(moment)),
-        1.. => format!("{} (in {})", date(moment), span(away)),
-        ..0 => format!("{} ({} ago)", date(moment), span(away)),
+        0 => "now".to_owned(),
+        1.. => format!("in {}", span(away)),
+        ..0 => format!("{} ago", span(away)),
     }
 }
 
@@ -49,6 +58,8 @@ mod tests {
         ] {
             assert_eq!(age(then, now), text);
         }
+        let then = datetime!(2026-01-20 17:00 UTC);
+        assert_eq!(when(then, now), "2026-01-20 17:00:00 UTC (in 5 hours)");
     }
 
     #[test]

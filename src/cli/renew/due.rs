@@ -5,7 +5,9 @@ use crate::cli::barred::Barred;
 use crate::cli::expectation;
 use crate::cli::named::{Asked, no_certificate, no_such_certificate};
 use crate::cli::output::Failure;
+use crate::cli::render;
 use crate::cli::request::{open_if_there, store_failure};
+use crate::cli::staged::{ends_first, is_overdue, latest};
 use crate::deployment::Deployment;
 use crate::names::Slug;
 use crate::request::IssuerProfile;
@@ -28,8 +30,8 @@ pub struct Standing {
     pub newer: Option<u32>,
     /// The highest number given; what has changed since tells of another run.
     pub newest: Option<u32>,
-    /// One that was staged, and from when on it is to be current; not once that has come and it is of no use.
-    pub staged: Option<(u32, OffsetDateTime)>,
+    /// One that is staged; not one that comes too late, and once its time has come not one that cannot be served.
+    pub staged: Option<ToCome>,
     /// When the judged one ends.
     pub not_after: Option<OffsetDateTime>,
     /// Share of its life that is left, 0.0 to 1.0; 0 without a generation.
@@ -38,6 +40,28 @@ pub struct Standing {
     pub renew_at: f64,
     /// Whether the key of the judged one can be served again.
     pub key: KeyStanding,
+}
+
+/// A staged generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToCome {
+    /// The generation.
+    pub number: u32,
+    /// From when on it is to be current.
+    pub effective: OffsetDateTime,
+    /// Whether that time has come.
+    pub turn: Turn,
+}
+
+/// Where the time of what is staged stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It is to come.
+    Waits,
+    /// It has come, and the timer of `assign --due` may be about to see to it.
+    Now,
+    /// It has come long ago, and nobody saw to it.
+    Missed,
 }
 
 /// What is known of a generation's key.
@@ -50,12 +74,33 @@ pub enum KeyStanding {
 }
 
 impl Standing {
-    /// Whether it is due: nothing that could be served or nothing assigned, little life left, or a key that is
-    /// compromised.
+    /// Whether it is due: nothing that could be served or nothing assigned, little life left, a key that is
+    /// compromised, or a staged generation whose time was missed.
     pub fn is_due(&self) -> bool {
-        self.generation.is_none()
-            || self.left < self.renew_at
-            || self.key == KeyStanding::Compromised
+        self.because().is_some()
+    }
+
+    /// Why it is due, for scripts.
+    fn because(&self) -> Option<&'static str> {
+        match (self.generation, self.newer) {
+            (None, Some(_)) => return Some("not-assigned"),
+            (None, None) => return Some("no-generation"),
+            (Some(_), _) => {}
+        }
+        if self.key == KeyStanding::Compromised {
+            Some("key-compromised")
+        } else if self.missed().is_some() {
+            Some("staging-missed")
+        } else if self.left < self.renew_at {
+            Some("little-life-left")
+        } else {
+            None
+        }
+    }
+
+    /// What was staged, and was not assigned when its time had come.
+    fn missed(&self) -> Option<ToCome> {
+        self.staged.filter(|staged| staged.turn == Turn::Missed)
     }
 
     /// `external-edge/3: 20% of its life is left, due at 33%`.
@@ -68,12 +113,20 @@ impl Standing {
             Some(number) if self.key == KeyStanding::Compromised => {
                 format!("{}/{number}: its key is compromised", self.certificate)
             }
-            Some(number) => format!(
-                "{}/{number}: {:.0}% of its life is left, due below {:.0}%",
-                self.certificate,
-                self.left * 100.0,
-                self.renew_at * 100.0
-            ),
+            Some(number) => match self.missed() {
+                Some(missed) => format!(
+                    "{}/{}: was staged for {}, and is not assigned",
+                    self.certificate,
+                    missed.number,
+                    render::moment(missed.effective)
+                ),
+                None => format!(
+                    "{}/{number}: {:.0}% of its life is left, due below {:.0}%",
+                    self.certificate,
+                    self.left * 100.0,
+                    self.renew_at * 100.0
+                ),
+            },
         }
     }
 
@@ -83,6 +136,7 @@ impl Standing {
             "certificate": self.certificate.as_str(),
             "generation": self.generation,
             "due": self.is_due(),
+            "because": self.because(),
             "not_after": self.not_after.map(crate::cli::render::rfc3339),
             "life_left_percent": self.generation.map(|_| (self.left * 1000.0).round() / 10.0),
             "renew_at_percent": (self.renew_at * 1000.0).round() / 10.0,
@@ -164,7 +218,7 @@ pub fn standing(
     let is_newer = |one: &GenerationRecord| judged.is_none_or(|judged| one.number > judged.number);
     let barred = match store {
         // The journal is gone through where there is something to leave out.
-        Some(store) if generations.iter().any(is_newer) => {
+        Some(store) if assigned.staged.is_some() || generations.iter().any(is_newer) => {
             Barred::read(store).map_err(|error| store_failure(&error))?
         }
         Some(_) | None => Barred::default(),
@@ -179,19 +233,25 @@ pub fn standing(
         .filter(|one| barred.allows(one))
         .find(is_of_use)
         .map(|one| one.number);
-    let staged = assigned.staged.filter(|staged| {
-        staged.effective > context.now
-            || generations
-                .iter()
-                .filter(is_of_use)
-                .any(|one| one.number == staged.generation)
+    let staged = to_come(
+        context.now,
+        deployment,
+        &certificate,
+        &generations,
+        &assigned,
+    )
+    .filter(|staged| {
+        let can_be_served = |one: &&GenerationRecord| {
+            one.number == staged.number && !barred.has(one) && life_left(one, context.now) > 0.0
+        };
+        staged.turn == Turn::Waits || generations.iter().any(|one| can_be_served(&one))
     });
     let renew_at = renew_at(deployment, &certificate, newest)?;
     Ok(Standing {
         generation: judged.map(|one| one.number),
         newer,
         newest: newest.map(|one| one.number),
-        staged: staged.map(|one| (one.generation, one.effective)),
+        staged,
         not_after: judged.map(|one| one.leaf.not_after),
         left: judged.map_or(0.0, |one| life_left(one, context.now)),
         renew_at,
@@ -200,6 +260,48 @@ pub fn standing(
             Some(_) | None => KeyStanding::Good,
         },
         certificate,
+    })
+}
+
+/// What is staged: it was said knowingly, whatever its number. Not where what is live ends before its time: then it is
+/// one that waits like any other.
+fn to_come(
+    now: OffsetDateTime,
+    deployment: Option<&Deployment>,
+    certificate: &Slug,
+    generations: &[GenerationRecord],
+    assigned: &AssignmentRecord,
+) -> Option<ToCome> {
+    let staged = assigned.staged.as_ref()?;
+    let is_meant = |name: &Slug| {
+        staged.gateways.is_empty() || staged.gateways.iter().any(|one| one == name.as_str())
+    };
+    let gateways: Vec<&Slug> = deployment
+        .map(|all| all.gateways_of(certificate))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|gateway| &gateway.name)
+        .filter(|name| is_meant(name))
+        .collect();
+    let is_planned = deployment.is_some_and(|all| all.certificate(certificate).is_some());
+    let turn = match staged.effective > now {
+        true => Turn::Waits,
+        // Without a table nothing can be assigned.
+        false if is_overdue(staged, now) && is_planned => Turn::Missed,
+        false => Turn::Now,
+    };
+    let begins = generations
+        .iter()
+        .find(|one| one.number == staged.generation)
+        .map(|one| one.leaf.not_before);
+    let last = ends_first(assigned, generations, &gateways)
+        .zip(begins)
+        .map(|(live, begins)| latest(&live, begins));
+    let too_late = turn == Turn::Waits && last.is_some_and(|last| last < staged.effective);
+    (!too_late).then_some(ToCome {
+        number: staged.generation,
+        effective: staged.effective,
+        turn,
     })
 }
 

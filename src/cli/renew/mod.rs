@@ -28,14 +28,14 @@ use crate::request::RequestSummary;
 use crate::store::{RequestRecord, RequestState, Store};
 use changes::Changes;
 use clap::Args;
-use due::{Standing, standings};
+use due::{Standing, Turn, standings};
 use serde_json::json;
 use std::collections::BTreeSet;
 pub use sum::Done;
 use sum::Sum;
 use through::{Interrupts, interrupted_before, nothing_to_do};
 use time::OffsetDateTime;
-use told::{by_hand, nothing_asked, tell_changes, waits_for_its_time, would_do};
+use told::{by_hand, nothing_asked, tell_changes, tell_too_late, waits_for_its_time, would_do};
 
 /// `renew`.
 #[derive(Debug, Args)]
@@ -44,7 +44,8 @@ Examples:
   edgecert renew                  the next request of the only certificate
   edgecert renew --due            for a timer: of every certificate that has less
                                   life left than its issuer's renew-at, no
-                                  generation yet, or a first one never assigned
+                                  generation yet, a first one never assigned, or
+                                  a staged one whose time was missed
   edgecert renew --due --dry-run  what that would do
 
 The issuer's `submit` program gets the CSR on its standard input and a small
@@ -58,7 +59,8 @@ pub struct RenewArgs {
     /// The certificate [default: the only one]
     #[arg(value_name = "CERT")]
     certificate: Option<String>,
-    /// Only what has less life left than its issuer's renew-at, no generation yet, or a first one that was never assigned
+    /// Only what has less life left than its issuer's renew-at, no generation yet, a first one that was never assigned, or
+    /// a staged one whose time was missed
     #[arg(long)]
     due: bool,
     /// Show what would be done
@@ -228,8 +230,9 @@ impl Run<'_> {
         let store = open_if_there(context, self.deployment)?;
         let issuer = self.issuer(name);
         let program = issuer.and_then(|issuer| issuer.submit.as_deref());
-        if let (Some((number, effective)), Purpose::Renewal) = (standing.staged, self.purpose) {
-            if effective > context.now {
+        if let (Some(staged), Purpose::Renewal) = (standing.staged, self.purpose) {
+            let (number, effective) = (staged.number, staged.effective);
+            if staged.turn == Turn::Waits {
                 return Ok(waits_for_its_time(context, name, number, effective));
             }
             // Its time has come, whoever was to see to it: what lies there goes first, and says what hinders it.
@@ -241,6 +244,9 @@ impl Run<'_> {
         // A first generation that was never assigned is no renewal; whoever asks for the next by name gets it.
         let waits = self.due || standing.generation.is_some();
         if let Some(number) = standing.newer.filter(|_| waits && !leaves) {
+            if let Some(store) = &store {
+                tell_too_late(context, store, name, number)?;
+            }
             return self.assign_waiting(context, name, number, program.is_some());
         }
         let requests = match &store {

@@ -5,13 +5,13 @@ use super::changes::Changes;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::cli::request::make::{self, Made};
-use crate::cli::request::names_line;
 use crate::cli::request::wanted::Wanted;
+use crate::cli::request::{names_line, store_failure};
 use crate::cli::{Context, render};
 use crate::explain::{Explanation, printable};
 use crate::names::Slug;
 use crate::request::RequestSummary;
-use crate::store::{RequestRecord, RequestState};
+use crate::store::{RequestRecord, RequestState, Store};
 use console::style;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -56,6 +56,26 @@ pub(super) fn waits_for_its_time(
         result: json!({ "generation": number, "effective": render::rfc3339(effective) }),
         findings: Vec::new(),
     }
+}
+
+/// It is staged, and for a time when what is live has ended: that is not waited for.
+pub(super) fn tell_too_late(
+    context: &Context,
+    store: &Store,
+    name: &Slug,
+    number: u32,
+) -> Result<(), Failure> {
+    let record = store
+        .assignment(name)
+        .map_err(|error| store_failure(&error))?;
+    let staged = record.staged.filter(|one| one.generation == number);
+    if let Some(staged) = staged.filter(|one| one.effective > context.now) {
+        context.say(&format!(
+            "{name}/{number} is staged for {}, when what is live has ended: that is too late to wait for",
+            render::when(staged.effective, context.now)
+        ));
+    }
+    Ok(())
 }
 
 /// Without a program the CSR is sent by hand.
