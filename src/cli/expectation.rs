@@ -62,10 +62,24 @@ pub fn for_certificate(
     certificate: &Certificate,
     at: OffsetDateTime,
 ) -> Result<ForCertificate, Failure> {
+    for_certificate_by(context, deployment, certificate, None, at)
+}
+
+/// The same; the roots that `given` names by `--roots` stand in for the issuer's, which are not read then.
+pub fn for_certificate_by(
+    context: &Context,
+    deployment: &Deployment,
+    certificate: &Certificate,
+    given: Option<&TrustSet>,
+    at: OffsetDateTime,
+) -> Result<ForCertificate, Failure> {
     let issuer = issuer_of(deployment, certificate)?;
     let Planned { profile, wanted } = planned(deployment, certificate)?;
     Ok(ForCertificate {
-        trust: trust_of(context, deployment, certificate)?,
+        trust: match given {
+            Some(given) => given.clone(),
+            None => trust_of(context, deployment, certificate)?,
+        },
         renew_at: issuer.renew_at.unwrap_or(profile.renew_at),
         proves_sip: certificate.uses.contains(&Use::SipEdge)
             && profile.key_purposes.contains(&KeyPurpose::ClientAuth),
@@ -109,6 +123,17 @@ pub fn trust_of(
 ) -> Result<TrustSet, Failure> {
     let issuer = issuer_of(deployment, certificate)?;
     context.trust_named_in(&issuer.roots, &deployment.base, Some(&issuer.table()))
+}
+
+/// As a command tells it that has touched nothing yet.
+pub fn before_anything(failure: Failure) -> Failure {
+    match failure.kind == FailureKind::Failed {
+        true => Failure {
+            kind: FailureKind::Refused,
+            ..failure
+        },
+        false => failure,
+    }
 }
 
 /// The partners as the verdict meets them.

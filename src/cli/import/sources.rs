@@ -58,15 +58,19 @@ pub(super) fn passphrase_of(
     passphrase::read(settings.passphrase.as_ref(), &deployment.base)
 }
 
-/// What the deployment wants of the certificate, if it knows it. Effects: reads the issuer's roots.
+/// What the deployment wants of the certificate, if it knows it. Effects: reads the issuer's roots, unless others are
+/// given by `--roots`.
 pub(super) fn held_against(
     context: &Context,
     deployment: Option<&Deployment>,
     own: Option<&deployment::Certificate>,
+    given: Option<&TrustSet>,
 ) -> Result<Option<ForCertificate>, Failure> {
     match (deployment, own) {
         (Some(deployment), Some(own)) => {
-            expectation::for_certificate(context, deployment, own, context.now).map(Some)
+            expectation::for_certificate_by(context, deployment, own, given, context.now)
+                .map(Some)
+                .map_err(expectation::before_anything)
         }
         (Some(_) | None, _) => Ok(None),
     }
@@ -80,13 +84,8 @@ pub(super) fn given_roots(
     if roots.is_empty() {
         return Ok(None);
     }
-    match context.trust(roots, Path::new("")) {
-        Ok(trust) => Ok(Some(trust)),
-        Err(failure) => Err(Failure {
-            kind: FailureKind::Refused,
-            ..failure
-        }),
-    }
+    let trust = context.trust(roots, Path::new(""));
+    trust.map(Some).map_err(expectation::before_anything)
 }
 
 /// The key of `--key` and of `--request`, with where it was read.

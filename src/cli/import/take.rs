@@ -15,7 +15,7 @@ use super::sources::{
 use super::tell;
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
-use crate::cli::expectation::ForCertificate;
+use crate::cli::expectation::{self, ForCertificate};
 use crate::cli::output::Failure;
 use crate::cli::request::{open_if_there, store_failure};
 use crate::deployment::{self, Deployment, RootsSource};
@@ -250,6 +250,8 @@ struct Ground<'a> {
     held: Option<ForCertificate>,
     /// By `--roots`.
     given: Option<TrustSet>,
+    /// The issuer's own, where others are given.
+    issuers: Option<Result<TrustSet, Failure>>,
 }
 
 impl<'a> Ground<'a> {
@@ -261,11 +263,18 @@ impl<'a> Ground<'a> {
         intake: &Intake<'_>,
     ) -> Result<Self, Failure> {
         let own = deployment.and_then(|deployment| deployment.certificate(certificate));
+        let given = given_roots(context, intake.roots)?;
         Ok(Self {
             own,
             secret: passphrase_of(deployment, own)?,
-            held: held_against(context, deployment, own)?,
-            given: given_roots(context, intake.roots)?,
+            held: held_against(context, deployment, own, given.as_ref())?,
+            issuers: match (&given, deployment, own) {
+                (Some(_), Some(deployment), Some(own)) => {
+                    Some(expectation::trust_of(context, deployment, own))
+                }
+                _ => None,
+            },
+            given,
         })
     }
 
@@ -277,19 +286,26 @@ impl<'a> Ground<'a> {
 
     /// Where `--roots` alone let the chain hold, `assign` and `check` will see it otherwise.
     fn warn_of_roots(&self, context: &Context, chain: &Chain) {
-        let (Some(_), Some(held), Some(own)) = (&self.given, &self.held, self.own) else {
+        let (Some(issuers), Some(own)) = (&self.issuers, self.own) else {
             return;
         };
-        let anchors = held.trust.anchors();
-        let is_known = anchors
-            .iter()
-            .any(|root| chain.certificates().any(|one| one.is_signed_by(root)));
-        if !is_known {
-            context.note(&format!(
-                "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and none of those signed it; add it there\n",
-                own.issuer
-            ));
-        }
+        let lacks = match issuers {
+            Ok(trust) => {
+                let mut anchors = trust.anchors().iter();
+                if anchors.any(|root| chain.certificates().any(|one| one.is_signed_by(root))) {
+                    return;
+                }
+                "none of those signed it; add it there".to_owned()
+            }
+            Err(failure) => format!(
+                "{}; mend that first",
+                failure.explanation.what
+            ),
+        };
+        context.note(&format!(
+            "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and {lacks}\n",
+            own.issuer
+        ));
     }
 }
 

@@ -139,10 +139,11 @@ fn generation(
         Err(finding) => (None, finding.why.clone(), vec![*finding]),
     };
     let expected = match (&found, certificate) {
-        (Some(deployment), Some(certificate)) => Some(expectation::for_certificate(
+        (Some(deployment), Some(certificate)) => Some(expectation::for_certificate_by(
             context,
             deployment,
             certificate,
+            given_roots(args, context)?.as_ref(),
             at,
         )?),
         _ => None,
@@ -247,10 +248,15 @@ fn plain_hold(args: &VerifyArgs, context: &Context) -> Result<Hold, Failure> {
     })
 }
 
+/// The roots of `--roots`.
+fn given_roots(args: &VerifyArgs, context: &Context) -> Result<Option<TrustSet>, Failure> {
+    let given = (!args.roots.is_empty()).then(|| context.trust(&args.roots, Path::new("")));
+    given.transpose()
+}
+
 /// `--roots` and `--name` count before what the deployment says.
 fn lay_over(args: &VerifyArgs, context: &Context, hold: &mut Hold) -> Result<(), Failure> {
-    if !args.roots.is_empty() {
-        let trust: TrustSet = context.trust(&args.roots, Path::new(""))?;
+    if let Some(trust) = given_roots(args, context)? {
         hold.name = trust.name.clone();
         hold.trust = Some(trust);
         let all_public = args.roots.iter().all(|source| match source {
@@ -426,7 +432,10 @@ fn hold_of_file(
     if let Ok(Some(deployment)) = context.find_deployment()
         && let Some(certificate) = owner(context, &deployment, &leaf.facts().spki_sha256)
     {
-        let expected = expectation::for_certificate(context, &deployment, certificate, at)?;
+        let given = given_roots(args, context)?;
+        let given = given.as_ref();
+        let expected =
+            expectation::for_certificate_by(context, &deployment, certificate, given, at)?;
         let partners = expected.partners.clone();
         return Ok((held(expected), partners));
     }
