@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 pub struct Barred {
     /// `sha256:…` of each SubjectPublicKeyInfo.
     keys: BTreeSet<String>,
-    /// By lineage: the generation that its last rollback left, unless one was assigned since.
-    left: BTreeMap<String, u64>,
+    /// By lineage.
+    trails: BTreeMap<String, Trail>,
 }
 
 impl Barred {
@@ -36,13 +36,13 @@ impl Barred {
                     let key = fact("spki_sha256").and_then(Value::as_str);
                     found.keys.extend(key.map(str::to_owned));
                 }
-                ("rollback", Some(certificate)) => {
-                    if let Some(from) = fact("from").and_then(Value::as_u64) {
-                        found.left.insert(certificate, from);
-                    }
+                ("assign" | "assign-incomplete", Some(certificate)) => {
+                    let trail = found.trails.entry(certificate).or_default();
+                    trail.went(number(fact("from")), number(fact("to")), Way::Assign);
                 }
-                ("assign", Some(certificate)) => {
-                    found.left.remove(&certificate);
+                ("rollback" | "rollback-incomplete", Some(certificate)) => {
+                    let trail = found.trails.entry(certificate).or_default();
+                    trail.went(number(fact("from")), number(fact("to")), Way::Rollback);
                 }
                 _ => {}
             }
@@ -61,10 +61,11 @@ impl Barred {
         record.compromised || self.has_key(&record.leaf.spki_sha256)
     }
 
-    /// Whether a generation may be recommended: its key is not barred, and the last rollback did not leave it.
+    /// Whether a generation may be recommended: its key is not barred, and nobody went back from it.
     pub fn allows(&self, record: &GenerationRecord) -> bool {
-        let left = self.left.get(&record.certificate).copied();
-        !self.has(record) && left != Some(u64::from(record.number))
+        let trail = self.trails.get(&record.certificate);
+        let number = u64::from(record.number);
+        !self.has(record) && !trail.is_some_and(|trail| trail.left.contains(&number))
     }
 
     /// The newest generation that may stand in for one with a barred key: valid now, with a key that `allows` it.
@@ -74,6 +75,40 @@ impl Barred {
             .filter(|one| one.leaf.not_before <= now && now <= one.leaf.not_after)
             .map(|one| one.number)
             .max()
+    }
+}
+
+/// What made a generation current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Assign,
+    Rollback,
+}
+
+fn number(fact: Option<&Value>) -> Option<u64> {
+    fact.and_then(Value::as_u64)
+}
+
+/// The way of a lineage through its generations.
+#[derive(Debug, Default)]
+struct Trail {
+    /// Those that were live at some time.
+    been: BTreeSet<u64>,
+    /// Those of them that were gone back from: by the last rollback, or as all that lie above the one that is live.
+    left: BTreeSet<u64>,
+}
+
+impl Trail {
+    /// Whoever goes up takes nothing back: what lies below is old.
+    fn went(&mut self, from: Option<u64>, to: Option<u64>, way: Way) {
+        let Some(to) = to else { return };
+        self.been.extend(from);
+        self.left = self.been.iter().copied().filter(|one| *one > to).collect();
+        if let (Some(from), Way::Rollback) = (from, way) {
+            self.left.insert(from);
+        }
+        self.left.remove(&to);
+        self.been.insert(to);
     }
 }
 
@@ -133,7 +168,16 @@ pub(super) mod tests {
     pub(in crate::cli) fn barred(keys: &[&str], left: Option<u64>) -> Barred {
         Barred {
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-            left: left.into_iter().map(|left| ("edge".into(), left)).collect(),
+            trails: left
+                .map(|left| {
+                    let trail = Trail {
+                        left: [left].into(),
+                        ..Trail::default()
+                    };
+                    ("edge".into(), trail)
+                })
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -150,6 +194,31 @@ pub(super) mod tests {
         ] {
             let found = barred(keys, left).instead(&all, now);
             assert_eq!(found, instead, "{keys:?} {left:?} {now}");
+        }
+    }
+
+    #[test]
+    fn what_was_live_and_left_for_a_lower_one_is_gone_back_from() {
+        use Way::{Assign, Rollback};
+        for (ways, left) in [
+            (&[(1, 2, Assign)][..], &[][..]),
+            (&[(4, 3, Assign)], &[4]),
+            (&[(4, 3, Rollback)], &[4]),
+            // On another gateway as well.
+            (&[(4, 3, Assign), (3, 3, Assign)], &[4]),
+            // All that were live above it.
+            (&[(1, 2, Assign), (2, 3, Assign), (3, 1, Assign)], &[2, 3]),
+            (&[(5, 3, Assign), (3, 4, Assign)], &[5]),
+            (&[(4, 3, Assign), (3, 5, Assign)], &[]),
+            (&[(4, 3, Assign), (3, 4, Assign)], &[]),
+            (&[(2, 1, Rollback), (1, 2, Rollback)], &[1]),
+            (&[(2, 1, Rollback), (1, 2, Rollback), (2, 3, Assign)], &[]),
+        ] {
+            let mut trail = Trail::default();
+            for (from, to, way) in ways {
+                trail.went(Some(*from), Some(*to), *way);
+            }
+            assert!(trail.left.iter().eq(left), "{ways:?} {trail:?}");
         }
     }
 

@@ -267,9 +267,8 @@ impl Task<'_> {
         how: &How,
         at: OffsetDateTime,
     ) -> Result<VerifiedBundle, Failure> {
-        let expected =
-            expectation::for_certificate(context, self.deployment, self.certificate, at)
-                .map_err(expectation::before_anything)?;
+        let expected = expectation::for_certificate(context, self.deployment, self.certificate, at)
+            .map_err(expectation::before_anything)?;
         let overrides = overrides(record, how);
         let expectation = Expectation {
             partner_gate: PartnerGate::Warn,

@@ -297,10 +297,7 @@ impl<'a> Ground<'a> {
                 }
                 "none of those signed it; add it there".to_owned()
             }
-            Err(failure) => format!(
-                "{}; mend that first",
-                failure.explanation.what
-            ),
+            Err(failure) => format!("{}; mend that first", failure.explanation.what),
         };
         context.note(&format!(
             "warning: the chain holds with --roots alone: `assign` and `check` go by `roots` in [issuer.{}], and {lacks}\n",

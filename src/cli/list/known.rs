@@ -110,7 +110,7 @@ impl<'a> Known<'a> {
             .filter(|newest| current.is_none_or(|current| current < newest.number))
     }
 
-    /// The command that leads on; never to a barred key, and not back to what the last rollback left.
+    /// The command that leads on; never to a barred key, and not back to what was gone back from.
     pub(super) fn next(&self, now: OffsetDateTime) -> Option<String> {
         let name = &self.name;
         let current = self.assignment.current;

@@ -26,7 +26,7 @@ pub struct Standing {
     /// The generation that is judged: the current one, else the newest where no gateway is to serve it;
     /// `None`: there is neither.
     pub generation: Option<u32>,
-    /// A newer one than that, which waits to be assigned; one that the last rollback left waits for nothing.
+    /// A newer one than that, which waits to be assigned; one that was gone back from waits for nothing.
     pub newer: Option<u32>,
     /// The highest number given; what has changed since tells of another run.
     pub newest: Option<u32>,
