@@ -255,7 +255,7 @@ fn staged_words(staged: &Staged, now: OffsetDateTime) -> String {
     format!(
         "{} from {}{more}",
         staged.generation,
-        render::date(staged.effective)
+        render::moment(staged.effective)
     )
 }
 

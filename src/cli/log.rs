@@ -17,6 +17,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Steps of the clock told one by one.
 const MAX_STEPS_TOLD: usize = 5;
@@ -279,7 +280,9 @@ fn words(entry: &JournalEntry) -> String {
         parts.push(key_type);
     }
     if let Some(effective) = text(detail, "effective") {
-        parts.push(format!("from {effective}"));
+        // What is no time is shown as it stands there.
+        let told = OffsetDateTime::parse(&effective, &Rfc3339);
+        parts.push(format!("from {}", told.map_or(effective, render::moment)));
     }
     let gateways = texts(detail, "gateways");
     if !gateways.is_empty() {
@@ -405,7 +408,7 @@ mod tests {
             (
                 "stage",
                 json!({"generation": 5, "effective": "2026-12-01T00:00:00Z"}),
-                "generation 5 from 2026-12-01T00:00:00Z",
+                "generation 5 from 2026-12-01 00:00:00 UTC",
             ),
             ("other", json!({}), ""),
         ] {

@@ -71,7 +71,7 @@ pub fn overdue(name: &Slug, staged: &Staged, now: OffsetDateTime) -> Option<Find
             "was staged, and nobody assigned it when its time had come",
             format!(
                 "its time was {}; `edgecert assign --due` assigns it, and did not run or failed",
-                render::age(staged.effective, now)
+                render::when(staged.effective, now)
             ),
             format!(
                 "`edgecert assign --due`, then see why the timer did not (`systemctl list-timers edgecert-assign-due.timer`); or `edgecert assign {name} --unstage`"

@@ -31,7 +31,7 @@ pub(super) fn insist_that_it_is_to_come(
         "the date to stage for is past",
         format!(
             "it is {}, and now it is {}",
-            render::age(effective, now),
+            render::when(effective, now),
             render::moment(now)
         ),
         "leave --effective-date out to assign now, or name a later one",
@@ -158,8 +158,8 @@ pub(super) fn stage(
                 place: "--effective-date".into(),
                 why: format!(
                     "it ends on {}, and becomes current on {}",
-                    render::date(loaded.bundle.chain().leaf.facts().not_after),
-                    render::date(effective)
+                    render::moment(loaded.bundle.chain().leaf.facts().not_after),
+                    render::moment(effective)
                 ),
                 mend: "choose an earlier date, or another generation".into(),
             },
@@ -175,7 +175,7 @@ pub(super) fn stage(
     // What would be refused at that time is refused now, while somebody is there. A certificate that is not valid yet
     // may be staged: that is what staging is for.
     task.verified(context, &loaded.record, loaded.bundle, how, effective)?;
-    let when = render::age(effective, context.now);
+    let when = render::when(effective, context.now);
     let staged = Staged {
         generation: task.number,
         effective,

@@ -178,7 +178,7 @@ fn look_at_staged(store: &Store, now: OffsetDateTime, looks: &mut Looks) {
                 format!(
                     "{name}/{} for {}",
                     staged.generation,
-                    render::age(staged.effective, now)
+                    render::when(staged.effective, now)
                 ),
                 staged::overdue(&name, &staged, now).into_iter().collect(),
             );

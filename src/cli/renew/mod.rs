@@ -352,7 +352,7 @@ impl Run<'_> {
         number: u32,
         effective: OffsetDateTime,
     ) -> Result<Done, Failure> {
-        let since = render::age(effective, context.now);
+        let since = render::when(effective, context.now);
         if self.dry_run {
             return Ok(Done {
                 action: "would-assign",

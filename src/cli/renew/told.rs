@@ -51,7 +51,7 @@ pub(super) fn waits_for_its_time(
         changed: false,
         text: format!(
             "{name}/{number} is staged for {}: `edgecert assign --due` makes it current then\n",
-            render::age(effective, context.now)
+            render::when(effective, context.now)
         ),
         result: json!({ "generation": number, "effective": render::rfc3339(effective) }),
         findings: Vec::new(),
