@@ -44,3 +44,45 @@ fn what_was_left_for_a_lower_number_does_not_wait() {
         .ended(0)
         .said("waits: `edgecert assign external-edge/4`");
 }
+
+#[test]
+fn a_staging_that_stays_is_told_with_the_way_to_take_it_away() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world.run(&["assign"]).ended(0);
+    edge.generation(&[]);
+    let day = in_days(3);
+    world.run(&["assign", "--effective-date", &day]).ended(0);
+    let told = format!(
+        "external-edge/3 stays staged, and becomes current on {} UTC (in ",
+        day.trim_end_matches('Z').replace('T', " ")
+    );
+    for command in [
+        &["rollback", "--dry-run"][..],
+        &["rollback"],
+        &["assign", "external-edge/2"],
+    ] {
+        world
+            .run(command)
+            .ended(0)
+            .said(&told)
+            .said("`edgecert assign external-edge --unstage` takes that away");
+    }
+    let ran = world.run(&["rollback", "--json"]).ended(0).json();
+    assert_eq!(ran["result"]["staged"]["generation"], 3, "{ran:#}");
+    let overtaken = world.run(&["assign", "external-edge/3", "--json"]).ended(0);
+    assert_eq!(overtaken.json()["result"]["staged"], Value::Null);
+}
+
+#[test]
+fn an_assignment_of_some_gateways_says_what_the_others_keep() {
+    let edge = with_two(&["front", "other"]);
+    let world = &edge.world;
+    let ran = world.run(&["assign", "--gateway", "front"]).ended(0);
+    let told = "external-edge/2 is live on 1 of 2 gateways; other keeps external-edge/1\n";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    assert_eq!((lies_in(world, "front"), lies_in(world, "other")), (2, 1));
+    let ran = world.run(&["assign"]).ended(0);
+    let told = "external-edge/2 is live on 2 gateways\n";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+}

@@ -1,13 +1,14 @@
 //! How an assignment ended, as what the command gives: its outcome, or the failure with what stands.
 
 use super::told::{
-    before_words, dark_finding, dark_words, next_words, on_gateways, plan_json, replaced_finding,
-    session_findings, standing_words, standings_json,
+    before_words, dark_finding, dark_words, next_words, plan_json, replaced_finding,
+    session_findings, standing_words, standings_json, still_staged, where_live,
 };
 use super::transaction::Task;
 use crate::assign::{Applied, AssignError, AssignPlan};
 use crate::cli::Context;
 use crate::cli::exit::FailureKind;
+use crate::cli::list::staged_json;
 use crate::cli::output::{self, Failure, Outcome};
 use crate::findings::{Finding, Severity};
 use crate::store::IntentKind;
@@ -41,18 +42,23 @@ impl Task<'_> {
                     IntentKind::Assign => "assigned",
                     IntentKind::Rollback => "rolled back",
                 };
-                let text = format!(
+                // It was written a moment ago; one that cannot be read costs these words alone.
+                let record = self.store.assignment(&plan.certificate).unwrap_or_default();
+                let mut text = format!(
                     "{}  {verb}: {}/{} is live{}{}\n",
                     style("ok").green().bold(),
                     plan.certificate,
                     plan.to,
-                    on_gateways(plan.gateways.len()),
+                    where_live(plan, &record),
                     if pruned.is_empty() {
                         String::new()
                     } else {
                         format!(" · {} old removed", pruned.len())
                     },
                 );
+                if let Some(staged) = &record.staged {
+                    text.push_str(&still_staged(&plan.certificate, staged, context.now));
+                }
                 Ok(Outcome {
                     changed: true,
                     findings,
@@ -63,6 +69,7 @@ impl Task<'_> {
                         "plan": plan_json(plan),
                         "standings": standings_json(&standings),
                         "pruned": pruned,
+                        "staged": record.staged.as_ref().map(staged_json),
                     }),
                     ..outcome
                 })

@@ -5,15 +5,16 @@ use crate::assign::plan::{GatewayPlan, Proof};
 use crate::assign::prove::{Proved, Seen};
 use crate::assign::{AssignPlan, Standing};
 use crate::cli::Context;
-use crate::cli::render::{difference, hanging};
+use crate::cli::render::{self, difference, hanging};
 use crate::explain::{DiffLine, Explain, count, diff, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
 use crate::servers::Change;
-use crate::store::Store;
+use crate::store::{AssignmentRecord, Staged, Store};
 use console::style;
 use serde_json::{Value, json};
 use std::path::Path;
+use time::OffsetDateTime;
 
 /// The plan as a person reads it; `again`: the last rollback left this generation.
 pub(super) fn describe(plan: &AssignPlan, again: bool) -> String {
@@ -128,6 +129,37 @@ pub(super) fn next_words(store: &Store, plan: &AssignPlan) -> String {
         );
     }
     "edgecert check".into()
+}
+
+/// ` on 1 of 2 gateways; other keeps external-edge/4`: where an assignment is for some of them, what the others have.
+pub(super) fn where_live(plan: &AssignPlan, record: &AssignmentRecord) -> String {
+    let number = plan.gateways.len();
+    if plan.others.is_empty() {
+        return on_gateways(number);
+    }
+    let keeps = plan
+        .others
+        .iter()
+        .map(|other| match record.gateways.get(other.as_str()) {
+            Some(there) => format!("{other} keeps {}/{}", plan.certificate, there.generation),
+            None => format!("{other} has none yet"),
+        });
+    let of = count(number + plan.others.len(), "gateway");
+    let keeps: Vec<String> = keeps.collect();
+    format!(" on {number} of {of}; {}", keeps.join(", "))
+}
+
+/// What is staged and stays so, whatever is live now: it becomes current by itself.
+pub(super) fn still_staged(name: &Slug, staged: &Staged, now: OffsetDateTime) -> String {
+    let on = match staged.gateways.as_slice() {
+        [] => String::new(),
+        some => format!(" on {}", printable(&some.join(", "))),
+    };
+    format!(
+        "{name}/{} stays staged, and becomes current{on} on {}; `edgecert assign {name} --unstage` takes that away\n",
+        staged.generation,
+        render::when(staged.effective, now)
+    )
 }
 
 pub(super) fn on_gateways(number: usize) -> String {

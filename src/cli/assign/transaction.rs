@@ -3,7 +3,7 @@
 use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
 use super::staging::let_through;
-use super::told::{describe, plan_json, tell};
+use super::told::{describe, plan_json, still_staged, tell};
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
@@ -114,8 +114,13 @@ impl Task<'_> {
         };
         output::findings(context, &outcome.findings);
         context.say(describe(&plan, self.again).trim_end());
-        let overtaken = assigned.staged.as_ref();
-        if let Some(staged) = overtaken.filter(|staged| staged.generation < self.number) {
+        let staged = assigned.staged.as_ref();
+        if let Some(staged) = staged.filter(|staged| staged.generation > self.number && how.dry_run)
+        {
+            let name = &self.certificate.name;
+            context.say(still_staged(name, staged, context.now).trim_end());
+        }
+        if let Some(staged) = staged.filter(|staged| staged.generation < self.number) {
             context.say(&format!(
                 "what was staged of {name}, generation {}, is overtaken: it is staged no longer",
                 staged.generation,
