@@ -86,3 +86,36 @@ fn an_assignment_of_some_gateways_says_what_the_others_keep() {
     let told = "external-edge/2 is live on 2 gateways\n";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
 }
+
+#[test]
+fn what_is_not_staged_is_not_taken_away_and_what_waits_is_named() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world
+        .run(&["assign", "external-edge/1", "--unstage"])
+        .ended(0)
+        .said("external-edge/1 is not staged: nothing to do");
+    world
+        .run(&["assign", "--effective-date", &in_days(3)])
+        .ended(0);
+    world
+        .run(&["assign", "external-edge/9", "--unstage"])
+        .ended(64)
+        .said("external-edge/9");
+    world
+        .run(&["assign", "external-edge/1", "--unstage"])
+        .ended(1)
+        .said("external-edge/2 is, and stays so")
+        .said("`edgecert assign external-edge --unstage` takes external-edge/2 away");
+    assert_eq!(record(world)["staged"]["generation"], 2);
+    world
+        .run(&["assign", "external-edge/2", "--unstage"])
+        .ended(0)
+        .said("unstaged: external-edge/2");
+    edge.signed(&["--new-key"], &[]);
+    world
+        .run(&["assign", "external-edge/1", "--effective-date", &in_days(3)])
+        .ended(0)
+        .said("external-edge/1 is live already: nothing to stage")
+        .said("next: edgecert import REPLY, as request ");
+}

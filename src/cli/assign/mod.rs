@@ -198,6 +198,9 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .as_ref()
         .and_then(|lineage| lineage.generation);
     if args.unstage {
+        if let Some(number) = named {
+            known(&store, certificate, number)?;
+        }
         let name = &certificate.name;
         return staging::unstage(&store, lease.as_mut(), name, named, &args.how, outcome);
     }
@@ -228,22 +231,34 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
         .effective_date
         .filter(|effective| *effective > context.now)
     {
-        return staging::stage(
+        let (staged, nothing_new) = staging::stage(
             context,
             &task,
             lease.as_mut(),
             (effective, &args.gateway),
             &args.how,
             outcome,
-        );
+        )?;
+        return Ok(match nothing_new {
+            staging::IsLive::Already => and_what_waits(&store, certificate, staged),
+            staging::IsLive::NotYet => staged,
+        });
     }
     outcome = task.carry_out(context, lease.as_mut(), &args.gateway, &args.how, outcome)?;
-    Ok(match waiting(&store, certificate) {
-        Some(id) if !outcome.changed && outcome.next.is_none() => outcome.with_next(format!(
+    Ok(match !outcome.changed && outcome.next.is_none() {
+        true => and_what_waits(&store, certificate, outcome),
+        false => outcome,
+    })
+}
+
+/// Nothing was done: whoever expected something else may have a reply to import.
+fn and_what_waits(store: &Store, certificate: &Certificate, outcome: Outcome) -> Outcome {
+    match waiting(store, certificate) {
+        Some(id) => outcome.with_next(format!(
             "edgecert import REPLY, as request {id} waits for its reply"
         )),
-        Some(_) | None => outcome,
-    })
+        None => outcome,
+    }
 }
 
 /// Assigns the newest generation of a certificate to all its gateways, as `assign CERT` does: for `renew`.

@@ -105,6 +105,15 @@ pub(super) fn let_through(accepted: &Accepted) -> Option<Override> {
     })
 }
 
+/// Whether what is to be staged is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IsLive {
+    /// Everywhere it is wanted: nothing is staged.
+    Already,
+    /// Not everywhere.
+    NotYet,
+}
+
 /// Stages a generation to become current at a time, on these gateways or all.
 pub(super) fn stage(
     context: &Context,
@@ -113,7 +122,7 @@ pub(super) fn stage(
     (effective, only): (OffsetDateTime, &[Slug]),
     how: &How,
     outcome: Outcome,
-) -> Result<Outcome, Failure> {
+) -> Result<(Outcome, IsLive), Failure> {
     let name = &task.certificate.name;
     insist_on_gateways(task, only)
         .map_err(|error| Failure::from_error(FailureKind::Usage, &error))?;
@@ -138,11 +147,12 @@ pub(super) fn stage(
                 task.number, staged.generation
             ),
         };
-        return Ok(Outcome {
+        let outcome = Outcome {
             text,
             result: json!({"certificate": name.as_str(), "dry_run": how.dry_run}),
             ..outcome
-        });
+        };
+        return Ok((outcome, IsLive::Already));
     }
     let loaded = generation::load(task.deployment, task.store, task.certificate, task.number)?;
     generation::refuse_compromised(&loaded.record)?;
@@ -226,7 +236,7 @@ pub(super) fn stage(
         lease
             .journal("stage", Some(name), detail)
             .map_err(|error| failed(&error))?;
-        return Ok(Outcome {
+        let outcome = Outcome {
             changed: true,
             text: format!(
                 "staged: {name}/{} becomes current on {when}{on} · by `edgecert assign --due` (a timer)\n\
@@ -235,7 +245,8 @@ pub(super) fn stage(
             ),
             result,
             ..outcome
-        });
+        };
+        return Ok((outcome, IsLive::NotYet));
     }
     let text = if how.dry_run {
         format!(
@@ -248,11 +259,12 @@ pub(super) fn stage(
             task.number
         )
     };
-    Ok(Outcome {
+    let outcome = Outcome {
         text,
         result,
         ..outcome
-    })
+    };
+    Ok((outcome, IsLive::NotYet))
 }
 
 /// What is live must last until then. Where the next one is not valid before that, a gap cannot be helped: it is told.
@@ -327,6 +339,20 @@ fn insist_on_gateways(task: &Task<'_>, only: &[Slug]) -> Result<(), AssignError>
     }
 }
 
+/// Whoever names a number has that one in mind: nothing else is taken away.
+fn another_is_staged(name: &Slug, number: u32, staged: u32) -> Failure {
+    Failure::new(
+        FailureKind::Refused,
+        Explanation {
+            code: "assign.another-staged",
+            what: format!("{name}/{number} is not staged"),
+            place: format!("what is staged of {name}"),
+            why: format!("{name}/{staged} is, and stays so"),
+            mend: format!("`edgecert assign {name} --unstage` takes {name}/{staged} away"),
+        },
+    )
+}
+
 /// Takes away what is staged; with a number, only that generation.
 pub(super) fn unstage(
     store: &Store,
@@ -337,10 +363,12 @@ pub(super) fn unstage(
     outcome: Outcome,
 ) -> Result<Outcome, Failure> {
     let mut record = store.assignment(name).map_err(|error| failed(&error))?;
-    let staged = record
-        .staged
-        .take_if(|staged| number.is_none_or(|number| number == staged.generation));
-    let Some(staged) = staged else {
+    if let (Some(number), Some(other)) = (number, &record.staged)
+        && other.generation != number
+    {
+        return Err(another_is_staged(name, number, other.generation));
+    }
+    let Some(staged) = record.staged.take() else {
         let text = match number {
             None => format!("nothing of {name} is staged: nothing to do\n"),
             Some(number) => format!("{name}/{number} is not staged: nothing to do\n"),
