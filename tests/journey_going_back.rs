@@ -9,7 +9,7 @@ mod copies;
 mod edge;
 mod world;
 
-use copies::{due_with_two, in_days, lies_in, record, with_two};
+use copies::{comes, due_with_two, in_days, lies_in, record, with_two};
 use serde_json::Value;
 
 #[test]
@@ -118,4 +118,31 @@ fn what_is_not_staged_is_not_taken_away_and_what_waits_is_named() {
         .ended(0)
         .said("external-edge/1 is live already: nothing to stage")
         .said("next: edgecert import REPLY, as request ");
+}
+
+#[test]
+fn a_due_one_that_fails_is_named_once_and_one_that_is_assigned_says_what_is_next() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world
+        .run(&["assign", "--effective-date", &in_days(3)])
+        .ended(0);
+    comes(world, time::Duration::minutes(2));
+    let folder = world.path("front");
+    let away = world.path("away");
+    std::fs::rename(&folder, &away).unwrap();
+    let ran = world.run(&["assign", "--due"]);
+    assert_ne!(ran.code, 0);
+    let first = ran.stderr.lines().next().unwrap_or_default();
+    assert!(first.starts_with("error: "), "{}", ran.stderr);
+    assert!(first.contains("external-edge"), "{}", ran.stderr);
+    let failed = world.run(&["assign", "--due", "--json"]).json();
+    let one = &failed["result"]["failed"][0];
+    assert_eq!(one["certificate"], "external-edge", "{failed:#}");
+    assert_eq!(one["error"]["code"], failed["error"]["code"], "{failed:#}");
+    std::fs::rename(&away, &folder).unwrap();
+    world
+        .run(&["assign", "--due"])
+        .ended(0)
+        .said("next: edgecert check");
 }

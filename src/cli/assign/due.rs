@@ -3,12 +3,13 @@
 use super::transaction::Task;
 use super::{AssignArgs, failed, staging};
 use crate::assign::targets::Run;
-use crate::cli::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{self, Failure, Outcome};
+use crate::cli::{Context, render};
 use crate::deployment::Deployment;
+use crate::names::Slug;
 use crate::store::{IntentKind, Lease, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Assigns every certificate whose staged time has come, or the one that is named; one that fails does not stop the
 /// others.
@@ -21,7 +22,8 @@ pub(super) fn assign_due(
     mut outcome: Outcome,
 ) -> Result<Outcome, Failure> {
     let mut done = Vec::new();
-    let mut worst: Option<Failure> = None;
+    let mut failures: Vec<(Slug, Failure)> = Vec::new();
+    let mut next: Vec<String> = Vec::new();
     let only = args.certificate.as_ref().map(|one| &one.certificate);
     let all = deployment.certificates.iter();
     for certificate in all.filter(|one| only.is_none_or(|only| one.name == *only)) {
@@ -51,21 +53,17 @@ pub(super) fn assign_due(
             });
         let one = match carried_out {
             Ok(one) => one,
-            Err(failure) if failure.kind == FailureKind::Interrupted => return Err(failure),
-            // The next one is not kept waiting for somebody to mend this one.
             Err(failure) => {
-                if only.is_none() {
-                    let what = &failure.explanation.what;
-                    context.note(&format!("{}: {what}\n", certificate.name));
+                let is_end = failure.kind == FailureKind::Interrupted;
+                failures.push((certificate.name.clone(), failure));
+                if is_end {
+                    break;
                 }
-                // Whether something is not as it was is what a person has to know first.
-                worst = match worst.take() {
-                    Some(dirty) if failure.kind != FailureKind::Dirty => Some(dirty),
-                    Some(_) | None => Some(failure),
-                };
+                // The next one is not kept waiting for somebody to mend this one.
                 continue;
             }
         };
+        next.extend(one.next.filter(|one| !next.contains(one)));
         if !one.findings_shown {
             output::findings(context, &one.findings);
         }
@@ -75,10 +73,15 @@ pub(super) fn assign_due(
         outcome.findings_shown = true;
         done.push(json!({"certificate": certificate.name.as_str(), "result": one.result}));
     }
-    if let Some(mut failure) = worst {
+    let failed: Vec<Value> = failures.iter().map(failed_json).collect();
+    if let Some((name, mut failure)) = worst_of(context, failures) {
         failure.changed |= outcome.changed;
         if only.is_none() {
-            failure.result = json!({ "assigned": done });
+            failure.result = json!({ "assigned": done, "failed": failed });
+            let what = &mut failure.explanation.what;
+            if !what.contains(name.as_str()) {
+                *what = format!("{name}: {what}");
+            }
         }
         return Err(failure);
     }
@@ -89,7 +92,48 @@ pub(super) fn assign_due(
     };
     Ok(Outcome {
         text,
+        next: (!next.is_empty()).then(|| next.join(" · ")),
         result: json!({ "assigned": done }),
         ..outcome
+    })
+}
+
+/// The failure that ends the run; the others are told whole, as only one can end it. Whether something is not as it was
+/// is what a person has to know first.
+fn worst_of(context: &Context, mut failures: Vec<(Slug, Failure)>) -> Option<(Slug, Failure)> {
+    let rank = |failure: &Failure| match failure.kind {
+        FailureKind::Interrupted => 2,
+        FailureKind::Dirty => 1,
+        FailureKind::Usage
+        | FailureKind::Refused
+        | FailureKind::Failed
+        | FailureKind::NoSuchCertificate => 0,
+    };
+    let (worst, _) = failures
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, (_, failure))| rank(failure))?;
+    let ends = failures.remove(worst);
+    for (name, failure) in &failures {
+        context.note(&format!("{name}:\n"));
+        output::findings(context, &failure.findings);
+        context.note(&render::explanation(&failure.explanation));
+    }
+    Some(ends)
+}
+
+fn failed_json((name, failure): &(Slug, Failure)) -> Value {
+    let told = &failure.explanation;
+    json!({
+        "certificate": name.as_str(),
+        "changed": failure.changed,
+        "result": failure.result,
+        "error": {
+            "code": told.code,
+            "what": told.what,
+            "where": told.place,
+            "why": told.why,
+            "mend": told.mend,
+        },
     })
 }
