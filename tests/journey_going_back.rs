@@ -9,7 +9,7 @@ mod copies;
 mod edge;
 mod world;
 
-use copies::{comes, due_with_two, in_days, lies_in, record, with_two};
+use copies::{comes, copies, due_with_two, in_days, lies_in, record, with_two};
 use serde_json::Value;
 
 #[test]
@@ -145,4 +145,36 @@ fn a_due_one_that_fails_is_named_once_and_one_that_is_assigned_says_what_is_next
         .run(&["assign", "--due"])
         .ended(0)
         .said("next: edgecert check");
+}
+
+#[test]
+fn what_bars_the_way_is_told_with_one_way_through() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world.write("front/edge.pem", "not ours");
+    let ran = world.run(&["assign"]).ended(1);
+    let accept = "--accept gateway.destination-changed --reason TEXT";
+    assert_eq!(ran.stderr.matches(accept).count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn a_rollback_that_leads_nowhere_says_what_there_is() {
+    let edge = copies(&["front"]);
+    let world = &edge.world;
+    edge.generation(&[]);
+    world
+        .run(&["rollback"])
+        .ended(1)
+        .said("nothing was ever assigned")
+        .said("what else is there: `edgecert assign external-edge/1`");
+    world.run(&["assign"]).ended(0);
+    world
+        .run(&["rollback"])
+        .ended(1)
+        .said("there is no other generation: `edgecert renew external-edge`");
+    edge.generation(&[]);
+    world
+        .run(&["rollback"])
+        .ended(1)
+        .said("what else is there: `edgecert assign external-edge/2`");
 }

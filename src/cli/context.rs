@@ -328,7 +328,9 @@ impl Context {
                 failure
             })?);
         }
-        Ok(crate::verify::TrustSet::new(names.join(", "), certificates))
+        let mut trust = crate::verify::TrustSet::new(names.join(", "), certificates);
+        trust.table = table.map(str::to_owned);
+        Ok(trust)
     }
 
     /// The system's store, read once in a run.

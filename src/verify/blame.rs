@@ -1,5 +1,6 @@
 //! The words for a path that was not found: a chain that leads nowhere, or one that the path library turns away.
 
+use super::TrustSet;
 use super::path::{Search, Verdict, place};
 use super::search::{Candidate, End, other_key};
 use super::words::{key_id, quoted, quoted_issuer, where_to_get_issuer};
@@ -9,14 +10,22 @@ use crate::names::Presented;
 use crate::x509::Certificate;
 
 /// Where a root is named: the deployment's place counts for every command, the flag for those that take it.
-const TRUST_IT: &str =
-    "name it under `roots` in [issuer.NAME], or with `--roots` where there is no deployment";
+fn trust_it(trust: &TrustSet) -> String {
+    match &trust.table {
+        Some(table) => format!("name it under `roots` in {}", printable(table)),
+        None => {
+            "name it under `roots` in [issuer.NAME], or with `--roots` where there is no deployment"
+                .to_owned()
+        }
+    }
+}
 
 impl<'a> Search<'a> {
     /// A chain without fault that leads nowhere.
     pub(super) fn dead_end(&self, candidate: &Candidate<'a>, end: End) -> Finding {
         let last = candidate.certificates.last().copied().unwrap_or(self.leaf);
         let trust = printable(&self.trust.name);
+        let trust_it = trust_it(self.trust);
         let alone = candidate.certificates.len() == 1;
         let place = place(last, self.chain, self.expectation.trust);
         match end {
@@ -26,7 +35,7 @@ impl<'a> Search<'a> {
                 format!("{} is signed by its own key", quoted(last)),
                 format!("it is no anchor of {trust}, and no CA vouches for it"),
                 format!(
-                    "request a certificate from a CA (`edgecert request`); to trust this one, {TRUST_IT}"
+                    "request a certificate from a CA (`edgecert request`); to trust this one, {trust_it}"
                 ),
             ),
             End::SelfSigned => Finding::new(
@@ -40,7 +49,7 @@ impl<'a> Search<'a> {
                     )
                 }),
                 format!(
-                    "if partners trust {}, {TRUST_IT}; else use another CA",
+                    "if partners trust {}, {trust_it}; else use another CA",
                     quoted(last)
                 ),
             ),
@@ -60,7 +69,7 @@ impl<'a> Search<'a> {
                         format!("{sent}, and {trust} has no anchor of this name")
                     }),
                     format!(
-                        "{} and append it to the chain; if it is a root, {TRUST_IT}",
+                        "{} and append it to the chain; if it is a root, {trust_it}",
                         where_to_get_issuer(last)
                     ),
                 )
@@ -80,7 +89,7 @@ impl<'a> Search<'a> {
                     )
                 }),
                 format!(
-                    "if {} is a root that partners trust, {TRUST_IT}; if it is an intermediate, {} and append it",
+                    "if {} is a root that partners trust, {trust_it}; if it is an intermediate, {} and append it",
                     quoted_issuer(last),
                     where_to_get_issuer(last)
                 ),
@@ -116,7 +125,13 @@ impl<'a> Search<'a> {
                 printable(&self.trust.name)
             ),
             why,
-            "compare the chain with the one the CA publishes (`edgecert import` orders it), and the roots with those of its [issuer.NAME] or of `--roots`",
+            format!(
+                "compare the chain with the one the CA publishes (`edgecert import` orders it), and the roots with those of {}",
+                match &self.trust.table {
+                    Some(table) => printable(table),
+                    None => "its [issuer.NAME] or of `--roots`".to_owned(),
+                }
+            ),
         )
     }
 

@@ -7,6 +7,8 @@ use crate::x509::Certificate;
 pub struct TrustSet {
     /// For reports.
     pub name: String,
+    /// The table of the deployment that names them, as `[issuer.public]`, where one does.
+    pub table: Option<String>,
     anchors: Vec<Certificate>,
 }
 
@@ -15,6 +17,7 @@ impl TrustSet {
     pub fn new(name: impl Into<String>, anchors: Vec<Certificate>) -> Self {
         Self {
             name: name.into(),
+            table: None,
             anchors,
         }
     }

@@ -362,10 +362,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
                     Some(current) => format!("generation {current} is the first that was assigned"),
                     None => "nothing was ever assigned".into(),
                 },
-                mend: format!(
-                    "assign a generation by its number: `edgecert list`, then `edgecert assign {}/N`",
-                    certificate.name
-                ),
+                mend: instead_of_rollback(&store, certificate, record.current),
             },
         ));
     };
@@ -380,6 +377,25 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
         run: Run::First,
     };
     task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
+}
+
+/// What there is to assign where nothing was live before.
+fn instead_of_rollback(store: &Store, certificate: &Certificate, current: Option<u32>) -> String {
+    let name = &certificate.name;
+    // Those that cannot be read are a matter of `doctor`.
+    let all = store.generations(name).unwrap_or_default();
+    let others: Vec<String> = all
+        .iter()
+        .filter(|one| Some(one.number) != current)
+        .map(|one| format!("`edgecert assign {name}/{}`", one.number))
+        .collect();
+    match (others.is_empty(), current) {
+        (false, _) => format!("what else is there: {}", others.join(", ")),
+        (true, Some(_)) => format!(
+            "there is no other generation: `edgecert renew {name}`, or `edgecert rekey {name}` where its key is in doubt"
+        ),
+        (true, None) => format!("there is no generation yet: `edgecert request {name}`"),
+    }
 }
 
 /// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished

@@ -238,11 +238,7 @@ impl Task<'_> {
                     ),
                     place: bar.place.clone(),
                     why: format!("{}\n{}", bar.why, self.stays(plan)),
-                    mend: format!(
-                        "{}; or, knowing what breaks, `--accept {} --reason TEXT`",
-                        bar.mend,
-                        bar.code.as_str()
-                    ),
+                    mend: or_accept(bar),
                 },
             );
             failure.result = json!({"plan": plan_json(plan)});
@@ -448,6 +444,15 @@ fn accepted(findings: &[Finding], how: &How) -> Vec<Accepted> {
             reason: one.reason,
         })
         .collect()
+}
+
+/// The finding's own mend, and the way through for those who know what breaks, which it may have said itself.
+fn or_accept(bar: &Finding) -> String {
+    let accept = format!("--accept {} --reason TEXT", bar.code.as_str());
+    match bar.mend.contains(&accept) {
+        true => bar.mend.clone(),
+        false => format!("{}; or, knowing what breaks, `{accept}`", bar.mend),
+    }
 }
 
 /// Whether every listener shows the leaf of the plan now.
