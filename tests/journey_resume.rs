@@ -126,8 +126,18 @@ fn files_that_this_state_did_not_write_are_kept_when_they_are_replaced() {
     let key = std::fs::read(&site.key).unwrap();
     lab.deployment(&[site.gateway(address, "")]);
     lab.imported(&["--key-type", "ec256"]);
+    lab.world
+        .run(&["assign", "--dry-run"])
+        .ended(0)
+        .said("2 files that this state did not write would be replaced, and kept below edgecert.state/replaced");
+    assert_eq!(lying(&site.files()), foreign);
     let done = lab.world.run(&["assign", "--json"]).ended(0).json();
     assert_ne!(lying(&site.files()), foreign);
+    let told = done["findings"].to_string();
+    assert!(
+        told.contains("are kept in edgecert.state/replaced/"),
+        "{told}"
+    );
     let codes: Vec<&str> = done["findings"]
         .as_array()
         .unwrap()

@@ -114,10 +114,46 @@ pub(super) fn replaced_finding(place: &Path) -> Finding {
     Finding::new(
         Code::GatewayPairReplaced,
         near(&place.display().to_string()),
-        "files that this state did not write were replaced, and are kept there",
+        format!(
+            "files that this state did not write were replaced, and are kept in {}",
+            near(&place.display().to_string())
+        ),
         "`rollback` leads to generations of this state alone",
         "take them in with `edgecert import --adopt` (`kept-*.json` says of which path each was), or remove the folder",
     )
+}
+
+/// What an assignment would replace of which nobody else has a copy, as far as it lies there now.
+pub(super) fn to_be_replaced(
+    store: &Store,
+    plan: &AssignPlan,
+    record: &AssignmentRecord,
+) -> Option<Finding> {
+    let written: Vec<&String> = record
+        .gateways
+        .values()
+        .flat_map(|gateway| gateway.written.values())
+        .collect();
+    let strangers: Vec<String> = plan
+        .gateways
+        .iter()
+        .flat_map(GatewayPlan::lying)
+        .filter(|(_, digest)| !written.contains(&digest))
+        .map(|(path, _)| near(&path.display().to_string()))
+        .collect();
+    let first = strangers.first()?;
+    let aside = store.folder().join("replaced");
+    Some(Finding::new(
+        Code::GatewayPairReplaced,
+        first.clone(),
+        format!(
+            "{} that this state did not write would be replaced, and kept below {}",
+            count(strangers.len(), "file"),
+            near(&aside.display().to_string())
+        ),
+        "`rollback` leads to generations of this state alone",
+        "take them in first with `edgecert import --adopt`, so that there is a generation to go back to",
+    ))
 }
 
 /// What comes after an assignment.

@@ -3,7 +3,7 @@
 use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
 use super::staging::let_through;
-use super::told::{describe, plan_json, still_staged, tell};
+use super::told::{describe, plan_json, still_staged, tell, to_be_replaced};
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
@@ -135,7 +135,10 @@ impl Task<'_> {
             context.say(held::describe(&plan).trim_end());
         }
         let Some(lease) = lease else {
-            let outcome = self.pre_check(context, &plan, how, outcome, &|| false)?;
+            let mut outcome = self.pre_check(context, &plan, how, outcome, &|| false)?;
+            let replaced = to_be_replaced(self.store, &plan, &assigned);
+            output::findings(context, replaced.as_slice());
+            outcome.findings.extend(replaced);
             return self.rehearse(&plan, only, how, outcome);
         };
         let _locked = plan.lock().map_err(|error| self.untouched(&plan, &error))?;

@@ -189,9 +189,9 @@ fn leaf_words(leaf: &Certificate, now: OffsetDateTime) -> String {
         match leaf.window().standing(now) {
             Standing::Over => render::age(facts.not_after, now),
             Standing::Ahead | Standing::Within => format!(
-                "{} ({} days left)",
+                "{} ({} left)",
                 render::date(facts.not_after),
-                leaf.window().whole_days_left(now)
+                render::amount_left(leaf.window(), now)
             ),
         },
     )

@@ -17,7 +17,7 @@ mod wrap;
 pub use diff::difference;
 pub use table::Table;
 pub use taken::Taken;
-pub use time::{age, left, when};
+pub use time::{age, amount_left, left, when};
 pub use wrap::{columns, hanging, hanging_within, within, wrap};
 
 use crate::explain::Explanation;

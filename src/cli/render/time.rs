@@ -29,13 +29,17 @@ pub fn left(window: Window, now: OffsetDateTime) -> String {
         Standing::Ahead => format!("begins {}", age(window.not_before, now)),
         Standing::Over => format!("ended {}", age(window.not_after, now)),
         Standing::Within => {
-            let days = window.whole_days_left(now);
-            let amount = match days {
-                0 | 1 => span(window.not_after - now),
-                days => format!("{days} days"),
-            };
-            format!("{amount} left ({:.0}%)", window.life_left(now) * 100.0)
+            let share = window.life_left(now) * 100.0;
+            format!("{} left ({share:.0}%)", amount_left(window, now))
         }
+    }
+}
+
+/// `89 days`, in hours or minutes when nearer.
+pub fn amount_left(window: Window, now: OffsetDateTime) -> String {
+    match window.whole_days_left(now) {
+        0 | 1 => span(window.not_after - now),
+        days => format!("{days} days"),
     }
 }
 
@@ -81,6 +85,10 @@ mod tests {
             ),
         ] {
             assert_eq!(left(window, now), text);
+            if text.contains("left") {
+                let amount = amount_left(window, now);
+                assert!(text.starts_with(&format!("{amount} left")), "{amount}");
+            }
         }
     }
 }
