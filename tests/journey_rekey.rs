@@ -504,6 +504,15 @@ fn a_barred_key_that_is_still_served_is_told_everywhere() {
     let found = world.run(&["check", "--json"]).ended(2).json();
     schema::insist(world, &found);
     assert_eq!(found["findings"][0]["code"], "live.compromised-key");
+    world
+        .run(&["doctor"])
+        .ended(2)
+        .said("external-edge/2 is barred")
+        .said("live.compromised-key");
+    let due = world.run(&["needs-renewal", "--json"]).ended(0).json();
+    schema::insist(world, &due);
+    let due = &due["result"]["certificates"][0];
+    assert_eq!(due["because"], "key-compromised", "{due:#}");
 
     world.run(&["assign", "external-edge/1"]).ended(0);
     world.run(&["check"]).ended(0);

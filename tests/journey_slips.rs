@@ -335,3 +335,49 @@ fn roots_that_cannot_be_had_are_told_with_what_mends_that_and_the_table_that_nam
     }
     assert!(!mend("big.pem").contains("put the root"));
 }
+
+#[test]
+fn roots_that_are_given_stand_in_for_those_that_cannot_be_read() {
+    let world = World::new();
+    world.run(&["lab", "ca", "--out", "ca"]).ended(0);
+    world.init();
+    let text = world.read("edgecert.toml");
+    let text = text.replacen("[\"system\"]", "[\"roots/private-root.pem\"]", 1);
+    world.write("edgecert.toml", text);
+    let made = world.run(&["request", "--json"]).ended(0).json();
+    let csr = made["result"]["csr"].as_str().unwrap();
+    world
+        .run(&[
+            "lab",
+            "sign",
+            csr,
+            "--ca",
+            "ca",
+            "--out",
+            "reply.pem",
+            "--days",
+            "1",
+        ])
+        .ended(0);
+    // Nothing was touched yet.
+    let unread = "roots/private-root.pem";
+    world.run(&["import", "reply.pem"]).ended(1).said(unread);
+    let given = ["--roots", "ca/root.pem"];
+    world
+        .run(&[&["verify", "reply.pem"], &given[..]].concat())
+        .said("reply.pem");
+    let ran = world.run(&[&["import", "reply.pem"], &given[..]].concat());
+    let ran = ran
+        .ended(0)
+        .said("the chain holds with --roots alone")
+        .said(unread)
+        .said(" hours left)");
+    assert!(!ran.stdout.contains("0 days"), "{}", ran.stdout);
+    for item in ["reply.pem", "external-edge"] {
+        let found = world.run(&[&["verify", item, "--json"], &given[..]].concat());
+        let found = found.json();
+        assert!(found["error"].is_null(), "{item}: {found:#}");
+        world.run(&["verify", item]).ended(3).said(unread);
+    }
+    world.run(&["assign"]).ended(1).said(unread);
+}

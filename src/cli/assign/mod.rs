@@ -5,6 +5,7 @@ mod ended;
 mod generation;
 pub mod held;
 pub mod pins;
+mod rollback;
 mod staging;
 mod told;
 mod transaction;
@@ -25,6 +26,7 @@ use crate::names::Slug;
 use crate::store::{IntentKind, Lease, RequestState, Store, StoreError};
 use crate::verify::Override;
 use clap::{Args, ValueEnum};
+pub use rollback::rollback;
 use serde_json::json;
 use time::OffsetDateTime;
 use transaction::Task;
@@ -340,64 +342,6 @@ fn newest_of(certificate: &Slug, dry_run: bool, renewing: bool) -> AssignArgs {
     }
 }
 
-/// Runs `rollback`.
-pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Failure> {
-    let deployment = context.deployment()?;
-    let certificate = context.certificate(&deployment, args.certificate.as_ref())?;
-    let (store, mut lease, outcome) = begin(context, &deployment, "edgecert rollback", &args.how)?;
-    let record = store
-        .assignment(&certificate.name)
-        .map_err(|error| failed(&error))?;
-    let Some(previous) = record.previous else {
-        return Err(Failure::new(
-            FailureKind::Refused,
-            Explanation {
-                code: "rollback.no-previous",
-                what: format!(
-                    "{} has no previous generation to go back to",
-                    certificate.name
-                ),
-                place: store.folder().display().to_string(),
-                why: match record.current {
-                    Some(current) => format!("generation {current} is the first that was assigned"),
-                    None => "nothing was ever assigned".into(),
-                },
-                mend: instead_of_rollback(&store, certificate, record.current),
-            },
-        ));
-    };
-    let task = Task {
-        deployment: &deployment,
-        store: &store,
-        certificate,
-        number: previous,
-        kind: IntentKind::Rollback,
-        again: left_by_rollback(&store, &certificate.name, previous),
-        held: HeldSessions::Leave,
-        run: Run::First,
-    };
-    task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
-}
-
-/// What there is to assign where nothing was live before.
-fn instead_of_rollback(store: &Store, certificate: &Certificate, current: Option<u32>) -> String {
-    let name = &certificate.name;
-    // Those that cannot be read are a matter of `doctor`.
-    let all = store.generations(name).unwrap_or_default();
-    let others: Vec<String> = all
-        .iter()
-        .filter(|one| Some(one.number) != current)
-        .map(|one| format!("`edgecert assign {name}/{}`", one.number))
-        .collect();
-    match (others.is_empty(), current) {
-        (false, _) => format!("what else is there: {}", others.join(", ")),
-        (true, Some(_)) => format!(
-            "there is no other generation: `edgecert renew {name}`, or `edgecert rekey {name}` where its key is in doubt"
-        ),
-        (true, None) => format!("there is no generation yet: `edgecert request {name}`"),
-    }
-}
-
 /// Opens the state and, where anything is to be done, takes its lease; what a killed command had begun is finished
 /// first, or told where nothing is to be done.
 fn begin(
@@ -416,23 +360,6 @@ fn begin(
     let mut lease = context.lease(&store, Some(deployment), command)?;
     unfinished::finish_unfinished(context, deployment, &mut lease, how, &mut outcome)?;
     Ok((store, Some(lease), outcome))
-}
-
-/// Whether the last thing done to a certificate was a rollback that left this generation.
-fn left_by_rollback(store: &Store, certificate: &Slug, generation: u32) -> bool {
-    let mut left = None;
-    // A journal that cannot be read is told by `log`; here it only costs the words.
-    let _ = store.journal_each(|entry| {
-        if entry.certificate.as_deref() == Some(certificate.as_str()) {
-            match entry.action.as_str() {
-                "rollback" => left = entry.detail.get("from").and_then(serde_json::Value::as_u64),
-                "assign" => left = None,
-                _ => {}
-            }
-        }
-        true
-    });
-    left == Some(u64::from(generation))
 }
 
 /// A generation that was named and does not exist is wrong usage, as a certificate is.

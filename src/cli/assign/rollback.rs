@@ -1,0 +1,87 @@
+//! `rollback`: back to the generation before, and what is said where there is none.
+
+use super::transaction::Task;
+use super::{HeldSessions, RollbackArgs, begin, failed};
+use crate::assign::targets::Run;
+use crate::cli::Context;
+use crate::cli::exit::FailureKind;
+use crate::cli::output::{Failure, Outcome};
+use crate::deployment::Certificate;
+use crate::explain::Explanation;
+use crate::names::Slug;
+use crate::store::{IntentKind, Store};
+
+/// Runs `rollback`.
+pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Failure> {
+    let deployment = context.deployment()?;
+    let certificate = context.certificate(&deployment, args.certificate.as_ref())?;
+    let (store, mut lease, outcome) = begin(context, &deployment, "edgecert rollback", &args.how)?;
+    let record = store
+        .assignment(&certificate.name)
+        .map_err(|error| failed(&error))?;
+    let Some(previous) = record.previous else {
+        return Err(Failure::new(
+            FailureKind::Refused,
+            Explanation {
+                code: "rollback.no-previous",
+                what: format!(
+                    "{} has no previous generation to go back to",
+                    certificate.name
+                ),
+                place: store.folder().display().to_string(),
+                why: match record.current {
+                    Some(current) => format!("generation {current} is the first that was assigned"),
+                    None => "nothing was ever assigned".into(),
+                },
+                mend: instead_of_rollback(&store, certificate, record.current),
+            },
+        ));
+    };
+    let task = Task {
+        deployment: &deployment,
+        store: &store,
+        certificate,
+        number: previous,
+        kind: IntentKind::Rollback,
+        again: left_by_rollback(&store, &certificate.name, previous),
+        held: HeldSessions::Leave,
+        run: Run::First,
+    };
+    task.carry_out(context, lease.as_mut(), &[], &args.how, outcome)
+}
+
+/// What there is to assign where nothing was live before.
+fn instead_of_rollback(store: &Store, certificate: &Certificate, current: Option<u32>) -> String {
+    let name = &certificate.name;
+    // Those that cannot be read are a matter of `doctor`.
+    let all = store.generations(name).unwrap_or_default();
+    let others: Vec<String> = all
+        .iter()
+        .filter(|one| Some(one.number) != current)
+        .map(|one| format!("`edgecert assign {name}/{}`", one.number))
+        .collect();
+    match (others.is_empty(), current) {
+        (false, _) => format!("what else is there: {}", others.join(", ")),
+        (true, Some(_)) => format!(
+            "there is no other generation: `edgecert renew {name}`, or `edgecert rekey {name}` where its key is in doubt"
+        ),
+        (true, None) => format!("there is no generation yet: `edgecert request {name}`"),
+    }
+}
+
+/// Whether the last thing done to a certificate was a rollback that left this generation.
+fn left_by_rollback(store: &Store, certificate: &Slug, generation: u32) -> bool {
+    let mut left = None;
+    // A journal that cannot be read is told by `log`; here it only costs the words.
+    let _ = store.journal_each(|entry| {
+        if entry.certificate.as_deref() == Some(certificate.as_str()) {
+            match entry.action.as_str() {
+                "rollback" => left = entry.detail.get("from").and_then(serde_json::Value::as_u64),
+                "assign" => left = None,
+                _ => {}
+            }
+        }
+        true
+    });
+    left == Some(u64::from(generation))
+}
