@@ -133,9 +133,14 @@ fn a_due_one_that_fails_is_named_once_and_one_that_is_assigned_says_what_is_next
     std::fs::rename(&folder, &away).unwrap();
     let ran = world.run(&["assign", "--due"]);
     assert_ne!(ran.code, 0);
-    let first = ran.stderr.lines().next().unwrap_or_default();
-    assert!(first.starts_with("error: "), "{}", ran.stderr);
-    assert!(first.contains("external-edge"), "{}", ran.stderr);
+    let what = "a file cannot be written as it should be";
+    assert!(
+        ran.stderr
+            .contains(&format!("error: external-edge: {what}\n")),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stderr.matches(what).count(), 1, "{}", ran.stderr);
     let failed = world.run(&["assign", "--due", "--json"]).json();
     let one = &failed["result"]["failed"][0];
     assert_eq!(one["certificate"], "external-edge", "{failed:#}");
