@@ -50,3 +50,32 @@ fn what_nobody_touched_goes_back_and_what_stands_as_it_was_is_left() {
         assert!(!folder.path().join(MARK).exists());
     }
 }
+
+#[test]
+fn nothing_is_undone_in_a_folder_that_was_put_in_the_place_of_the_one_written_to() {
+    // Only root follows a way that others could lead elsewhere, and only root can make a link of another user.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let top = tempfile::tempdir().unwrap();
+    let folder = top.path().join("conf");
+    std::fs::create_dir(&folder).unwrap();
+    let exchange = "mv ../conf ../away && cp -rp ../away ../theirs && ln -s theirs ../conf && chown -h 4711 ../conf";
+    let failure = applied(&folder, exchange);
+    assert!(
+        matches!(
+            failure.files,
+            Files::Astray(AssignError::Destination { .. })
+        ),
+        "{failure:?}"
+    );
+    let read = |name: &str| std::fs::read(top.path().join(name)).unwrap();
+    for name in ["prosody.cfg.lua", "edgecert-partners.cfg.lua"] {
+        assert_eq!(
+            read(&format!("theirs/{name}")),
+            read(&format!("away/{name}"))
+        );
+    }
+    let main = String::from_utf8(read("theirs/prosody.cfg.lua")).unwrap();
+    assert_ne!(main, "VirtualHost \"a.example\"\n");
+}
