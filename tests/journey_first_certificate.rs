@@ -422,7 +422,7 @@ fn roots_that_the_import_alone_names_are_told_of_and_so_is_the_generation_that_h
     world
         .run(&["import", "reply.pem"])
         .ended(1)
-        .said("name it under `roots` in [issuer.public]; else");
+        .said("name it under `roots` in [issuer.public]; if it is");
     world
         .run(&["import", "reply.pem", "--roots", "ca/root.pem"])
         .ended(0)
