@@ -9,7 +9,8 @@ mod copies;
 mod edge;
 mod world;
 
-use copies::{comes, copies, due_with_two, in_days, lies_in, record, with_two};
+use copies::{comes, due_with_two, in_days, lies_in, record, with_two};
+use edge::Edge;
 use serde_json::Value;
 
 #[test]
@@ -164,7 +165,7 @@ fn what_bars_the_way_is_told_with_one_way_through() {
 
 #[test]
 fn a_rollback_that_leads_nowhere_says_what_there_is() {
-    let edge = copies(&["front"]);
+    let edge = Edge::of_copies(&["front"]);
     let world = &edge.world;
     edge.generation(&[]);
     world

@@ -10,8 +10,9 @@ mod edge;
 mod world;
 
 use copies::{
-    RECORD, comes, copies, due_with_two, in_days, lies_in, record, rfc3339, wants_more, with_two,
+    RECORD, comes, due_with_two, in_days, lies_in, record, rfc3339, wants_more, with_two,
 };
+use edge::Edge;
 use serde_json::{Value, json};
 use world::World;
 
@@ -400,7 +401,7 @@ fn kept(world: &World) -> usize {
 
 #[test]
 fn a_copy_that_nobody_can_prove_is_told_as_written() {
-    let edge = copies(&["copy"]);
+    let edge = Edge::of_copies(&["copy"]);
     let world = &edge.world;
     edge.generation(&[]);
     let ran = world.run(&["assign"]).ended(0).said("✓ written in ");

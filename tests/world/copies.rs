@@ -9,30 +9,7 @@ use serde_json::{Value, json};
 /// The record of what is assigned and staged.
 pub const RECORD: &str = "edgecert.state/assignments/external-edge.json";
 
-/// An edge with these gateways, each a folder that gets copies, that nobody can prove.
-pub fn copies(names: &[&str]) -> Edge {
-    let edge = Edge::new();
-    let text = edge.world.read("edgecert.toml");
-    let (head, _) = text.split_once("\n[gateway.embedded.front]").unwrap();
-    let mut text = head.to_owned();
-    for name in names {
-        let folder = edge.world.path(name);
-        std::fs::create_dir(&folder).unwrap();
-        text.push_str(&format!(
-            "\n[gateway.files.{name}]\ncertificate = \"external-edge\"\n"
-        ));
-        for (content, file) in [("fullchain", "edge.pem"), ("privkey", "edge.key")] {
-            text.push_str(&format!(
-                "\n[[gateway.files.{name}.destination]]\ncontent = \"{content}\"\npath = \"{}\"\n",
-                folder.join(file).display()
-            ));
-        }
-    }
-    edge.world.write("edgecert.toml", text);
-    edge
-}
-
-/// The same with a first generation assigned and a second one imported.
+/// Gateways that get copies, with a first generation assigned and a second one imported.
 pub fn with_two(names: &[&str]) -> Edge {
     two(names, &[])
 }
@@ -48,7 +25,7 @@ pub fn due_with_two() -> Edge {
 }
 
 fn two(names: &[&str], sign: &[&str]) -> Edge {
-    let edge = copies(names);
+    let edge = Edge::of_copies(names);
     edge.generation(sign);
     edge.world.run(&["assign"]).ended(0);
     edge.generation(sign);
