@@ -6,8 +6,9 @@ use super::list::resolve;
 use super::options::slug;
 use super::output::{Failure, Outcome};
 use super::render::{self, count};
+use super::wizard::{Said, one_line};
 use crate::deployment::Deployment;
-use crate::explain::{Explain, Explanation, printable};
+use crate::explain::{Explain, Explanation, os_words, printable};
 use crate::names::Slug;
 use crate::store::{RequestState, Store, StoreError};
 use clap::Args;
@@ -282,25 +283,22 @@ fn confirm(
         ));
     }
     render::write_err(&consequences.describe());
-    let answer = dialoguer::Confirm::new()
-        .with_prompt(format!("Remove {}?", consequences.name))
-        .default(false)
-        .interact();
-    match answer {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(not_removed(
-            FailureKind::Refused,
-            consequences,
-            "the answer was no",
-        )),
-        Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => Err(
-            not_removed(FailureKind::Interrupted, consequences, "interrupted"),
-        ),
-        Err(error) => Err(not_removed(
-            FailureKind::Failed,
-            consequences,
-            &error.to_string(),
-        )),
+    let name = consequences.name.as_str();
+    // Its name and no letter: keys cannot be brought back, and a hand slips.
+    let question = format!("to remove it, type its name ({name}): ");
+    let refused = |kind, why: &str| Err(not_removed(kind, consequences, why));
+    match one_line(&question) {
+        Ok(Said::Line(line)) if line == name => Ok(()),
+        Ok(Said::Line(line)) if line.is_empty() => {
+            refused(FailureKind::Refused, "its name was not typed")
+        }
+        Ok(Said::Line(line)) => {
+            let why = format!("\"{}\" was typed, which is not its name", printable(&line));
+            refused(FailureKind::Refused, &why)
+        }
+        Ok(Said::TooLong) => refused(FailureKind::Refused, "what was typed is not its name"),
+        Ok(Said::Ended) => refused(FailureKind::Interrupted, "interrupted"),
+        Err(error) => refused(FailureKind::Failed, &os_words(&error)),
     }
 }
 

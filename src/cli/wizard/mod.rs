@@ -17,7 +17,7 @@ mod walk;
 mod work;
 
 pub use answers::rewrite as rewrite_answers;
-pub use ask::keys;
+pub use ask::{Said, keys, one_line};
 
 use super::exit::FailureKind;
 use super::output::{Failure, Outcome};

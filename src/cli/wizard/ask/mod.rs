@@ -18,6 +18,7 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+pub use plain::Said;
 pub use scripted::{Given, Script, Scripted};
 pub use words::Words;
 
@@ -26,6 +27,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::explain::Explanation;
+use plain::{Lines, Tty};
 
 /// A terminal with fewer columns has no room for a frame.
 const MIN_COLUMNS: usize = 40;
@@ -62,6 +64,19 @@ pub fn open(context: &Context, words: Words, plain: bool) -> Result<Box<dyn Ask>
             },
         )
     })
+}
+
+/// One question of a command's own, answered with a whole line: nothing is taken before Enter.
+///
+/// Effects: waits for the terminal. Ctrl-C, a signal and the end of input are [`Said::Ended`], and the line is left.
+pub fn one_line(question: &str) -> std::io::Result<Said> {
+    let mut lines = Tty::open()?;
+    lines.tell(question)?;
+    let said = lines.read()?;
+    if said == Said::Ended {
+        lines.tell("\n")?;
+    }
+    Ok(said)
 }
 
 /// Whether the terminal can show frames.

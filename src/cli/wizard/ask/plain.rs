@@ -11,7 +11,7 @@ use super::terminal;
 use super::text::fold;
 use super::words::{Words, say};
 use crate::cli::wizard::page::{Ask, AskError, Check, Page, Progress, Reply, Tick};
-use tty::Tty;
+pub use tty::Tty;
 
 /// A line that was typed, or why none will come.
 #[derive(Debug, Clone, PartialEq, Eq)]
