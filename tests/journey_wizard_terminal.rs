@@ -9,7 +9,7 @@ mod world;
 
 use std::process::Command;
 use terminal::Terminal;
-use world::World;
+use world::{OpensslCa, World};
 
 /// Keys as terminals send them.
 const ENTER: &str = "\r";
@@ -530,4 +530,35 @@ fn the_captured_pages_are_those_of_the_program() {
             }
         }
     }
+}
+
+/// Seconds since 1970, as certificates count.
+fn seconds() -> u64 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[test]
+fn a_reply_that_begins_while_the_wizard_is_open_is_taken() {
+    let world = World::new();
+    let ca = OpensslCa::new(&world, "ca");
+    world.deployment(&ca);
+    let made = world.run(&["request", "--json"]).ended(0).json();
+    let csr = made["result"]["csr"].as_str().unwrap().to_owned();
+    let terminal = Terminal::start(&wizard(&world, &["--lang", "en"]), 80, 60);
+    let mut screen = Screen::of(terminal, "en");
+    screen.on("tasks", ENTER);
+    screen.at("import");
+    // The second in which it begins is one that the wizard, at its start, had still before it.
+    let begun = seconds();
+    while seconds() == begun {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    world.write("reply.pem", ca.reply(std::path::Path::new(&csr)));
+    screen.terminal.keys("reply.pem\r");
+    screen.on("comparison", ENTER);
+    let shown = screen.at("verdict");
+    assert!(!shown.contains("not-yet"), "{shown}");
+    assert!(shown.contains("90 days left"), "{shown}");
+    assert!(!world.files("edgecert.state/archive").is_empty());
 }

@@ -49,6 +49,8 @@ impl Run<'_> {
             page.body.clear();
             page
         };
+        // A reply, or what is staged, may have begun while a page was read.
+        self.context.read_clock_again();
         let job = self.job(work)?;
         let (facts, texts, frame) = (self.facts, self.texts, self.frame());
         let context = &mut *self.context;
