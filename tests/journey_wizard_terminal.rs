@@ -562,3 +562,36 @@ fn a_reply_that_begins_while_the_wizard_is_open_is_taken() {
     assert!(shown.contains("90 days left"), "{shown}");
     assert!(!world.files("edgecert.state/archive").is_empty());
 }
+
+#[test]
+fn a_wizard_left_on_the_page_of_the_key_goes_on_there_and_says_so_in_its_language() {
+    let world = World::new();
+    let mut screen = Screen::start(&world, "ko");
+    screen.reach_fqdn();
+    screen.on("fqdn", "edge.contoso.com\r");
+    for page in [
+        "names",
+        "sip-domains",
+        "xmpp-domains",
+        "components",
+        "further-names",
+        "summary",
+    ] {
+        screen.on(page, ENTER);
+    }
+    screen.on("making", CTRL_C);
+    assert_eq!(screen.terminal.ended(), 130);
+    screen.terminal.is_given_back();
+    let told = screen.terminal.shows(screen.words.say("left", "what"));
+    assert!(!told.contains("was left"), "{told}");
+    assert!(told.contains("edgecert request external-edge"), "{told}");
+    let csr = world.read("external-edge.csr");
+    let mut screen = Screen::start(&world, "ko");
+    screen.on("continue", ENTER);
+    screen.finish();
+    assert!(world.path("external-edge.answers.toml").exists());
+    assert_eq!(world.read("external-edge.csr"), csr);
+    let listed = world.run(&["request", "list", "--json"]).ended(0).json();
+    let waiting = listed["result"]["requests"].as_array().unwrap();
+    assert_eq!(waiting.len(), 1, "{listed:#}");
+}

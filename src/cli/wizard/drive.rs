@@ -97,7 +97,10 @@ impl Run<'_> {
                 match self.work(ask, step, work)? {
                     Ok(()) if step.changes() => {
                         floor = Some(step);
-                        self.forget();
+                        match self.goes_on() {
+                            true => self.save(step),
+                            false => self.forget(),
+                        }
                     }
                     Ok(()) => {}
                     Err(failure) => {
@@ -117,7 +120,10 @@ impl Run<'_> {
                     self.keep(step, answers);
                     match self.behind(step) {
                         Some(next) => step = next,
-                        None => return Ok(()),
+                        None => {
+                            self.forget();
+                            return Ok(());
+                        }
                     }
                     self.save(step);
                 }
@@ -169,9 +175,15 @@ impl Run<'_> {
         order.get(at.checked_sub(1)?).copied()
     }
 
+    /// Whether the next start can go on here: nothing was changed yet, or a request was made that the same answers find
+    /// again. What was imported, assigned or written is what the next start begins from.
+    fn goes_on(&self) -> bool {
+        !self.done.changed || (self.done.made.is_some() && !self.is_sent())
+    }
+
     fn save(&mut self, step: Step) {
-        // What stands in the ledger needs no answers any more, and tasks without questions none at all.
-        if self.done.changed || self.view().task() == Task::Check {
+        // Tasks without questions need no answers.
+        if !self.goes_on() || self.view().task() == Task::Check {
             return;
         }
         if let Some(keep) = &mut self.keep {
@@ -185,21 +197,33 @@ impl Run<'_> {
         }
     }
 
-    /// The user has left.
+    /// The user has left: what stands, and what the next start does.
     pub fn left(&self) -> Failure {
-        let why = match self.keep.as_ref().and_then(|keep| keep.trouble.as_ref()) {
-            Some(error) => format!("the answers could not be kept: {error}"),
-            None if self.done.changed => "what was done until then stands".to_owned(),
-            None => "the answers are kept in the state folder".to_owned(),
+        let texts = self.texts;
+        let trouble = self.keep.as_ref().and_then(|keep| keep.trouble.as_ref());
+        let kept = self.keep.as_ref().is_some_and(Keep::holds);
+        let why = match (trouble, self.done.changed, kept) {
+            (Some(error), _, _) => texts.say("left.trouble", &[("why", &error.to_string())]),
+            (None, true, true) => texts.word("left.stands-kept"),
+            (None, true, false) => texts.word("left.stands"),
+            (None, false, true) => texts.word("left.kept"),
+            (None, false, false) => texts.word("left.nothing"),
+        };
+        let command = self.context.led_on("edgecert wizard");
+        let command = ("command", command.as_str());
+        let mend = match (kept, self.command().filter(|_| self.done.made.is_some())) {
+            (true, Some(again)) => texts.say("left.goes-on-made", &[command, ("again", &again)]),
+            (true, None) => texts.say("left.goes-on", &[command]),
+            (false, _) => texts.say("left.anew", &[command]),
         };
         let mut failure = Failure::new(
             FailureKind::Interrupted,
             Explanation {
                 code: "wizard.interrupted",
-                what: "the wizard was left".into(),
+                what: texts.word("left.what"),
                 place: String::new(),
                 why,
-                mend: "`edgecert wizard` goes on where it was".into(),
+                mend,
             },
         );
         failure.changed = self.done.changed;

@@ -125,7 +125,7 @@ fn interactive(
     texts: &Texts,
     ask: &mut dyn Ask,
 ) -> Result<Outcome, Failure> {
-    let keep = Keep::new(context, facts);
+    let mut keep = Keep::new(context, facts);
     let kept = keep.load();
     let mut run = Run {
         context,
@@ -152,9 +152,6 @@ fn interactive(
         }
     }
     run.walk(ask, from)?;
-    if let Some(keep) = &mut run.keep {
-        keep.forget();
-    }
     let saved = match run.view().task() {
         Task::NewRequest => Some(save_answers(&run)?),
         Task::Resume

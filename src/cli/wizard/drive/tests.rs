@@ -134,6 +134,72 @@ fn a_run_that_was_left_goes_on_at_its_page() {
     assert_eq!(reached(&wrong), Step::Edge(EdgePage::Uses));
 }
 
+/// The page at which the next start goes on, as far as something is kept.
+fn reached(folder: &Path) -> Option<(Document, Step)> {
+    let context = context(folder);
+    let facts = Facts::gather(&context).unwrap();
+    let (document, at) = Keep::new(&context, &facts).load()?;
+    let view = View {
+        facts: &facts,
+        answers: &document,
+        texts: &Texts::new(Language::En),
+        shown: &BTreeMap::new(),
+        csr_file: None,
+        has_previous: false,
+        proved: false,
+    };
+    let step = step_at(&view, at);
+    Some((document, step))
+}
+
+#[test]
+fn a_run_that_is_left_after_the_request_was_made_goes_on_there_while_it_waits() {
+    let making = Step::Request(RequestPage::Making);
+    for more in [vec![], vec![next(&[])], vec![next(&[]), next(&[])]] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut replies: Vec<Reply> = (0..16).map(|_| next(&[])).collect();
+        replies[9] = next(&[("fqdn", text("edge.contoso.com"))]);
+        replies.extend(more);
+        let (ended, ask, _) = play(folder, Document::new(), Step::FIRST, replies);
+        assert!(ids(&ask).contains(&"making"), "{:?}", ids(&ask));
+        let told = ended.unwrap_err();
+        assert!(told.changed);
+        let told = told.explanation;
+        assert!(told.why.contains("the answers are kept"), "{told:?}");
+        for words in ["goes on where it was", "edgecert request external-edge"] {
+            assert!(told.mend.contains(words), "{told:?}");
+        }
+        let (document, step) = reached(folder).unwrap();
+        assert_eq!(step, making);
+        // On to the end: the same request, and nothing to go on from any more.
+        let on = vec![next(&[]), next(&[]), next(&[])];
+        let (ended, ask, _) = play(folder, document.clone(), step, on);
+        ended.unwrap();
+        assert_eq!(ids(&ask), ["making", "csr", "next"]);
+        assert!(reached(folder).is_none());
+        let facts = Facts::gather(&context(folder)).unwrap();
+        assert_eq!(facts.pending.len(), 1);
+        // What does not wait any more is not made again unasked.
+        std::fs::remove_dir_all(folder.join("edgecert.state/requests")).unwrap();
+        let mut keep = Keep::new(&context(folder), &facts);
+        keep.save(&context(folder), &document, making);
+        let (_, step) = reached(folder).unwrap();
+        assert_ne!(step, making);
+    }
+}
+
+#[test]
+fn a_run_that_is_left_with_nothing_to_go_on_from_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = Answers::from([("task", Answer::Choice("check".into()))]);
+    let left = vec![Reply::Leave(check)];
+    let (ended, _, _) = play(folder.path(), Document::new(), Step::FIRST, left);
+    let told = ended.unwrap_err().explanation;
+    assert!(reached(folder.path()).is_none());
+    assert!(!told.mend.contains("goes on"), "{told:?}");
+}
+
 #[test]
 fn a_whole_run_makes_the_request_and_has_no_way_back_over_it() {
     let folder = tempfile::tempdir().unwrap();
