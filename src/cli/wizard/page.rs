@@ -3,6 +3,7 @@
 //! Pages are made by the walk ([`super::walk`]) and shown by an [`Ask`]: full screen, line by line, or scripted. Texts
 //! stand here as they are shown: in the user's language, with foreign text made printable.
 
+use crate::names::Domain;
 use std::collections::BTreeMap;
 
 /// The name of a field, stable: it is the key in an answers file too (`sip-domains`).
@@ -65,6 +66,8 @@ pub enum FieldKind {
         items: Vec<Tick>,
         /// The line under the list that adds another (`another domain …`); `None`: the list is as it is.
         add: Option<String>,
+        /// What is told beside one that is added.
+        beside: Beside,
     },
     /// Yes or no.
     YesNo {
@@ -93,6 +96,34 @@ pub struct Tick {
     pub note: String,
     /// Whether it is ticked.
     pub ticked: bool,
+}
+
+/// What is told beside a value that is added to a list, as beside those that stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A domain as the certificate holds it: with letters of its own as its A-label.
+    Domain,
+    /// The SIP host of a domain, and the domain.
+    SipDomain,
+}
+
+impl Beside {
+    /// The note of a value; empty where it is none of its kind.
+    pub fn note(self, value: &str) -> String {
+        let domain = match self {
+            Beside::Nothing => return String::new(),
+            Beside::Domain | Beside::SipDomain => match Domain::parse(value) {
+                Ok(domain) => domain,
+                Err(_) => return String::new(),
+            },
+        };
+        match (self, domain.child("sip")) {
+            (Beside::SipDomain, Ok(host)) => format!("{host}, {domain}"),
+            (Beside::SipDomain | Beside::Domain | Beside::Nothing, _) => domain.to_string(),
+        }
+    }
 }
 
 /// An answer.

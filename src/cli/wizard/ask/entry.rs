@@ -1,7 +1,7 @@
 //! What stands in one field while it is filled in. Pure.
 
 use super::line::Line;
-use crate::cli::wizard::page::{Answer, Choice, Field, FieldKind, Tick};
+use crate::cli::wizard::page::{Answer, Beside, Choice, Field, FieldKind, Tick};
 
 /// What stands in a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Entry {
         items: Vec<Tick>,
         /// The line that adds another: its prompt, and what is typed there.
         add: Option<(String, Line)>,
+        /// What is told beside one that is added.
+        beside: Beside,
     },
     /// Yes or no.
     YesNo(bool),
@@ -37,8 +39,9 @@ pub fn entry(field: &Field) -> Entry {
                 .position(|option| option.id == *chosen)
                 .unwrap_or(0),
         },
-        FieldKind::Ticks { items, add } => Entry::Ticks {
+        FieldKind::Ticks { items, add, beside } => Entry::Ticks {
             items: items.clone(),
+            beside: *beside,
             add: add.clone().map(|invites| (invites, Line::default())),
         },
         FieldKind::YesNo { value } => Entry::YesNo(*value),
@@ -46,7 +49,7 @@ pub fn entry(field: &Field) -> Entry {
 }
 
 /// Adds to a list what was typed, several apart by spaces, commas or semicolons; what is there already is ticked.
-pub fn add_to(items: &mut Vec<Tick>, typed: &str) {
+pub fn add_to(items: &mut Vec<Tick>, typed: &str, beside: Beside) {
     for value in typed
         .split([' ', ',', ';', '\u{3000}'])
         .filter(|value| !value.is_empty())
@@ -58,7 +61,7 @@ pub fn add_to(items: &mut Vec<Tick>, typed: &str) {
             Some(item) => item.ticked = true,
             None => items.push(Tick {
                 value: value.to_owned(),
-                note: String::new(),
+                note: beside.note(value),
                 ticked: true,
             }),
         }
@@ -76,10 +79,10 @@ impl Entry {
                     .map(|option| option.id.clone())
                     .unwrap_or_default(),
             ),
-            Self::Ticks { items, add } => {
+            Self::Ticks { items, add, beside } => {
                 let mut items = items.clone();
                 if let Some((_, line)) = add {
-                    add_to(&mut items, line.text());
+                    add_to(&mut items, line.text(), *beside);
                 }
                 Answer::Ticks(
                     items
@@ -98,7 +101,7 @@ impl Entry {
         match self {
             Self::Text(_) | Self::YesNo(_) => 1,
             Self::Choice { options, .. } => options.len().max(1),
-            Self::Ticks { items, add } => (items.len() + usize::from(add.is_some())).max(1),
+            Self::Ticks { items, add, .. } => (items.len() + usize::from(add.is_some())).max(1),
         }
     }
 
@@ -125,6 +128,7 @@ impl Entry {
             Self::Ticks {
                 items,
                 add: Some((_, line)),
+                ..
             } if row == items.len() => Some(line),
             Self::Ticks { .. } | Self::Choice { .. } | Self::YesNo(_) => None,
         }
@@ -137,6 +141,7 @@ impl Entry {
             Self::Ticks {
                 items,
                 add: Some((_, line)),
+                ..
             } if row == items.len() => Some(line),
             Self::Ticks { .. } | Self::Choice { .. } | Self::YesNo(_) => None,
         }
@@ -148,6 +153,7 @@ impl Entry {
             Self::Ticks {
                 items,
                 add: Some((_, line)),
+                ..
             } if line.is_empty() => Some(items.len()),
             Self::Ticks { .. } | Self::Text(_) | Self::Choice { .. } | Self::YesNo(_) => None,
         }
@@ -181,9 +187,10 @@ impl Entry {
             Self::Ticks {
                 items,
                 add: Some((_, line)),
+                beside,
             } => {
                 let typed = line.take();
-                add_to(items, &typed);
+                add_to(items, &typed, *beside);
                 !typed.trim().is_empty()
             }
             Self::Ticks { add: None, .. }

@@ -10,7 +10,7 @@ use super::form::{Form, fresh};
 use super::terminal;
 use super::text::fold;
 use super::words::{Words, say};
-use crate::cli::wizard::page::{Ask, AskError, Check, Page, Progress, Reply, Tick};
+use crate::cli::wizard::page::{Ask, AskError, Beside, Check, Page, Progress, Reply, Tick};
 pub use tty::Tty;
 
 /// A line that was typed, or why none will come.
@@ -295,7 +295,7 @@ fn prompt(entry: &Entry, label: &str, words: &Words) -> String {
                 kept(&(chosen + 1).to_string())
             )
         }
-        Entry::Ticks { items, add } => {
+        Entry::Ticks { items, add, .. } => {
             let ticked: Vec<String> = items
                 .iter()
                 .enumerate()
@@ -355,20 +355,23 @@ fn take(entry: &mut Entry, line: &str, words: &Words) -> Taken {
                 None => Taken::Wrong(no_such(line, options.len(), words)),
             }
         }
-        Entry::Ticks { items, add } => ticks(items, add.is_some(), line, words),
+        Entry::Ticks { items, add, beside } => {
+            let adds = add.as_ref().map(|_| *beside);
+            ticks(items, adds, line, words)
+        }
     }
 }
 
 /// Numbers tick and untick, other words are added; nothing is taken where one of them is wrong.
-fn ticks(items: &mut Vec<Tick>, adds: bool, line: &str, words: &Words) -> Taken {
+fn ticks(items: &mut Vec<Tick>, adds: Option<Beside>, line: &str, words: &Words) -> Taken {
     let count = items.len();
     let mut after = items.clone();
     for word in line.split([' ', ',', ';']).filter(|word| !word.is_empty()) {
         let digits = word.bytes().all(|byte| byte.is_ascii_digit());
-        match number(word, count).and_then(|at| after.get_mut(at)) {
-            Some(item) => item.ticked = !item.ticked,
-            None if adds && !digits => add_to(&mut after, word),
-            None => return Taken::Wrong(no_such(word, count, words)),
+        match (number(word, count).and_then(|at| after.get_mut(at)), adds) {
+            (Some(item), _) => item.ticked = !item.ticked,
+            (None, Some(beside)) if !digits => add_to(&mut after, word, beside),
+            (None, _) => return Taken::Wrong(no_such(word, count, words)),
         }
     }
     *items = after;

@@ -72,7 +72,7 @@ fn fit(given: &Given, field: &Field, words: &Words) -> Result<Answer, String> {
                 &[("text", &printable(text)), ("options", &known.join(", "))],
             ))
         }
-        (FieldKind::Ticks { items, add }, Given::List(list)) => {
+        (FieldKind::Ticks { items, add, .. }, Given::List(list)) => {
             let list: Vec<String> = list
                 .iter()
                 .map(|text| super::line::Line::new(text).text().trim().to_owned())

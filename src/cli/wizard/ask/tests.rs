@@ -4,7 +4,9 @@ use super::draw::{Size, draw, draw_work, row_columns};
 use super::form::{Form, Step, View};
 use super::keys::Key;
 use super::words::{Words, samples};
-use crate::cli::wizard::page::{Answer, Answers, Choice, Field, FieldKind, Mistake, Page, Tick};
+use crate::cli::wizard::page::{
+    Answer, Answers, Beside, Choice, Field, FieldKind, Mistake, Page, Tick,
+};
 use crate::explain::is_harmful;
 
 mod faces;
@@ -55,6 +57,7 @@ fn ticks(id: &'static str, items: &[(&str, &str, bool)], add: Option<&str>) -> F
                 })
                 .collect(),
             add: add.map(str::to_owned),
+            beside: Beside::SipDomain,
         },
     }
 }
@@ -263,6 +266,36 @@ fn no_line_is_wider_than_the_screen_and_the_focus_is_always_seen() {
             }
         }
     }
+}
+
+#[test]
+fn hints_of_a_form_stand_in_one_column() {
+    let fields = vec![
+        text("country", "Country", "two letters", ""),
+        text("state", "State or province", "ST", ""),
+        text("unit", "Unit", "", ""),
+    ];
+    let page = page("location", "Location", "Where.", fields);
+    let words = samples::english();
+    for columns in [64, 79, 80, 100] {
+        let lines = shown(&Form::new(&page), &words, columns, 24);
+        let column = |hint: &str| lines.iter().find_map(|line| line.find(hint));
+        let (one, other) = (column("(two letters)"), column("(ST)"));
+        assert!(
+            one.is_some() && one == other,
+            "{columns}: {one:?} {other:?}"
+        );
+    }
+}
+
+#[test]
+fn a_domain_that_is_added_is_told_as_those_that_stand_there() {
+    let mut keys = typed("litware.com");
+    keys.push(Key::Enter);
+    let (form, _) = pressed(&sip_domains(), &keys);
+    let lines = shown(&form, &samples::english(), 80, 24).join("\n");
+    let told = "[x] litware.com     sip.litware.com, litware.com";
+    assert!(lines.contains(told), "{lines}");
 }
 
 #[test]

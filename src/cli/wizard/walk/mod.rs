@@ -213,6 +213,7 @@ impl View<'_> {
         offered: Vec<Tick>,
         add: Option<String>,
     ) -> Field {
+        let beside = names::beside(page);
         let items = match intent::ticks(self.answers, page, id) {
             None => offered,
             Some(ticked) => {
@@ -224,7 +225,7 @@ impl View<'_> {
                     if !items.iter().any(|item| item.value == *value) {
                         items.push(Tick {
                             value: value.clone(),
-                            note: names::note(self, page, value),
+                            note: beside.note(value),
                             ticked: true,
                         });
                     }
@@ -232,7 +233,7 @@ impl View<'_> {
                 items
             }
         };
-        self.field(page, id, FieldKind::Ticks { items, add })
+        self.field(page, id, FieldKind::Ticks { items, add, beside })
     }
 }
 

@@ -4,7 +4,7 @@ use super::step::Part;
 use super::{View, fit, pair, paragraph};
 use crate::cli::request::wanted::shown;
 use crate::cli::wizard::intent::{self, Intent, asked_last, typed};
-use crate::cli::wizard::page::{FieldId, Mistake, Page, Tick};
+use crate::cli::wizard::page::{Beside, FieldId, Mistake, Page, Tick};
 use crate::explain::{Explain, printable};
 use crate::names::plan::{PlanError, PlannedName, Reason};
 use crate::names::{Domain, Identifier, NameError};
@@ -140,7 +140,7 @@ fn domains(
         let ticked = wanted.contains(domain);
         items.push(Tick {
             note: if ticked || listed.contains(domain) {
-                note(view, page, &value)
+                beside(page).note(&value)
             } else {
                 view.texts.word("sip-domains.from-last")
             },
@@ -151,18 +151,12 @@ fn domains(
     items
 }
 
-/// What a ticked value adds: a domain with letters of its own is shown as its A-label.
-pub(super) fn note(_: &View<'_>, page: &str, value: &str) -> String {
-    let Ok(domain) = Domain::parse(value) else {
-        return String::new();
-    };
+/// What is told beside the domains of a page.
+pub(super) fn beside(page: &str) -> Beside {
     match page {
-        "sip-domains" => match domain.child("sip") {
-            Ok(host) => format!("{host}, {domain}"),
-            Err(_) => domain.to_string(),
-        },
-        "xmpp-domains" | "components" => domain.to_string(),
-        _ => String::new(),
+        "sip-domains" => Beside::SipDomain,
+        "xmpp-domains" | "components" => Beside::Domain,
+        _ => Beside::Nothing,
     }
 }
 

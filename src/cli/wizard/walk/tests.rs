@@ -693,7 +693,7 @@ fn fits(page: &Page) {
                     narrow(&format!("(x) {}  {}", one.label, one.note), WIDTH);
                 }
             }
-            FieldKind::Ticks { items, add } => {
+            FieldKind::Ticks { items, add, .. } => {
                 for one in items {
                     narrow(&format!("[x] {}  {}", one.value, one.note), WIDTH);
                 }

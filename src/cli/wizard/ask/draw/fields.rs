@@ -55,6 +55,7 @@ pub fn fields(form: &Form, words: &Words, most: usize) -> Fields {
         .max()
         .unwrap_or(0)
         .min(most / 2);
+    let column = hint_column(form, labels, most);
     let mut after_list = false;
     for (at, (field, entry)) in form.page.fields.iter().zip(&form.entries).enumerate() {
         let focus = (form.focus.field == at).then_some(form.focus.row);
@@ -79,7 +80,7 @@ pub fn fields(form: &Form, words: &Words, most: usize) -> Fields {
                     &field.hint,
                     line,
                     focus.is_some(),
-                    labels,
+                    (labels, column),
                     most,
                 );
             }
@@ -113,7 +114,7 @@ pub fn fields(form: &Form, words: &Words, most: usize) -> Fields {
                     .collect();
                 list_rows(&mut out, &rows, focus, most);
             }
-            Entry::Ticks { items, add } => {
+            Entry::Ticks { items, add, .. } => {
                 let rows: Vec<(String, &str, &str)> = items
                     .iter()
                     .map(|item| {
@@ -153,6 +154,24 @@ fn note_focus(out: &mut Fields, focused: bool) {
     }
 }
 
+/// Whether a hint has room beside a value; `room` is that of both.
+fn stands_beside(hint: &str, room: usize) -> bool {
+    !hint.is_empty() && room >= MIN_VALUE + columns(&bracketed(hint)) + 2
+}
+
+/// Columns of a value that has its hint beside it, the same for the whole form: the hints stand in one column.
+fn hint_column(form: &Form, labels: usize, most: usize) -> usize {
+    let room = most.saturating_sub(2 + labels);
+    form.page
+        .fields
+        .iter()
+        .zip(&form.entries)
+        .filter(|(_, entry)| matches!(entry, Entry::Text(_)))
+        .filter(|(field, _)| stands_beside(&field.hint, room))
+        .map(|(field, _)| room - columns(&bracketed(&field.hint)) - 2)
+        .fold(USUAL_VALUE, usize::min)
+}
+
 /// A label and what stands beside it, and the hint beside or below.
 fn text_field(
     out: &mut Fields,
@@ -160,18 +179,13 @@ fn text_field(
     hint: &str,
     line: &Line,
     focused: bool,
-    labels: usize,
+    (labels, column): (usize, usize),
     most: usize,
 ) {
     let room = most.saturating_sub(2 + labels);
+    let hint_fits = stands_beside(hint, room);
     let hint = bracketed(hint);
-    let beside = columns(&hint) + 2;
-    let hint_fits = !hint.is_empty() && room >= MIN_VALUE + beside;
-    let value_room = if hint_fits {
-        (room - beside).min(USUAL_VALUE)
-    } else {
-        room
-    };
+    let value_room = if hint_fits { column } else { room };
     let (shown, column) = line.window(value_room);
     note_focus(out, focused);
     if focused {
