@@ -630,6 +630,38 @@ fn names_that_are_no_dns_names_are_told_with_their_type() {
 }
 
 #[test]
+fn what_the_issuer_demands_of_the_subject_is_told_by_the_keys_of_the_file() {
+    let world = World::new();
+    let keys = "organization, country and state or locality";
+    world
+        .run(&[
+            "init",
+            "--issuer-profile",
+            "public-ov",
+            "--sip-domain",
+            "contoso.com",
+        ])
+        .ended(0)
+        .said(&format!(
+            "the issuer demands {keys}: write yours below [subject] of edgecert.toml"
+        ))
+        .said("next: fill in [subject]; then edgecert plan");
+    let told = world.run(&["plan"]).ended(0);
+    told.said("write organization, country and state or locality below [subject] of edgecert.toml")
+        .said("`edgecert request` takes --organization, --country and --state-or-province or --locality as well");
+    let subject = "organization = \"Contoso\"\ncountry = \"US\"\nstate = \"Washington\"\n";
+    let text = world.read("edgecert.toml");
+    let filled = text.replacen("[subject]\n", &format!("[subject]\n{subject}"), 1);
+    world.write("edgecert.toml", filled);
+    let ran = world.run(&["plan"]).ended(0);
+    assert!(!ran.stdout.contains("will refuse"), "{}", ran.stdout);
+    // Where nothing is demanded nothing is asked for.
+    let world = World::new();
+    let ran = world.run(&["init", "--sip-domain", "contoso.com"]).ended(0);
+    assert!(!ran.stdout.contains("[subject]"), "{}", ran.stdout);
+}
+
+#[test]
 fn the_plan_foretells_what_the_request_will_refuse() {
     let world = World::new();
     let private = [

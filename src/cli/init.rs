@@ -7,8 +7,9 @@ use super::output::{Failure, Outcome, unwritten};
 use super::request::flags::{domain, domains};
 use super::{Context, render, request};
 use crate::deployment::init::{InitTemplate, annotated, with_profile_file};
-use crate::explain::printable;
+use crate::explain::{and_words, printable};
 use crate::names::Domain;
+use crate::request::IssuerProfile;
 use crate::store::atomic::{self, Overwrite, Placement};
 use clap::Args;
 use console::style;
@@ -125,7 +126,12 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
             ),
         ));
     }
+    let demanded = demanded(&args.template, &path);
     let next = match gateways.is_empty() {
+        true if !demanded.is_empty() => {
+            text.push_str(&render::hanging("    ", &demanded));
+            "fill in [subject]; then edgecert plan".to_owned()
+        }
         true => "edgecert plan".to_owned(),
         false => args.scope.after("edgecert gateway discover --adopt"),
     };
@@ -146,6 +152,35 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
     )
     .changed()
     .with_next(next))
+}
+
+/// What the issuer demands of the subject, which nobody can guess, by the keys of the file; empty where that is nothing.
+fn demanded(profile: &str, path: &Path) -> String {
+    let Ok(profile) = request::flags::profile(profile) else {
+        return String::new();
+    };
+    let keys: Vec<String> = profile
+        .required_subject
+        .iter()
+        .map(|one_of| {
+            let keys: Vec<&str> = one_of
+                .iter()
+                // The common name is the FQDN.
+                .filter(|field| *field != "CN")
+                .filter_map(|field| IssuerProfile::subject_key(field))
+                .collect();
+            keys.join(" or ")
+        })
+        .filter(|keys| !keys.is_empty())
+        .collect();
+    match keys.is_empty() {
+        true => String::new(),
+        false => format!(
+            "the issuer demands {}: write yours below [subject] of {}",
+            and_words(&keys),
+            path.display()
+        ),
+    }
 }
 
 /// What the flags say, without a look at the machine.

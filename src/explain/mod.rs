@@ -16,7 +16,7 @@ mod span;
 pub use count::count;
 pub use diff::{DiffLine, diff};
 pub use hex::hex;
-pub use listed::listed;
+pub use listed::{and_words, listed};
 pub use moment::{date, moment, rfc3339};
 pub use nearest::nearest;
 pub use os::{os_words, reading_mend};

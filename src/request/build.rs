@@ -8,7 +8,7 @@ mod keys;
 
 use super::split::split_by_domain;
 use super::{IssuerProfile, RequestError, issuer_rules, review};
-use crate::explain::listed;
+use crate::explain::{and_words, listed};
 use crate::findings::{Code, Finding};
 use crate::names::{DnsId, Identifier, Slug, plan::SanPlan};
 use crate::x509::{
@@ -209,7 +209,7 @@ fn names_left_out(spec: &RequestSpec) -> Option<Finding> {
     };
     let mut granted: Vec<(String, Vec<String>)> = Vec::new();
     for form in spec.plan.forms_left_out() {
-        let who = IssuerProfile::who_grants(form);
+        let who = IssuerProfile::granting(form);
         match granted.iter_mut().find(|(known, _)| *known == who) {
             Some((_, forms)) => forms.push(form.to_string()),
             None => granted.push((who, vec![form.to_string()])),
@@ -217,27 +217,18 @@ fn names_left_out(spec: &RequestSpec) -> Option<Finding> {
     }
     let granted: Vec<String> = granted
         .iter()
-        .map(|(who, forms)| format!("{who} grants {}", in_words(forms)))
+        .map(|(who, forms)| format!("{who} {}", and_words(forms)))
         .collect();
     Some(Finding::new(
         Code::RequestNameLeftOut,
         "request, subjectAltName",
-        format!("left out for this issuer: {} ({whose})", in_words(&forms)),
+        format!("left out for this issuer: {} ({whose})", and_words(&forms)),
         format!("not asked for: {}", listed(&names, MAX_TOLD)),
         format!(
             "nothing to do while peers take DNS names; else {}",
             granted.join(", ")
         ),
     ))
-}
-
-/// `SRV-ID, XmppAddr and URI-ID`.
-fn in_words(words: &[String]) -> String {
-    match words.split_last() {
-        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => String::new(),
-    }
 }
 
 /// [`reduce_subject`], refused where the issuer would refuse it.

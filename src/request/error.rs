@@ -3,7 +3,7 @@
 use super::IssuerProfile;
 use super::issuer_rules::{sip_gaps_mend, sip_gaps_why};
 use super::split::{Part, parts_in_words};
-use crate::explain::{Explain, Explanation, listed, printable};
+use crate::explain::{Explain, Explanation, and_words, listed, printable};
 use crate::names::{Domain, NameForm, Slug};
 use crate::x509::{KeyType, X509Error};
 
@@ -321,18 +321,22 @@ fn behind(cite: &str) -> String {
 
 fn explain_missing(missing: &[Vec<String>], profile: &str, cite: &str) -> Explanation {
     let fields: Vec<String> = missing.iter().map(|one| one.join(" or ")).collect();
-    let flags: Vec<&str> = missing
-        .iter()
-        .filter_map(|one| match one.first()?.as_str() {
-            "C" => Some("--country"),
-            "ST" => Some("--state-or-province"),
-            "L" => Some("--locality"),
-            "O" => Some("--organization"),
-            "OU" => Some("--organizational-unit"),
-            "CN" => Some("--common-name"),
-            _ => None,
-        })
-        .collect();
+    let told = |said: fn(&str) -> String| -> Vec<String> {
+        missing
+            .iter()
+            .map(|one_of| {
+                let keys = one_of
+                    .iter()
+                    .filter_map(|field| IssuerProfile::subject_key(field));
+                keys.map(said).collect::<Vec<_>>().join(" or ")
+            })
+            .collect()
+    };
+    let keys = told(str::to_owned);
+    let flags = told(|key| match key {
+        "state" => "--state-or-province".to_owned(),
+        key => format!("--{key}"),
+    });
     Explanation {
         code: "request.subject-missing",
         what: format!(
@@ -349,8 +353,9 @@ fn explain_missing(missing: &[Vec<String>], profile: &str, cite: &str) -> Explan
             "give an --fqdn of at most 64 characters, as no longer one can be a common name (RFC 5280 appendix A.1)".into()
         } else {
             format!(
-                "give {}, or write them below [subject] of edgecert.toml",
-                flags.join(", ")
+                "write {} below [subject] of edgecert.toml; `edgecert request` takes {} as well",
+                and_words(&keys),
+                and_words(&flags)
             )
         },
     }

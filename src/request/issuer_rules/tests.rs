@@ -70,7 +70,7 @@ fn an_organization_is_proved_by_its_mandatory_fields() {
     );
     assert_eq!(
         told.mend,
-        "give --organization, --country, --state-or-province, or write them below [subject] of edgecert.toml"
+        "write organization, country and state or locality below [subject] of edgecert.toml; `edgecert request` takes --organization, --country and --state-or-province or --locality as well"
     );
     asked.subject.organization = Some("Contoso".into());
     asked.subject.country = Some("US".into());

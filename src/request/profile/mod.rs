@@ -10,6 +10,7 @@ mod read;
 
 pub use error::ProfileError;
 
+use crate::explain::and_words;
 use crate::names::NameForm;
 use crate::x509::{CertificateTemplate, KeyPurpose, KeyType};
 use std::collections::BTreeSet;
@@ -166,21 +167,47 @@ impl IssuerProfile {
     /// Who grants names of a form, in words: `the profile private-xmpp`, or a profile of one's own where none that
     /// ships does.
     pub fn who_grants(form: NameForm) -> String {
+        match Self::shipped_with(form).as_slice() {
+            [] => format!("a profile of your own with names = [\"{}\"]", form.word()),
+            [one] => format!("the profile {one}"),
+            more => format!("the profiles {}", and_words(more)),
+        }
+    }
+
+    /// The same with its verb: `the profile private-sip grants`.
+    pub fn granting(form: NameForm) -> String {
+        let verb = match Self::shipped_with(form).len() {
+            0 | 1 => "grants",
+            _ => "grant",
+        };
+        format!("{} {verb}", Self::who_grants(form))
+    }
+
+    /// The profiles that ship and grant names of a form.
+    fn shipped_with(form: NameForm) -> Vec<&'static str> {
         // Read once: a note of each request names them, and reading them all took most of the time of a batch.
         static SHIPPED: OnceLock<Vec<(&str, BTreeSet<NameForm>)>> = OnceLock::new();
         let shipped = SHIPPED.get_or_init(|| {
             let forms = |name| Some((name, Self::built_in(name)?.forms));
             Self::names().into_iter().filter_map(forms).collect()
         });
-        let taking: Vec<&str> = shipped
+        shipped
             .iter()
             .filter(|(_, forms)| forms.contains(&form))
             .map(|(name, _)| *name)
-            .collect();
-        match taking.as_slice() {
-            [] => format!("a profile of your own with names = [\"{}\"]", form.word()),
-            [one] => format!("the profile {one}"),
-            more => format!("the profiles {}", more.join(" and ")),
+            .collect()
+    }
+
+    /// The key of `[subject]` in a deployment that fills a field of the subject: `organization` for `O`.
+    pub fn subject_key(field: &str) -> Option<&'static str> {
+        match field {
+            "C" => Some("country"),
+            "ST" => Some("state"),
+            "L" => Some("locality"),
+            "O" => Some("organization"),
+            "OU" => Some("organizational-unit"),
+            "CN" => Some("common-name"),
+            _ => None,
         }
     }
 

@@ -36,15 +36,21 @@ fn private_xmpp_takes_everything_but_sip_uris() {
 
 #[test]
 fn only_profiles_that_take_a_form_are_named_for_it() {
-    for (form, words) in [
-        (NameForm::Srv, "the profiles private-xmpp and ad-cs"),
-        (NameForm::Uri, "the profile private-sip"),
+    for (form, words, verb) in [
+        (
+            NameForm::Srv,
+            "the profiles private-xmpp and ad-cs",
+            "grant",
+        ),
+        (NameForm::Uri, "the profile private-sip", "grants"),
         (
             NameForm::Ip,
-            "the profiles private-xmpp and private-sip and ad-cs",
+            "the profiles private-xmpp, private-sip and ad-cs",
+            "grant",
         ),
     ] {
         assert_eq!(IssuerProfile::who_grants(form), words);
+        assert_eq!(IssuerProfile::granting(form), format!("{words} {verb}"));
     }
 }
 
