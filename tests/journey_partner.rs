@@ -324,6 +324,17 @@ fn a_list_with_errors_is_refused_whole_and_each_is_told_with_its_line() {
     let again = import(&[]);
     assert_eq!(again["changed"], false);
     assert_eq!(again["result"]["known"].as_array().unwrap().len(), 2);
+    let (one, _) = good.split_once("\n\n").unwrap();
+    for (list, words) in [
+        (good, "2 partners of the list are"),
+        (one, "1 partner of the list is"),
+    ] {
+        world.write("known.toml", list);
+        world
+            .run(&["partner", "import", "known.toml"])
+            .ended(0)
+            .said(&format!("{words} there already"));
+    }
     world.write("big.csv", vec![b'x'; 3 * 1024 * 1024 + 1]);
     world.run(&["partner", "import", "big.csv"]).ended(1);
 }

@@ -67,8 +67,9 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<Outcome, Failu
     }
     let mut text = String::new();
     if !list.known.is_empty() {
+        let verb = if list.known.len() == 1 { "is" } else { "are" };
         text.push_str(&format!(
-            "{} of the list are there already, with the same settings\n",
+            "{} of the list {verb} there already, with the same settings\n",
             count(list.known.len(), "partner")
         ));
     }
