@@ -165,20 +165,20 @@ fn describe(known: &[Known<'_>], folder: &Path, has_state: bool, now: OffsetDate
     for one in known {
         // Where none is current, the row names the newest.
         if let (Some(_), Some(newer)) = (one.assignment.current, one.unassigned()) {
-            text.push_str(&format!(
-                "  {}/{} waits to be assigned, imported {}\n",
+            text.push_str(&render::prose(&format!(
+                "  {}/{} waits to be assigned, imported {}",
                 one.name,
                 newer.number,
                 render::age(newer.created, now)
-            ));
+            )));
         }
         for request in one.pending() {
-            text.push_str(&format!(
-                "  {} waits for the reply to request {}, made {}\n",
+            text.push_str(&render::prose(&format!(
+                "  {} waits for the reply to request {}, made {}",
                 one.name,
                 printable(&request.id),
                 render::age(request.created, now)
-            ));
+            )));
         }
     }
     text

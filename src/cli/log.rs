@@ -74,7 +74,7 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
         }
     };
     let doubtful = doubtful(&reading);
-    let mut table = Table::plain();
+    let mut table = Table::plain().indented(0);
     for entry in &shown {
         table.row([
             render::moment(entry.time),
@@ -93,11 +93,7 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
             },
         ]);
     }
-    let mut text: String = table
-        .render()
-        .lines()
-        .map(|line| format!("{}\n", line.trim_start()))
-        .collect();
+    let mut text = table.render();
     if shown.is_empty() && !reading.entries.is_empty() {
         text.push_str("no line of the journal is about that\n");
     }
@@ -107,7 +103,7 @@ pub fn run(args: LogArgs, context: &Context) -> Result<Outcome, Failure> {
         JournalState::Intact | JournalState::TornLastLine => (None, None),
     };
     let result = json!({
-        "journal": journal_path(&folder),
+        "journal": journal_path(&std::path::absolute(&folder).unwrap_or(folder)),
         "state": match reading.state {
             JournalState::Intact => "intact",
             JournalState::TornLastLine => "torn-last-line",
@@ -312,9 +308,10 @@ fn words(entry: &JournalEntry) -> String {
     if let Some(bytes) = number(detail, "cut_bytes") {
         parts.push(format!("{bytes} bytes cut"));
     }
-    for key in ["cause", "why", "reason"] {
+    for key in ["cause", "why"] {
         parts.extend(text(detail, key));
     }
+    parts.extend(text(detail, "reason").map(|reason| format!("reason: {reason}")));
     if detail.get("recovered") == Some(&Value::Bool(true)) {
         parts.push("journalled by the command after".into());
     }

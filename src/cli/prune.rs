@@ -3,11 +3,11 @@
 //! What is live, current, previous, staged, last proved on a gateway, or in an unfinished assignment is never pruned,
 //! nor is a generation newer than the current one: it was imported to be assigned.
 
-use super::Context;
 use super::list::resolve;
 use super::options::slug;
 use super::output::{Failure, Outcome};
 use super::remove::{failed, open};
+use super::{Context, render};
 use crate::explain::printable;
 use crate::names::Slug;
 use crate::store::{AssignmentRecord, Lease, Store, StoreError};
@@ -83,17 +83,17 @@ pub fn run(args: PruneArgs, context: &Context) -> Result<Outcome, Failure> {
             };
             let numbers: Vec<String> = gone.iter().map(u32::to_string).collect();
             let plural = if gone.len() == 1 { "" } else { "s" };
-            text.push_str(&format!(
-                "{name}: {verb} generation{plural} {} with the private key{plural}\n",
+            text.push_str(&render::prose(&format!(
+                "{name}: {verb} generation{plural} {} with the private key{plural}",
                 numbers.join(", ")
-            ));
+            )));
         }
         if !kept.is_empty() {
             let told: Vec<String> = kept
                 .iter()
                 .map(|(number, why)| format!("{number} ({why})"))
                 .collect();
-            stay.push_str(&format!("{name}: kept {}\n", told.join(", ")));
+            stay.push_str(&render::prose(&format!("{name}: kept {}", told.join(", "))));
         }
         let kept: Vec<_> = kept
             .iter()

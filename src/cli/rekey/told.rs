@@ -86,7 +86,7 @@ impl Told {
             changed: done.changed || self.is_changed(),
             text: format!(
                 "{}{}{}",
-                self.barred_text(context.now),
+                render::prose(&self.barred_text(context.now)),
                 done.text,
                 elsewhere.text
             ),
@@ -105,7 +105,7 @@ impl Told {
         failure: Failure,
     ) -> Failure {
         let elsewhere = self.elsewhere(context, deployment, None);
-        context.note(&self.barred_text(context.now));
+        context.note(&render::prose(&self.barred_text(context.now)));
         if self.marks.is_some() {
             context.note(&elsewhere.text);
         }
@@ -336,7 +336,10 @@ impl Told {
             )),
             None if all.is_empty() => {}
             None => {
-                text.push_str("  proof      --proof FILE writes one, for a CA that asks for it\n")
+                text.push_str(&render::hanging(
+                    "  proof      ",
+                    "--proof FILE writes one, for a CA that asks for it",
+                ));
             }
         }
         fields.insert("revoke".into(), all.into());
@@ -371,10 +374,10 @@ impl Told {
             .collect();
         let mut text = String::new();
         if !add.is_empty() || !remove.is_empty() {
-            text.push_str(match self.marks {
-                Some(_) => "where DANE is used: add at once; take the old one away at once, since it vouches for whoever has the key\n",
-                None => "where DANE is used: add before the new certificate is assigned; take away after it\n",
-            });
+            text.push_str(&render::prose(match self.marks {
+                Some(_) => "where DANE is used: add at once; take the old one away at once, since it vouches for whoever has the key",
+                None => "where DANE is used: add before the new certificate is assigned; take away after it",
+            }));
         }
         for (verb, records) in [("add", &add), ("take away", &remove)] {
             for (owner, data) in records {
@@ -382,7 +385,7 @@ impl Told {
             }
         }
         if let (Some(old), false) = (&old_certificate, posh.is_empty()) {
-            text.push_str("where POSH is used: take the old certificate out; the new one is in `edgecert assign --dry-run`, once it is imported\n");
+            text.push_str(&render::prose("where POSH is used: take the old certificate out; the new one is in `edgecert assign --dry-run`, once it is imported"));
             for url in places.posh() {
                 text.push_str(&format!("  {:<10} {url} sha-256 {old}\n", "take away"));
             }

@@ -18,7 +18,7 @@ pub use diff::difference;
 pub use table::Table;
 pub use taken::Taken;
 pub use time::{age, amount_left, left, when};
-pub use wrap::{columns, hanging, hanging_within, within, wrap};
+pub use wrap::{columns, hanging, hanging_within, prose, within, wrap};
 
 use crate::explain::Explanation;
 pub use crate::explain::{count, date, moment, rfc3339};

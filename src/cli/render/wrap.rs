@@ -143,6 +143,21 @@ pub fn hanging_within(head: &str, text: &str, columns: usize) -> String {
     hanging_in(head, text, Some(columns))
 }
 
+/// Lines of prose, each hanging under its own beginning.
+pub fn prose(text: &str) -> String {
+    prose_in(text, columns())
+}
+
+fn prose_in(text: &str, columns: Option<usize>) -> String {
+    text.lines()
+        .map(|line| {
+            let rest = line.trim_start();
+            let indent = " ".repeat(line.len() - rest.len());
+            hanging_in(&indent, rest, columns)
+        })
+        .collect()
+}
+
 fn hanging_in(head: &str, text: &str, columns: Option<usize>) -> String {
     let indent = measure_text_width(head);
     let lines = match columns {
@@ -192,6 +207,16 @@ mod tests {
         ] {
             assert_eq!(wrap(text, width), lines, "{text:?}");
         }
+    }
+
+    #[test]
+    fn each_line_of_prose_hangs_under_its_own_beginning() {
+        let text = "one two three\n  four five six\n";
+        assert_eq!(prose_in(text, None), text);
+        assert_eq!(
+            prose_in(text, Some(8)),
+            "one two\nthree\n  four\n  five\n  six\n"
+        );
     }
 
     #[test]
