@@ -289,6 +289,13 @@ fn a_partner_whose_roots_are_missing_holds_up_nothing_and_is_named() {
         .run(&["partner", "explain", "x.org"])
         .ended(0)
         .said("nothing is said of its trust");
+    let told = world.run(&["partner", "explain", "x.org"]).ended(0).stdout;
+    assert!(!told.contains('✓'), "{told}");
+    assert!(told.contains("? it to us"), "{told}");
+    assert!(
+        told.contains("where it trusts the certificate, SASL EXTERNAL will be accepted"),
+        "{told}"
+    );
     // Where generations are assigned, it stands in nobody's way either.
     let gateway = "[gateway.files.copy]\ncertificate = \"external-edge\"\nreload = [\"/bin/true\"]";
     let files = "[[gateway.files.copy.destination]]\ncontent = \"combined\"\npath = \"copy.pem\"";

@@ -230,7 +230,10 @@ fn today_text(today: &Today) -> String {
             .cloned()
             .collect();
         for one in told(&of_role) {
+            // A sentence of roots that nobody has read promises nothing.
+            let promise = one.rank == 0 && today.unread.is_some();
             let mark = match one.rank {
+                _ if promise => style("?").yellow(),
                 0 => style("✓").green(),
                 1 | 2 => style("!").yellow(),
                 _ => style("✗").red(),
@@ -240,7 +243,11 @@ fn today_text(today: &Today) -> String {
                 .find(", if it runs")
                 .and_then(|at| one.head.get(at + 2..))
                 .and_then(|runs| Some(format!("{}: ", runs.rsplit_once(", when")?.0)));
-            let sentence = format!("{}{}", runs.unwrap_or_default(), one.sentence);
+            let trust = match promise {
+                true => "where it trusts the certificate, ",
+                false => "",
+            };
+            let sentence = format!("{}{trust}{}", runs.unwrap_or_default(), one.sentence);
             text.push_str(&render::hanging(
                 &format!("  {mark} {head:<9}  "),
                 &sentence,
