@@ -37,6 +37,10 @@ fn result_that_could_not_be_written_is_no_success() {
         (&["plan"][..], 3),
         (&["list", "--json"], 3),
         (&["schema", "check"], 3),
+        (&["--help"], 3),
+        (&["--version"], 3),
+        (&["help", "plan"], 3),
+        (&["check", "--help"], 3),
         (&["needs-renewal", "external-edge", "--json"], 255),
     ] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

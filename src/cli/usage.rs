@@ -3,12 +3,13 @@
 use super::commands;
 use super::exit::{Exit, FailureKind, Family};
 use super::not_taken::NotTaken;
-use super::output::error_json;
+use super::output::{Made, error_json, settle};
 use super::render;
 use crate::explain::{Explanation, listed, nearest, printable};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 use std::ffi::OsString;
+use std::io::Write;
 
 /// Most commands or values named in one message.
 const MAX_TOLD: usize = 60;
@@ -71,11 +72,13 @@ pub fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
         render::write_out(&format!("{document:#}\n"));
         return exit;
     }
-    // What clap cannot print to a closed pipe is nobody's loss.
-    let _ = error.print();
     if asked {
-        Exit::Done
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        render::note_lost(printed);
+        settle(family, Exit::Done, Made::Nothing)
     } else {
+        // It goes to standard error.
+        let _ = error.print();
         family.exit(FailureKind::Usage)
     }
 }
