@@ -221,6 +221,22 @@ fn stale_control_socket_is_replaced_at_the_next_start() {
         .run(&["gateway", "status"])
         .ended(0)
         .said("external-edge/1");
+    let status = edge.world.run(&["gateway", "status", "--json"]).ended(0);
+    let shown = &status.json()["result"]["gateways"][0]["status"];
+    for (name, moment) in [
+        ("started", &shown["started"]),
+        ("since", &shown["certificates"][0]["since"]),
+    ] {
+        // Whole seconds, as everywhere.
+        let moment = moment
+            .as_str()
+            .unwrap_or_else(|| panic!("{name}: {shown:#}"));
+        assert_eq!(
+            moment.len(),
+            "2026-11-29T21:52:22Z".len(),
+            "{name}: {moment}"
+        );
+    }
     edge.served();
 }
 

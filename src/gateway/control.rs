@@ -334,7 +334,7 @@ impl Desk {
         Status {
             gateway: shared.settings.name.to_string(),
             pid: std::process::id(),
-            started: shared.started,
+            started: shared.started.truncate_to_second(),
             connections: shared.connections(),
             connection_limit: shared.settings.embedded.connection_limit,
             capacity: Some(shared.capacity),
@@ -358,7 +358,7 @@ impl Desk {
                     sha256: pair.leaf.facts().sha256.to_string(),
                     names: super::typed_names(&pair.leaf),
                     not_after: pair.leaf.facts().not_after,
-                    since: pair.since,
+                    since: pair.since.truncate_to_second(),
                 })
                 .collect(),
             listeners: shared
