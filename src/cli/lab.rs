@@ -341,7 +341,7 @@ fn run_demo(args: DemoArgs, context: &Context) -> Result<Outcome, Failure> {
     })?;
     Ok(Outcome::show(
         summary(&measured, temporary),
-        result(&measured),
+        result(&measured, (!temporary).then_some(&directory)),
     ))
 }
 
@@ -369,7 +369,8 @@ fn summary(measured: &Measured, temporary: bool) -> String {
     )
 }
 
-fn result(measured: &Measured) -> serde_json::Value {
+/// What was measured; `kept`: the folder, where it is there still.
+fn result(measured: &Measured, kept: Option<&PathBuf>) -> serde_json::Value {
     json!({
         "handshakes": measured.handshakes,
         "failed": measured.failed,
@@ -377,7 +378,7 @@ fn result(measured: &Measured) -> serde_json::Value {
         "new_leaf_seen": measured.old_and_new.1,
         "first_new_ms": u64::try_from(measured.first_new.as_millis()).unwrap_or(u64::MAX),
         "held_echoes": measured.held_echoes,
-        "directory": measured.directory,
+        "directory": kept,
     })
 }
 
@@ -436,6 +437,24 @@ fn failed(error: &dyn Explain) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_removed_is_not_named() {
+        let measured = Measured {
+            handshakes: 2,
+            failed: 0,
+            old_and_new: (1, 1),
+            first_new: std::time::Duration::from_millis(7),
+            held_echoes: 3,
+            directory: PathBuf::from("/tmp/demo"),
+        };
+        assert_eq!(
+            result(&measured, None)["directory"],
+            serde_json::Value::Null
+        );
+        let kept = result(&measured, Some(&measured.directory));
+        assert_eq!(kept["directory"], "/tmp/demo");
+    }
 
     #[test]
     fn a_csr_with_its_request_beside_it_is_imported_with_its_folder() {
