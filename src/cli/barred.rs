@@ -3,7 +3,9 @@
 //! Read once for a whole run: records and journal are gone through a single time, however many lineages there are.
 
 use crate::explain::printable;
-use crate::store::{AssignmentRecord, GenerationRecord, Store, StoreError};
+use crate::findings::{Code, Finding};
+use crate::names::Slug;
+use crate::store::{AssignmentRecord, GenerationRecord, RequestState, Store, StoreError};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
@@ -66,6 +68,48 @@ impl Barred {
         let trail = self.trails.get(&record.certificate);
         let number = u64::from(record.number);
         !self.has(record) && !trail.is_some_and(|trail| trail.left.contains(&number))
+    }
+
+    /// What there is to say of a generation that is served although its key is barred, and what comes in its place.
+    /// `None`: the key is not barred, or nobody serves the generation.
+    pub fn while_served(
+        &self,
+        store: &Store,
+        certificate: &Slug,
+        number: u32,
+        now: OffsetDateTime,
+    ) -> Result<Option<Finding>, StoreError> {
+        let Some(on) = served_on(&store.assignment(certificate)?, number) else {
+            return Ok(None);
+        };
+        let record = store.generation(certificate, number)?;
+        if !self.has(&record) {
+            return Ok(None);
+        }
+        let all = store.generations(certificate)?;
+        let waits = store
+            .requests(Some(certificate))?
+            .iter()
+            .any(|one| one.state == RequestState::Pending && !self.has_key(&one.spki_sha256));
+        let mend = match (self.instead(&all, now), waits) {
+            (Some(other), _) => format!(
+                "`edgecert assign {certificate}/{other} --end-sessions`: it has another key and is valid"
+            ),
+            (None, true) => format!(
+                "`edgecert import FILE` as soon as the reply is there, then `edgecert assign {certificate} --end-sessions`"
+            ),
+            (None, false) => format!(
+                "`edgecert rekey {certificate}`; import the reply, then `edgecert assign {certificate} --end-sessions`"
+            ),
+        };
+        let key = printable(&record.leaf.spki_sha256);
+        Ok(Some(Finding::new(
+            Code::LiveCompromisedKey,
+            format!("{certificate}/{number}"),
+            "has a key that is compromised",
+            format!("the key {key} is {}", still_served(&on)),
+            mend,
+        )))
     }
 
     /// The newest generation that may stand in for one with a barred key: valid now, with a key that `allows` it.

@@ -8,7 +8,7 @@ use crate::check::compare::waiting;
 use crate::check::endpoint::{self, Assigned};
 use crate::check::file::{Beside, Origin, check_bytes};
 use crate::check::{TargetKind, TargetReport, Yardstick};
-use crate::cli::barred::{Barred, served_on, still_served};
+use crate::cli::barred::Barred;
 use crate::cli::expectation;
 use crate::cli::passphrase;
 use crate::cli::{render, staged};
@@ -291,7 +291,7 @@ impl Lineage<'_> {
             ));
         }
         if let (Some(first), Some(_)) = (rows.first_mut(), current)
-            && let Some(finding) = self.compromised(store, number)?
+            && let Some(finding) = self.barred_key(store, number)?
         {
             // Whatever else there is to say of it comes after this.
             first.findings.insert(0, finding);
@@ -366,39 +366,13 @@ impl Lineage<'_> {
     }
 
     /// A generation that is served has a key that others have as well.
-    pub(super) fn compromised(
+    pub(super) fn barred_key(
         &self,
         store: &Store,
         number: u32,
     ) -> Result<Option<Finding>, StoreError> {
-        let record = store.generation(self.name, number)?;
-        if !self.barred.has(&record) {
-            return Ok(None);
-        }
-        let (name, key) = (self.name, &record.leaf.spki_sha256);
-        let on = served_on(&store.assignment(name)?, number).unwrap_or_default();
-        let all = store.generations(name)?;
-        let waits = store.requests(Some(name))?.into_iter().any(|request| {
-            request.state == RequestState::Pending && !self.barred.has_key(&request.spki_sha256)
-        });
-        let mend = match (self.barred.instead(&all, self.context.now), waits) {
-            (Some(other), _) => format!(
-                "`edgecert assign {name}/{other} --end-sessions`: it has another key and is valid"
-            ),
-            (None, true) => format!(
-                "`edgecert import FILE` as soon as the reply is there, then `edgecert assign {name} --end-sessions`"
-            ),
-            (None, false) => format!(
-                "`edgecert rekey {name}`; import the reply, then `edgecert assign {name} --end-sessions`"
-            ),
-        };
-        Ok(Some(Finding::new(
-            Code::LiveCompromisedKey,
-            format!("{name}/{number}"),
-            "has a key that is compromised",
-            format!("the key {} is {}", printable(key), still_served(&on)),
-            mend,
-        )))
+        let now = self.context.now;
+        self.barred.while_served(store, self.name, number, now)
     }
 
     fn listeners(

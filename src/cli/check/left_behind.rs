@@ -1,8 +1,9 @@
-//! Gateways that keep another generation than the current one, or have none, where no listener is known that would show it.
+//! Gateways that keep another generation than the current one, or have none, where no listener is known that would show
+//! it.
 
 use super::deployed::Lineage;
-use crate::check::TargetReport;
-use crate::explain::listed;
+use crate::check::{TargetKind, TargetReport};
+use crate::explain::{Explain, listed};
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::store::{Store, StoreError};
@@ -30,10 +31,18 @@ impl Lineage<'_> {
         }
         let mut all = Vec::new();
         for (number, gateways) in kept {
-            let (mut rows, _) = self.at_rest(store, number)?;
+            let mut rows = match self.at_rest(store, number) {
+                Ok((rows, _)) => rows,
+                Err(error) => {
+                    let target = format!("{}/{number}", self.name);
+                    let row =
+                        TargetReport::unknown(target, TargetKind::Generation, error.explain());
+                    vec![row]
+                }
+            };
             if let Some(first) = rows.first_mut() {
-                let compromised = self.compromised(store, number)?;
-                first.findings.extend(compromised);
+                let barred = self.barred_key(store, number).ok().flatten();
+                first.findings.extend(barred);
                 first
                     .findings
                     .push(self.differs(number, current, &gateways));

@@ -1,7 +1,7 @@
 //! The state folder: ours, whole, private, with space around it, and a clock that goes on from its journal.
 
 use super::{Looks, finding_of};
-use crate::cli::barred::{Barred, served_on, still_served};
+use crate::cli::barred::Barred;
 use crate::cli::log::chain_finding;
 use crate::cli::{render, staged};
 use crate::explain::{Explain, os_words, printable};
@@ -50,7 +50,7 @@ pub(super) fn look(folder: &Path, now: OffsetDateTime, looks: &mut Looks) -> Opt
         looks.add("state", &*shown, findings);
         look_at_journal(store, folder, now, looks);
         look_at_staged(store, now, looks);
-        look_at_keys(store, looks);
+        look_at_keys(store, now, looks);
     }
     look_at_space(folder, looks);
     store
@@ -189,32 +189,17 @@ fn look_at_staged(store: &Store, now: OffsetDateTime, looks: &mut Looks) {
 }
 
 /// A barred key that is served all the same, as `check` tells it; records that cannot be read were told with the state.
-fn look_at_keys(store: &Store, looks: &mut Looks) {
+fn look_at_keys(store: &Store, now: OffsetDateTime, looks: &mut Looks) {
     let Ok(barred) = Barred::read(store) else {
         return;
     };
     for name in store.certificates().unwrap_or_default() {
-        let record = store.assignment(&name).unwrap_or_default();
-        let all = store.generations(&name).unwrap_or_default();
-        for one in all.iter().filter(|one| barred.has(one)) {
-            let Some(on) = served_on(&record, one.number) else {
-                continue;
-            };
-            let generation = format!("{name}/{}", one.number);
-            let finding = Finding::new(
-                Code::LiveCompromisedKey,
-                generation.clone(),
-                "has a key that is compromised",
-                format!(
-                    "the key {} is {}",
-                    printable(&one.leaf.spki_sha256),
-                    still_served(&on)
-                ),
-                format!(
-                    "`edgecert check` names what to assign instead; without any, `edgecert rekey {name}`"
-                ),
-            );
-            looks.add("keys", format!("{generation} is barred"), vec![finding]);
+        for one in store.generations(&name).unwrap_or_default() {
+            let finding = barred.while_served(store, &name, one.number, now);
+            if let Ok(Some(finding)) = finding {
+                let shown = format!("{name}/{} is barred", one.number);
+                looks.add("keys", shown, vec![finding]);
+            }
         }
     }
 }
