@@ -4,7 +4,7 @@ use super::{Looks, finding_of};
 use crate::cli::barred::Barred;
 use crate::cli::log::chain_finding;
 use crate::cli::{render, staged};
-use crate::explain::{Explain, os_words, printable};
+use crate::explain::{Explain, os_words};
 use crate::findings::{Code, Finding, Severity};
 use crate::store::journal::CLOCK_TOLERANCE_SECONDS;
 use crate::store::{Problem, Store, StoreError, written_parts};
