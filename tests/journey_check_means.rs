@@ -9,6 +9,7 @@ mod served;
 mod world;
 
 use served::{Ca, Server, USUAL};
+use std::process::Command;
 use world::World;
 
 #[test]
@@ -99,4 +100,62 @@ fn a_certificate_of_ours_is_shown_to_whoever_asks_for_one() {
         .said("shows its certificate, and refuses ours");
     world.write("half.pem", world.read("edge.pem"));
     check(&lenient, &["--present", "half.pem"]).ended(3);
+}
+
+#[test]
+fn a_root_made_anew_with_the_same_key_stands_in_for_the_old_one() {
+    let world = World::new();
+    let ca = Ca::new(&world);
+    world.write("root.key", ca.key.to_pem(None).unwrap().as_bytes());
+    let inter = ca.intermediate(&world, "inter", -50, 500);
+    inter.leaf(&world, "edge", &USUAL);
+    world.write(
+        "chain.pem",
+        world.read("edge.pem") + &world.read("inter.pem"),
+    );
+    let made = Command::new("openssl")
+        .current_dir(world.folder())
+        .args([
+            "req", "-x509", "-key", "root.key", "-days", "900", "-out", "new.pem",
+        ])
+        .args([
+            "-subj",
+            "/CN=Example Root X1",
+            "-addext",
+            "subjectKeyIdentifier=01:02:03:04",
+        ])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    for command in ["verify", "check"] {
+        world
+            .run(&[command, "chain.pem", "--roots", "new.pem"])
+            .ended(0);
+    }
+}
+
+#[test]
+fn what_the_chain_does_without_shortens_no_days() {
+    let world = World::new();
+    let ca = Ca::new(&world);
+    ca.intermediate(&world, "needless", -50, 5);
+    let inter = ca.intermediate(&world, "inter", -50, 500);
+    inter.leaf(&world, "edge", &USUAL);
+    let chain = world.read("edge.pem") + &world.read("inter.pem");
+    world.write("chain.pem", chain.clone() + &world.read("needless.pem"));
+    let days = |words: &[&str], code| {
+        let told = world.run(words).ended(code).stdout;
+        let (_, data) = told.split_once("days_left").unwrap();
+        let (_, days) = data.split_once('=').unwrap();
+        days.split([';', '\n'])
+            .next()
+            .unwrap()
+            .parse::<i64>()
+            .unwrap()
+    };
+    let judged = ["chain.pem", "--roots", "root.pem", "--format", "nagios"];
+    assert!(days(&[&["verify"], &judged[..]].concat(), 1) > 50);
+    assert!(days(&[&["check"], &judged[..]].concat(), 1) > 50);
+    // Without roots nobody knows which way the chain holds.
+    assert!(days(&["check", "chain.pem", "--format", "nagios"], 2) <= 5);
 }

@@ -1,6 +1,6 @@
 //! What is held against what: thresholds, names and roots; then the rules of `verify`.
 
-use super::sent::is_self_issued;
+use super::sent::{is_on_the_way, is_self_issued};
 use super::{CertificateForm, Holding, Sent, TargetReport};
 use crate::deployment::Thresholds;
 use crate::explain::span;
@@ -20,8 +20,9 @@ pub struct Hold {
     pub name: String,
     /// Anchors; `None`: the chain is not judged.
     pub trust: Option<TrustSet>,
-    /// Of roots that cannot be read: that nothing is judged by them, and why.
-    pub unread: Option<Finding>,
+    /// Of roots that cannot be read: that no chain is judged by them, and why. They may be the ones of a chain for which
+    /// the others do not vouch.
+    pub unread: Vec<Finding>,
     /// Names that must hold; none: coverage is not judged.
     pub wanted: Vec<Wanted>,
     /// Whether the issuer signs under public roots.
@@ -96,15 +97,19 @@ impl Yardstick {
         } else {
             forced
         };
-        let has_roots = forced.trust.is_some() || forced.unread.is_some();
+        let has_roots = forced.trust.is_some() || !forced.unread.is_empty();
         let roots = if has_roots { forced } else { own };
-        if std::ptr::eq(names, roots) {
-            return Some(Cow::Borrowed(names));
-        }
+        let name = match std::ptr::eq(names, roots) {
+            true => names.name.clone(),
+            false => format!("{}, by the roots of {}", names.name, roots.name),
+        };
         Some(Cow::Owned(Hold {
+            name,
             trust: roots.trust.clone(),
             unread: roots.unread.clone(),
-            ..names.clone()
+            wanted: names.wanted.clone(),
+            public: own.public,
+            whose: own.whose,
         }))
     }
 
@@ -130,19 +135,27 @@ impl Yardstick {
         };
         let names_judged = !wanted.is_empty();
         report.names = holdings(&wanted, leaf);
-        let judgement = judge(
-            chain,
-            key,
-            &Expectation {
-                trust: hold.and_then(|hold| hold.trust.as_ref()),
-                wanted,
+        let by = |trust| {
+            let expectation = Expectation {
+                trust,
+                wanted: wanted.clone(),
                 public: hold.is_some_and(|hold| hold.public),
                 // Judged below, by thresholds of its own.
                 warn_below: None,
                 crls: &self.crls,
                 ..Expectation::new(self.now)
-            },
-        );
+            };
+            judge(chain, key, &expectation)
+        };
+        let unread = hold.map_or(&[][..], |hold| &hold.unread);
+        let trust = hold.and_then(|hold| hold.trust.as_ref());
+        let mut judgement = by(trust);
+        let mut chain_judged = trust.is_some();
+        if chain_judged && judgement.path.is_empty() && !unread.is_empty() {
+            judgement = by(None);
+            chain_judged = false;
+        }
+        let on_path = std::mem::take(&mut judgement.on_path);
         let mut findings = std::mem::take(&mut report.findings);
         findings.extend(
             judgement
@@ -159,24 +172,31 @@ impl Yardstick {
         {
             findings.push(no_san(leaf));
         }
-        let unread = hold.and_then(|hold| hold.unread.as_ref());
-        findings.extend(unread.cloned());
+        if !chain_judged {
+            findings.extend(unread.iter().cloned());
+        }
         findings.extend(self.near_end(leaf, self.leaf, "leaf"));
         for (number, one) in others.iter().enumerate() {
             // A root that is sent is not what peers use, and its end is nobody's concern here.
-            if !is_self_issued(one) {
-                let place = format!("intermediate {}", number + 1);
-                findings.extend(self.near_end(one, self.chain, &place));
-                if hold.is_none_or(|hold| hold.trust.is_none()) {
-                    findings.extend(self.ended(one, leaf, &place));
-                }
+            if is_self_issued(one) {
+                continue;
+            }
+            let place = format!("intermediate {}", number + 1);
+            let soon = self.near_end(one, self.chain, &place);
+            findings.extend(match is_on_the_way(one, &on_path) {
+                true => soon,
+                // Peers with other roots may need it.
+                false => soon.map(|finding| finding.with_severity(Severity::Warning)),
+            });
+            if !chain_judged {
+                findings.extend(self.ended(one, leaf, &place));
             }
         }
         if hold.is_none_or(|hold| hold.whose == Whose::Others) {
             findings.iter_mut().for_each(for_others);
         }
         report.findings = Report::new(findings).into_iter().collect();
-        report.chain = Sent::all(others, &report.findings, self.now);
+        report.chain = Sent::all(others, &report.findings, &on_path, self.now);
         report.not_applicable = judgement
             .not_applicable
             .into_iter()
@@ -185,8 +205,8 @@ impl Yardstick {
                 !matches!(*part, "chain" | "names" | "key")
             })
             .collect();
-        if hold.is_none_or(|hold| hold.trust.is_none()) {
-            let why = match unread {
+        if !chain_judged {
+            let why = match unread.first() {
                 Some(unread) => unread.why.clone(),
                 None => "its key is no certificate's of the deployment, and no --roots or --for were given".to_owned(),
             };

@@ -64,8 +64,8 @@ pub(super) fn judge_observation(
     yardstick.judge_chain(&mut report, &chain, None, hold.as_deref(), asked);
     if endpoint.assigned.is_some() {
         // The row of its generation says it.
-        let told = hold.and_then(|hold| hold.unread.clone());
-        report.findings.retain(|one| Some(one) != told.as_ref());
+        let told = hold.map(|hold| hold.unread.clone()).unwrap_or_default();
+        report.findings.retain(|one| !told.contains(one));
     }
     for (part, why) in &mut report.not_applicable {
         if *part == "names" {
@@ -103,8 +103,10 @@ fn hold_of<'a>(
             hold.to_mut().wanted.clear();
         }
         // Names alone were demanded: whom to trust is a stranger's view all the same.
-        if hold.trust.is_none() {
-            hold.to_mut().trust = stranger.and_then(|stranger| stranger.trust.clone());
+        if let (None, true, Some(stranger)) = (&hold.trust, hold.unread.is_empty(), stranger) {
+            let hold = hold.to_mut();
+            hold.trust.clone_from(&stranger.trust);
+            hold.unread.clone_from(&stranger.unread);
         }
     }
     (hold, asked)

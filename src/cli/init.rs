@@ -127,11 +127,11 @@ pub fn run(args: InitArgs, context: &mut Context) -> Result<Outcome, Failure> {
         ));
     }
     let demanded = demanded(&args.template, &path);
+    if !demanded.is_empty() {
+        text.push_str(&render::hanging("    ", &demanded));
+    }
     let next = match gateways.is_empty() {
-        true if !demanded.is_empty() => {
-            text.push_str(&render::hanging("    ", &demanded));
-            "fill in [subject]; then edgecert plan".to_owned()
-        }
+        true if !demanded.is_empty() => "fill in [subject]; then edgecert plan".to_owned(),
         true => "edgecert plan".to_owned(),
         false => args.scope.after("edgecert gateway discover --adopt"),
     };
@@ -162,11 +162,11 @@ fn demanded(profile: &str, path: &Path) -> String {
     let keys: Vec<String> = profile
         .required_subject
         .iter()
+        // The common name is the FQDN.
+        .filter(|one_of| !one_of.iter().any(|field| field == "CN"))
         .map(|one_of| {
             let keys: Vec<&str> = one_of
                 .iter()
-                // The common name is the FQDN.
-                .filter(|field| *field != "CN")
                 .filter_map(|field| IssuerProfile::subject_key(field))
                 .collect();
             keys.join(" or ")

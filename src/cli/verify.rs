@@ -253,16 +253,16 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
 }
 
 /// What was sent after the leaf.
-fn sent(case: &Case, report: &Report, at: OffsetDateTime) -> Vec<Sent> {
+fn sent(case: &Case, report: &Report, judgement: &Judgement, at: OffsetDateTime) -> Vec<Sent> {
     let others = case.chain.get(1..).unwrap_or_default();
-    Sent::all(others, report.findings(), at)
+    Sent::all(others, report.findings(), &judgement.on_path, at)
 }
 
 /// The verdict as the only row of a check, for the forms that both have.
 fn one_row(case: &Case, report: &Report, judgement: &Judgement, at: OffsetDateTime) -> CheckReport {
     let mut row = TargetReport::new(case.subject.as_str(), TargetKind::File);
     row.certificate = case.chain.first().map(CertificateForm::of);
-    row.chain = sent(case, report, at);
+    row.chain = sent(case, report, judgement, at);
     row.held_against = case.hold.trust.as_ref().map(|trust| trust.name.clone());
     row.not_applicable = judgement.not_applicable.clone();
     row.findings = report.findings().to_vec();

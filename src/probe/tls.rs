@@ -19,8 +19,8 @@ use rustls::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Fewest bits of an RSA key that the library checks signatures of.
-const SHORTEST_RSA: usize = 2048;
+/// Bits of the RSA keys that the library checks signatures of.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Records one handshake.
 #[derive(Debug)]
@@ -177,17 +177,18 @@ impl Recorder {
                 | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
                 | CertificateError::Other(_),
             )) => None,
-            Err(_) if is_short(cert) => None,
+            Err(_) if is_beyond_the_library(cert) => None,
             Err(_) => Some(false),
         };
         HandshakeSignatureValid::assertion()
     }
 }
 
-/// Whether it has an RSA key that is too short for the library.
-fn is_short(cert: &CertificateDer<'_>) -> bool {
-    Certificate::from_der(cert).is_ok_and(|leaf| {
-        matches!(leaf.facts().public_key, PublicKeyKind::Rsa { bits, .. } if bits < SHORTEST_RSA)
+/// Whether it has an RSA key that is too short or too long for the library.
+fn is_beyond_the_library(cert: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(cert).is_ok_and(|leaf| match leaf.facts().public_key {
+        PublicKeyKind::Rsa { bits, .. } => !RSA_BITS.contains(&bits),
+        _ => false,
     })
 }
 
@@ -286,16 +287,24 @@ mod tests {
     use crate::x509::{KeyType, PrivateKey, Subject};
     use time::macros::datetime;
 
-    /// SubjectPublicKeyInfo of an RSA key with that many bytes of modulus, over 127 and under 256 in each field.
-    fn rsa_spki(bytes: u8) -> Vec<u8> {
-        let mut key = vec![0x30, 0x81, bytes + 9, 0x02, 0x81, bytes + 1, 0x00];
-        key.extend(std::iter::repeat_n(0xc1, bytes.into()));
-        key.extend([0x02, 0x03, 0x01, 0x00, 0x01]);
-        let mut bits = vec![0x03, 0x81, u8::try_from(key.len()).unwrap() + 1, 0x00];
-        bits.extend(key);
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let length = match (high, low) {
+            (0, 0..128) => vec![low],
+            (0, _) => vec![0x81, low],
+            _ => vec![0x82, high, low],
+        };
+        [&[tag][..], &length, content].concat()
+    }
+
+    /// SubjectPublicKeyInfo of an RSA key with that many bytes of modulus.
+    fn rsa_spki(bytes: usize) -> Vec<u8> {
+        let modulus = [vec![0x00], vec![0xc1; bytes]].concat();
+        let exponent = tlv(0x02, &[0x01, 0x00, 0x01]);
+        let key = tlv(0x30, &[tlv(0x02, &modulus), exponent].concat());
         let kind = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
-        let length = u8::try_from(kind.len() + bits.len()).unwrap();
-        [&[0x30, 0x81, length][..], kind, &bits].concat()
+        let bits = tlv(0x03, &[vec![0x00], key].concat());
+        tlv(0x30, &[&kind[..], &bits].concat())
     }
 
     #[test]
@@ -309,6 +318,8 @@ mod tests {
         let failed = || Err(Error::InvalidCertificate(CertificateError::BadSignature));
         for (spki, possession) in [
             (rsa_spki(128), None),
+            (rsa_spki(256), Some(false)),
+            (rsa_spki(1056), None),
             (key.spki_der().to_vec(), Some(false)),
         ] {
             let leaf = issue(&spec, &spki, &Issuer::own(&key)).unwrap();

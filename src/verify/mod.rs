@@ -28,7 +28,7 @@ use crate::deployment::LifeLeft;
 use crate::findings::{Code, Finding, Report, Severity};
 use crate::names::matching::Service;
 use crate::names::{Domain, Identifier};
-use crate::x509::{Bundle, Certificate, Crl, PrivateKey};
+use crate::x509::{Bundle, Certificate, Crl, Fingerprint, PrivateKey};
 use rules::{Case, Ruling};
 use time::OffsetDateTime;
 
@@ -144,6 +144,8 @@ pub struct Judgement {
     pub not_applicable: Vec<(&'static str, String)>,
     /// The path that was found: leaf first, anchor's subject last.
     pub path: Vec<String>,
+    /// SHA-256 of the certificates on it, in the same order.
+    pub on_path: Vec<Fingerprint>,
 }
 
 /// Most certificates that are judged as one chain, and most that may be used besides: real ones have less than ten, and
@@ -181,6 +183,7 @@ pub fn judge(
             report: Report::new(vec![finding]),
             not_applicable: Vec::new(),
             path: Vec::new(),
+            on_path: Vec::new(),
         };
     };
     let most = chain.len().max(expectation.untrusted.len());
@@ -192,6 +195,7 @@ pub fn judge(
                 .map(|part| (part, why()))
                 .into(),
             path: Vec::new(),
+            on_path: Vec::new(),
         };
     }
     let case = Case::new(leaf, chain, key, expectation);
@@ -247,7 +251,8 @@ pub fn judge(
     Judgement {
         report: Report::new(findings),
         not_applicable,
-        path: case.path_names(),
+        path: case.on_path(Certificate::display_name),
+        on_path: case.on_path(|one| one.facts().sha256),
     }
 }
 

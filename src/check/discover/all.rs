@@ -24,7 +24,7 @@ pub fn discover_all(
         .enable_all()
         .build()?;
     let found = runtime.block_on(async {
-        // No more than can ask at once: a domain's time is not to pass while its questions wait for their turn.
+        // No more than can ask at once: a domain's time is not to pass before its first question is asked.
         let permits = Arc::new(Semaphore::new(jobs.clamp(1, IN_FLIGHT)));
         let mut running = JoinSet::new();
         for (number, (scheme, domain)) in domains.iter().cloned().enumerate() {

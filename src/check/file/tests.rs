@@ -171,7 +171,7 @@ fn a_file_in_any_order_is_judged_as_one_chain() {
     // The same key in the deployment: then its names and roots count.
     yardstick.holds.push(Hold {
         name: "external-edge".to_owned(),
-        unread: None,
+        unread: Vec::new(),
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: vec![crate::verify::Wanted::Entry(
             Identifier::parse_typed("dns:contoso.com").unwrap(),
@@ -353,7 +353,7 @@ fn issuers_beside_a_leaf_complete_its_chain_and_strangers_there_do_not() {
     let mut yardstick = Yardstick::new(NOW);
     yardstick.holds.push(Hold {
         name: "roots".to_owned(),
-        unread: None,
+        unread: Vec::new(),
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,
@@ -389,7 +389,7 @@ fn an_ended_leaf_is_one_fault_even_if_its_ca_has_a_newer_intermediate() {
     let mut yardstick = Yardstick::new(NOW);
     yardstick.holds.push(Hold {
         name: "roots".to_owned(),
-        unread: None,
+        unread: Vec::new(),
         trust: Some(TrustSet::new("x", vec![made.root.certificate.clone()])),
         wanted: Vec::new(),
         public: false,

@@ -130,7 +130,7 @@ fn another_leaf_than_the_assigned_is_the_only_finding() {
 fn names_that_are_demanded_leave_the_trust_to_the_strangers_view() {
     let mut yardstick = Yardstick::new(NOW);
     let hold = |name: &str, trust| Hold {
-        unread: None,
+        unread: Vec::new(),
         name: name.to_owned(),
         trust,
         wanted: Vec::new(),
@@ -166,6 +166,59 @@ fn names_that_are_demanded_leave_the_trust_to_the_strangers_view() {
         .iter()
         .find(|one| one.code == Code::ValidityEndsSoon);
     assert_eq!(ends.unwrap().mend, "ask whoever runs it to renew it");
+}
+
+#[test]
+fn roots_that_cannot_be_read_may_be_those_of_a_chain_for_which_no_other_vouches() {
+    let unread = |issuer: &str| Finding::new(Code::CheckUnreadable, issuer, "what", "why", "mend");
+    let hold = |trust, unread| Hold {
+        unread,
+        name: "a hold".to_owned(),
+        trust,
+        wanted: Vec::new(),
+        public: false,
+        whose: Whose::Others,
+    };
+    let leaf = leaf(&["dns:contoso.com"]);
+    let none = || Some(TrustSet::new("others", Vec::new()));
+    let own = || Some(TrustSet::new("own", vec![leaf.clone()]));
+    let key = leaf.facts().spki_sha256;
+    let address = "192.0.2.1:5269".parse().unwrap();
+    for (is_ours, ours, stranger, codes) in [
+        // Our own issuer's roots, and a stranger's view that could not know them.
+        (
+            true,
+            hold(None, vec![unread("b")]),
+            hold(none(), Vec::new()),
+            1,
+        ),
+        (
+            false,
+            hold(None, Vec::new()),
+            hold(none(), vec![unread("a"), unread("b")]),
+            2,
+        ),
+        // What another's roots vouch for needs none of them.
+        (
+            false,
+            hold(None, Vec::new()),
+            hold(own(), vec![unread("b")]),
+            0,
+        ),
+    ] {
+        let mut yardstick = Yardstick::new(NOW);
+        yardstick.holds = vec![ours, stranger];
+        yardstick.stranger = Some(1);
+        yardstick.by_key.extend(is_ours.then_some((key, 0)));
+        let endpoint = endpoint(Protocol::Tls, Some("contoso.com"));
+        let row = judge_observation(&endpoint, address, &shown(&leaf), &yardstick);
+        let told = row
+            .findings
+            .iter()
+            .filter(|one| one.code == Code::CheckUnreadable);
+        assert_eq!(told.count(), codes, "{row:#?}");
+        assert_ne!(row.status(), Status::Critical, "{row:#?}");
+    }
 }
 
 #[test]

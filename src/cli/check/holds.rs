@@ -9,6 +9,7 @@ use crate::deployment::{self, Deployment, RootsSource};
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::store::{Store, StoreError};
+use crate::verify::TrustSet;
 use crate::x509::Fingerprint;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -91,8 +92,8 @@ fn hold(
     let trust = expectation::trust_of(context, deployment, certificate)
         .map_err(|failure| roots_unread(&certificate.issuer, failure));
     let (trust, unread) = match trust {
-        Ok(trust) => (Some(trust), None),
-        Err(finding) => (None, Some(finding)),
+        Ok(trust) => (Some(trust), Vec::new()),
+        Err(finding) => (None, vec![finding]),
     };
     Hold {
         name: certificate.name.to_string(),
@@ -148,7 +149,7 @@ fn force(
         let hold = forced.get_or_insert_with(|| Hold {
             name: "the command line".to_owned(),
             trust: None,
-            unread: None,
+            unread: Vec::new(),
             wanted: Vec::new(),
             public: false,
             whose: Whose::Others,
@@ -158,7 +159,7 @@ fn force(
         }
         if !args.roots.is_empty() {
             hold.trust = Some(context.trust(&args.roots, Path::new(""))?);
-            hold.unread = None;
+            hold.unread.clear();
         }
         yardstick.demanded = [Code::NamesSrvIdMissing, Code::NamesXmppAddrMissing]
             .into_iter()
@@ -175,41 +176,52 @@ fn force(
 /// Live endpoints whose leaf is none of ours are judged as a stranger would: by the roots of the deployment's issuers
 /// that can be read, else by the system's.
 pub(super) fn stranger(context: &Context, around: &Surroundings, yardstick: &mut Yardstick) {
-    let mut unread = None;
-    let trust = match &around.deployment {
-        Some(deployment) => {
-            let mut sources = BTreeSet::new();
-            for issuer in deployment.issuers.values() {
-                match context.trust(&issuer.roots, &deployment.base) {
-                    Ok(_) => sources.extend(issuer.roots.iter().cloned()),
-                    Err(failure) => {
-                        unread.get_or_insert_with(|| roots_unread(&issuer.name, failure));
-                    }
-                }
-            }
-            if sources.is_empty() && unread.is_some() {
-                None
-            } else {
-                let sources: Vec<RootsSource> = sources.into_iter().collect();
-                Some(context.trust(&sources, &deployment.base))
-            }
+    let found = match &around.deployment {
+        Some(deployment) => Ok(roots_of_issuers(context, deployment)),
+        None => {
+            let system = context.trust(&[RootsSource::System], Path::new(""));
+            system.map(|trust| (Some(trust), Vec::new()))
         }
-        None => Some(context.trust(&[RootsSource::System], Path::new(""))),
     };
-    let trust = match trust.transpose() {
-        Ok(trust) => trust,
+    let (trust, unread) = match found {
+        Ok(found) => found,
         Err(failure) => return context.note(&render::explanation(&failure.explanation)),
+    };
+    let name = match &trust {
+        Some(trust) => trust.name.clone(),
+        None => "strangers".to_owned(),
     };
     yardstick.stranger = Some(yardstick.holds.len());
     yardstick.holds.push(Hold {
-        name: trust
-            .as_ref()
-            .map_or("strangers", |trust| trust.name.as_str())
-            .to_owned(),
+        name,
         trust,
         unread,
         wanted: Vec::new(),
         public: false,
         whose: Whose::Others,
     });
+}
+
+/// What can be read of them, each list of roots once, and what is to be said of the rest.
+fn roots_of_issuers(
+    context: &Context,
+    deployment: &Deployment,
+) -> (Option<TrustSet>, Vec<Finding>) {
+    let (mut names, mut anchors, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen: BTreeSet<&[RootsSource]> = BTreeSet::new();
+    for issuer in deployment.issuers.values() {
+        if !seen.insert(&issuer.roots) {
+            continue;
+        }
+        let table = issuer.table();
+        match context.trust_named_in(&issuer.roots, &deployment.base, Some(&table)) {
+            Ok(trust) => {
+                anchors.extend_from_slice(trust.anchors());
+                names.push(trust.name);
+            }
+            Err(failure) => unread.push(roots_unread(&issuer.name, failure)),
+        }
+    }
+    let trust = TrustSet::new(names.join(", "), anchors);
+    ((!names.is_empty()).then_some(trust), unread)
 }

@@ -42,7 +42,7 @@ impl Lineage<'_> {
             };
             if let Some(first) = rows.first_mut() {
                 let barred = self.barred_key(store, number).ok().flatten();
-                first.findings.extend(barred);
+                first.findings.splice(0..0, barred);
                 first
                     .findings
                     .push(self.differs(number, current, &gateways));
@@ -52,7 +52,7 @@ impl Lineage<'_> {
         Ok(all)
     }
 
-    /// Gateways that were added since the last assignment.
+    /// Gateways that no assignment has been for.
     pub(super) fn without_any(
         &self,
         store: &Store,
@@ -67,7 +67,7 @@ impl Lineage<'_> {
                 Code::LiveNothingAssigned,
                 format!("certificate {name}"),
                 format!("gateway {gateway} was not given {name}/{current}"),
-                "it was added to the deployment after the last assignment".to_owned(),
+                "no assignment has been for it yet".to_owned(),
                 format!("`edgecert assign {name}/{current} --gateway {gateway}`"),
             )
         };

@@ -231,9 +231,9 @@ fn today_text(today: &Today) -> String {
             .collect();
         for one in told(&of_role) {
             // A sentence of roots that nobody has read promises nothing.
-            let promise = one.rank == 0 && today.unread.is_some();
+            let is_unproved = one.rank == 0 && today.unread.is_some();
             let mark = match one.rank {
-                _ if promise => style("?").yellow(),
+                _ if is_unproved => style("?").yellow(),
                 0 => style("✓").green(),
                 1 | 2 => style("!").yellow(),
                 _ => style("✗").red(),
@@ -243,7 +243,7 @@ fn today_text(today: &Today) -> String {
                 .find(", if it runs")
                 .and_then(|at| one.head.get(at + 2..))
                 .and_then(|runs| Some(format!("{}: ", runs.rsplit_once(", when")?.0)));
-            let trust = match promise {
+            let trust = match is_unproved {
                 true => "where it trusts the certificate, ",
                 false => "",
             };

@@ -284,7 +284,7 @@ fn targets(page: &mut Page, series: &[Series<'_>]) {
     );
     page.gauge(
         "edgecert_chain_not_after_timestamp_seconds",
-        "The last second of what ends first behind the leaf, seconds since 1970.",
+        "The last second of the intermediate that ends first, of those that the chain needs, seconds since 1970.",
         each(&|one| one.row.chain_ends().map(stamp)),
     );
 }

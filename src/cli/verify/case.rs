@@ -225,7 +225,7 @@ fn held(expected: ForCertificate) -> Hold {
     Hold {
         name: expected.trust.name.clone(),
         public: expected.profile.public,
-        unread: None,
+        unread: Vec::new(),
         trust: Some(expected.trust),
         wanted: expected.wanted,
         whose: Whose::Ours,
@@ -239,7 +239,7 @@ fn plain_hold(args: &VerifyArgs, context: &Context) -> Result<Hold, Failure> {
         false => None,
     };
     Ok(Hold {
-        unread: None,
+        unread: Vec::new(),
         name: "system".to_owned(),
         trust,
         wanted: Vec::new(),
@@ -283,7 +283,7 @@ struct Read {
     requests: usize,
     damaged: Vec<Finding>,
     /// What nobody can look into, and where.
-    closed: Option<(String, X509Error)>,
+    closed: Vec<(String, X509Error)>,
 }
 
 fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Case, Failure> {
@@ -314,11 +314,12 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
     }
     let none = read.certificates.is_empty();
     let is_error = |one: &Finding| one.severity == Severity::Error;
-    match &read.closed {
-        Some((place, error)) if none => return Err(unreadable(place, error)),
-        Some((place, error)) => read.damaged.push(damaged_finding(place, "", error)),
-        None => {}
+    if let (true, Some((place, error))) = (none, read.closed.first()) {
+        return Err(unreadable(place, error));
     }
+    let beside = read.closed.iter();
+    read.damaged
+        .extend(beside.map(|(place, error)| damaged_finding(place, "", error)));
     if none && !read.damaged.iter().any(is_error) {
         let item = args.items.first().map(String::as_str).unwrap_or_default();
         read.damaged.insert(0, read.nothing_in(item));
@@ -349,7 +350,7 @@ fn files(args: &VerifyArgs, context: &Context, at: OffsetDateTime) -> Result<Cas
         Some(_) | None => {
             let nothing = Hold {
                 name: String::new(),
-                unread: None,
+                unread: Vec::new(),
                 trust: None,
                 wanted: Vec::new(),
                 public: false,
@@ -396,8 +397,7 @@ impl Read {
         self.requests += contents.requests.len();
         for (block, problem) in contents.problems {
             if problem.about() == About::ClosedArchive {
-                self.closed
-                    .get_or_insert((format!("{item}, {block}"), problem));
+                self.closed.push((format!("{item}, {block}"), problem));
             } else {
                 self.damaged.push(damaged_finding(item, &block, &problem));
             }

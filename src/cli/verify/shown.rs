@@ -229,7 +229,7 @@ impl Shown<'_> {
     }
 
     pub(super) fn nagios(&self, report: &Report) -> String {
-        let sent = super::sent(self.case, report, self.at);
+        let sent = super::sent(self.case, report, self.judgement, self.at);
         let weighing = sent.iter().filter(|one| one.weighs);
         let ends = weighing.map(|one| (one.not_after, one.name.as_str()));
         let leaf = self.leaf.display_name();

@@ -121,7 +121,11 @@ impl Beside {
         };
         match (self, domain.child("sip")) {
             (Beside::SipDomain, Ok(host)) => format!("{host}, {domain}"),
-            (Beside::SipDomain | Beside::Domain | Beside::Nothing, _) => domain.to_string(),
+            // Said where it is not what was typed.
+            (Beside::SipDomain | Beside::Domain | Beside::Nothing, _) => {
+                let other = Some(domain.to_string()).filter(|form| form != value);
+                other.unwrap_or_default()
+            }
         }
     }
 }

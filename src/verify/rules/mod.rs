@@ -90,14 +90,10 @@ impl<'a> Case<'a> {
         path::place(certificate, self.chain, self.expectation.trust)
     }
 
-    /// The names on the path, for reports.
-    pub(crate) fn path_names(&self) -> Vec<String> {
+    /// What there is to say of each certificate on the path; nothing where there is none.
+    pub(crate) fn on_path<T>(&self, say: impl Fn(&Certificate) -> T) -> Vec<T> {
         match &self.verdict {
-            Some(verdict) if verdict.accepted => verdict
-                .path
-                .iter()
-                .map(|certificate| certificate.display_name())
-                .collect(),
+            Some(verdict) if verdict.accepted => verdict.path.iter().map(|one| say(one)).collect(),
             Some(_) | None => Vec::new(),
         }
     }
