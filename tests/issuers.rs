@@ -607,7 +607,7 @@ fn a_private_root_that_is_missing_is_told_by_init_and_where_it_is_needed() {
         .ended(0);
     world
         .run(&["import", "reply.pem"])
-        .ended(3)
+        .ended(1)
         .said("cannot read")
         .said("under `roots` of [issuer.private]");
     std::fs::create_dir(world.path("roots")).unwrap();
