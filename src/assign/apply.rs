@@ -92,12 +92,14 @@ pub trait Ledger: Keeper {
         clean: bool,
     ) -> Result<Option<PathBuf>, AssignError>;
     /// The new generation stays although something failed: record and journal that, drop the intent.
+    ///
+    /// Returns where the files that lay there before were set aside, if this state did not write them.
     fn kept(
         &mut self,
         plan: &AssignPlan,
         cause: &AssignError,
         standings: &[Standing],
-    ) -> Result<(), AssignError>;
+    ) -> Result<Option<PathBuf>, AssignError>;
 }
 
 /// Where a gateway stands at the end.

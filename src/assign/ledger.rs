@@ -182,7 +182,9 @@ impl<'a> StoreLedger<'a> {
             record.current = Some(plan.to);
             record.since = Some(self.now);
         }
-        record.staged = record.staged.and_then(|staged| still_staged(staged, plan));
+        let proved = standings.iter().filter(|standing| standing.proved);
+        let done: Vec<&Slug> = proved.map(|standing| &standing.gateway).collect();
+        record.staged = still_staged(&record, plan, &done);
         Ok(self.lease.put_assignment(&plan.certificate, &record)?)
     }
 }
@@ -329,7 +331,7 @@ impl Ledger for StoreLedger<'_> {
         plan: &AssignPlan,
         cause: &AssignError,
         standings: &[Standing],
-    ) -> Result<(), AssignError> {
+    ) -> Result<Option<PathBuf>, AssignError> {
         self.make_current(plan, standings)?;
         let detail = json!({
             "from": plan.from,
@@ -339,7 +341,7 @@ impl Ledger for StoreLedger<'_> {
             "gateways": names(standings),
         });
         self.journal(&format!("{}-incomplete", self.action()), plan, detail)?;
-        self.finish()
+        self.end()
     }
 }
 
@@ -349,21 +351,40 @@ pub fn restore(transaction: &Transaction) -> Vec<(PathBuf, Result<(), StoreError
     transaction.restore(still_in_its_folder)
 }
 
-/// What waits for its time still: of this generation, the gateways that have not got it now. An older one that was
-/// staged before would be gone back to.
-fn still_staged(mut staged: Staged, plan: &AssignPlan) -> Option<Staged> {
-    if staged.generation == plan.to {
-        if staged.gateways.is_empty() {
-            staged.gateways = plan.others.iter().map(Slug::to_string).collect();
-        }
-        let has_it = |name: &String| {
-            let mut all = plan.gateways.iter();
-            all.any(|gateway| gateway.gateway.as_str() == name)
-        };
-        staged.gateways.retain(|name| !has_it(name));
-        return Some(staged).filter(|staged| !staged.gateways.is_empty());
+/// What waits for its time still: of this generation, the gateways that have not got it, by the record or by what was
+/// done now. An older one that was staged before would be gone back to.
+pub fn still_staged(
+    record: &AssignmentRecord,
+    plan: &AssignPlan,
+    done: &[&Slug],
+) -> Option<Staged> {
+    let staged = record.staged.clone()?;
+    if staged.generation != plan.to {
+        return Some(staged).filter(|staged| staged.generation > plan.to);
     }
-    Some(staged).filter(|staged| staged.generation > plan.to)
+    let all = plan.gateways.iter().map(|gateway| &gateway.gateway);
+    let gateways: Vec<String> = match staged.gateways.is_empty() {
+        true => all.chain(&plan.others).map(Slug::to_string).collect(),
+        false => staged.gateways.clone(),
+    };
+    let has_it = |name: &String| {
+        let settled = record.gateways.get(name);
+        settled.is_some_and(|there| there.generation == plan.to && there.is_settled())
+            || done.iter().any(|gateway| gateway.as_str() == name)
+    };
+    let left: Vec<String> = gateways
+        .iter()
+        .filter(|name| !has_it(name))
+        .cloned()
+        .collect();
+    match (left.is_empty(), left.len() == gateways.len()) {
+        (true, _) => None,
+        (false, true) => Some(staged),
+        (false, false) => Some(Staged {
+            gateways: left,
+            ..staged
+        }),
+    }
 }
 
 /// What a gateway has loaded is not known any more, whatever its files are.

@@ -24,11 +24,13 @@ impl Assigner<'_> {
         }
         if self.on_failure == OnFailure::Keep || matches!(self.back, Way::Barred(_)) {
             // Gateways were switched: what cannot be noted now is noted by the next command.
-            let _ = ledger.kept(self.plan, &cause, &touched);
+            let saved = ledger
+                .kept(self.plan, &cause, &touched)
+                .unwrap_or_default();
             return Ok(Applied::Dirty {
                 cause,
                 standings: touched,
-                saved: None,
+                saved,
             });
         }
         (self.observe)(Event::RollingBack { cause: &cause });

@@ -2,7 +2,7 @@
 
 use super::transaction::Task;
 use super::{How, OnFailureWord, failed, generation};
-use crate::assign::AssignError;
+use crate::assign::{AssignError, AssignPlan, ledger};
 use crate::cli::exit::FailureKind;
 use crate::cli::list::staged_json;
 use crate::cli::output::{Failure, Outcome};
@@ -186,10 +186,20 @@ pub(super) fn stage(
     // may be staged: that is what staging is for.
     task.verified(context, &loaded.record, loaded.bundle, how, effective)?;
     let when = render::when(effective, context.now);
+    // Those that have it wait for nothing. None left would mean all.
+    let lacking: Vec<&Slug> = wanted
+        .iter()
+        .filter(|gateway| !task.is_settled(&record, gateway))
+        .copied()
+        .collect();
+    let gateways = match lacking.is_empty() || lacking.len() == wanted.len() {
+        true => only.iter().map(Slug::to_string).collect(),
+        false => lacking.iter().map(|gateway| gateway.to_string()).collect(),
+    };
     let staged = Staged {
         generation: task.number,
         effective,
-        gateways: only.iter().map(Slug::to_string).collect(),
+        gateways,
         accepted: how
             .overrides()
             .map(|one| Accepted {
@@ -337,6 +347,59 @@ fn insist_on_gateways(task: &Task<'_>, only: &[Slug]) -> Result<(), AssignError>
             known: known.iter().map(|one| one.name.clone()).collect(),
         }),
     }
+}
+
+/// What is staged and live already on every gateway that it is for waits for nothing: it would be overdue for ever.
+pub(super) fn forget_staged(
+    lease: &mut Lease,
+    plan: &AssignPlan,
+    record: &AssignmentRecord,
+    outcome: Outcome,
+) -> Result<Outcome, Failure> {
+    let there = record.staged.as_ref();
+    let Some(staged) = there.filter(|staged| staged.generation == plan.to) else {
+        return Ok(outcome);
+    };
+    let left = ledger::still_staged(record, plan, &[]);
+    if left.as_ref() == Some(staged) {
+        return Ok(outcome);
+    }
+    let name = &plan.certificate;
+    let text = match &left {
+        None => format!("{name}/{} is staged no longer\n", staged.generation),
+        Some(left) => format!(
+            "{name}/{} stays staged on {} alone\n",
+            left.generation,
+            printable(&left.gateways.join(", "))
+        ),
+    };
+    let mut detail = serde_json::Map::new();
+    detail.insert("generation".into(), staged.generation.into());
+    let (action, gateways) = match &left {
+        None => ("unstage", &staged.gateways),
+        Some(left) => {
+            detail.insert("effective".into(), render::rfc3339(left.effective).into());
+            ("stage", &left.gateways)
+        }
+    };
+    if !gateways.is_empty() {
+        detail.insert("gateways".into(), json!(gateways));
+    }
+    let record = AssignmentRecord {
+        staged: left,
+        ..record.clone()
+    };
+    lease
+        .put_assignment(name, &record)
+        .map_err(|error| failed(&error))?;
+    lease
+        .journal(action, Some(name), detail)
+        .map_err(|error| failed(&error))?;
+    Ok(Outcome {
+        changed: true,
+        text: outcome.text + &text,
+        ..outcome
+    })
 }
 
 /// Whoever names a number has that one in mind: nothing else is taken away.

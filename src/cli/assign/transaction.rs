@@ -2,7 +2,7 @@
 
 use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
-use super::staging::let_through;
+use super::staging::{forget_staged, let_through};
 use super::told::{describe, plan_json, still_staged, tell, to_be_replaced};
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
@@ -91,7 +91,11 @@ impl Task<'_> {
             && plan.is_in_place(&material)
             && serves_it(&plan)
         {
-            let outcome = nothing_to_do(context, &plan, outcome);
+            let mut outcome = nothing_to_do(context, &plan, outcome);
+            let mut lease = lease;
+            if let Some(lease) = lease.as_deref_mut() {
+                outcome = forget_staged(lease, &plan, &assigned, outcome)?;
+            }
             return Ok(match (self.held, lease) {
                 (HeldSessions::Leave, _) => outcome,
                 (HeldSessions::End, None) => held::would_end(context, &plan, outcome),
