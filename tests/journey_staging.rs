@@ -492,3 +492,73 @@ fn what_a_server_has_loaded_is_not_known_once_its_files_were_put_back() {
     assert!(!ran.stderr.contains("did not write"), "{}", ran.stderr);
     assert_eq!(kept(world), before);
 }
+
+#[test]
+fn what_is_staged_ends_once_every_gateway_has_it() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    let day = in_days(3);
+    let assign = |gateway| world.run(&["assign", "external-edge/2", "--gateway", gateway]);
+    let all = ["assign", "external-edge/2", "--effective-date", &day];
+    assign("front").ended(0);
+    world.run(&all).ended(0).said(" on chat · by");
+    assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+    assign("chat").ended(0);
+    assert_eq!(record(world)["staged"], Value::Null);
+    // The gateway that has not got it leaves the deployment.
+    world.run(&["assign", "external-edge/1"]).ended(0);
+    world.run(&all).ended(0);
+    assign("front").ended(0);
+    let mut staged = record(world);
+    staged["staged"]["gateways"] = json!([]);
+    world.write(RECORD, staged.to_string());
+    comes(world, time::Duration::hours(2));
+    let text = world.read("edgecert.toml");
+    let (head, _) = text.split_once("\n[gateway.files.chat]").unwrap();
+    world.write("edgecert.toml", head);
+    world
+        .run(&["assign", "--due"])
+        .ended(0)
+        .said("external-edge/2 is staged no longer");
+    assert_eq!(record(world)["staged"], Value::Null);
+    world.run(&["log"]).ended(0).said("unstage");
+    world
+        .run(&["assign", "--due"])
+        .ended(0)
+        .said("nothing is due");
+}
+
+#[test]
+fn what_was_not_reached_stays_staged_where_a_failure_is_kept() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    let day = in_days(3);
+    world.run(&["assign", "--effective-date", &day]).ended(0);
+    comes(world, time::Duration::minutes(2));
+    reload_with(world, "front", "/bin/false");
+    world
+        .run(&["assign", "--due", "--on-failure", "keep"])
+        .ended(4);
+    assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (2, 1));
+    assert_eq!(record(world)["staged"]["generation"], 2);
+    reload_with(world, "front", "/bin/true");
+    world.run(&["assign", "--due"]).ended(0);
+    assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (2, 2));
+    assert_eq!(record(world)["staged"], Value::Null);
+}
+
+#[test]
+fn files_of_strangers_are_kept_where_a_failure_is_kept() {
+    let edge = Edge::of_copies(&["front"]);
+    let world = &edge.world;
+    edge.generation(&[]);
+    for name in ["edge.pem", "edge.key"] {
+        world.write(&format!("front/{name}"), "theirs");
+    }
+    reload_with(world, "front", "/bin/false");
+    world
+        .run(&["assign", "--on-failure", "keep"])
+        .ended(4)
+        .said("the files of before lie in ");
+    assert_ne!(kept(world), 0);
+}

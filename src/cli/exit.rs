@@ -60,6 +60,18 @@ pub enum FailureKind {
     NoSuchCertificate,
 }
 
+impl FailureKind {
+    /// Which of several failures ends a run: that something is not as it was is what a person has to know first.
+    pub fn rank(self) -> u8 {
+        match self {
+            FailureKind::Dirty => 3,
+            FailureKind::Interrupted => 2,
+            FailureKind::Failed => 1,
+            FailureKind::Usage | FailureKind::Refused | FailureKind::NoSuchCertificate => 0,
+        }
+    }
+}
+
 impl Exit {
     /// The number.
     pub fn code(self) -> u8 {

@@ -73,15 +73,20 @@ pub(super) fn assign_due(
         outcome.findings_shown = true;
         done.push(json!({"certificate": certificate.name.as_str(), "result": one.result}));
     }
+    if only.is_none() {
+        for (name, failure) in &mut failures {
+            let what = &mut failure.explanation.what;
+            *what = format!("{name}: {what}");
+        }
+    }
     let failed: Vec<Value> = failures.iter().map(failed_json).collect();
-    if let Some((name, mut failure)) = worst_of(context, failures) {
+    if let Some(mut failure) = worst_of(context, failures) {
         failure.changed |= outcome.changed;
+        if context.json() {
+            failure.findings.splice(0..0, outcome.findings);
+        }
         if only.is_none() {
             failure.result = json!({ "assigned": done, "failed": failed });
-            let what = &mut failure.explanation.what;
-            if !what.contains(name.as_str()) {
-                *what = format!("{name}: {what}");
-            }
         }
         return Err(failure);
     }
@@ -98,26 +103,23 @@ pub(super) fn assign_due(
     })
 }
 
-/// The failure that ends the run; the others are told whole, as only one can end it. Whether something is not as it was
-/// is what a person has to know first.
-fn worst_of(context: &Context, mut failures: Vec<(Slug, Failure)>) -> Option<(Slug, Failure)> {
-    let rank = |failure: &Failure| match failure.kind {
-        FailureKind::Interrupted => 2,
-        FailureKind::Dirty => 1,
-        FailureKind::Usage
-        | FailureKind::Refused
-        | FailureKind::Failed
-        | FailureKind::NoSuchCertificate => 0,
-    };
+/// The failure that ends the run; the others are told whole, as only one can end it.
+fn worst_of(context: &Context, mut failures: Vec<(Slug, Failure)>) -> Option<Failure> {
     let (worst, _) = failures
         .iter()
         .enumerate()
-        .max_by_key(|(_, (_, failure))| rank(failure))?;
-    let ends = failures.remove(worst);
-    for (name, failure) in &failures {
-        context.note(&format!("{name}:\n"));
-        output::findings(context, &failure.findings);
+        .max_by_key(|(_, (_, failure))| failure.kind.rank())?;
+    let (_, mut ends) = failures.remove(worst);
+    for (name, failure) in failures {
+        if !failure.findings.is_empty() {
+            context.note(&format!("{name}:\n"));
+            output::findings(context, &failure.findings);
+        }
         context.note(&render::explanation(&failure.explanation));
+        // People have seen them; a document has all.
+        if context.json() {
+            ends.findings.extend(failure.findings);
+        }
     }
     Some(ends)
 }

@@ -2,7 +2,7 @@
 //! for it, the whole renewal in one run.
 //!
 //! Nothing is doubled: a request that waits is sent again, and a generation that waits to be assigned is assigned.
-//! One certificate that fails does not stop the others; the run ends with the worst of their exit codes.
+//! One certificate that fails does not stop the others; the run ends with the worst failure.
 
 mod changes;
 pub mod due;
@@ -244,7 +244,7 @@ impl Run<'_> {
         // A first generation that was never assigned is no renewal; whoever asks for the next by name gets it.
         let waits = self.due || standing.generation.is_some();
         if let Some(number) = standing.newer.filter(|_| waits && !leaves) {
-            if let Some(store) = &store {
+            if let (Some(store), Purpose::Renewal) = (&store, self.purpose) {
                 tell_too_late(context, store, name, number)?;
             }
             return self.assign_waiting(context, name, number, program.is_some());
@@ -341,7 +341,7 @@ impl Run<'_> {
             });
         }
         let assigned = assign::assign_generation(context, name, number, self.held_sessions())?;
-        Ok(was_assigned(number, assigned))
+        Ok(was_assigned(context, number, assigned))
     }
 
     /// A generation was staged, and nobody assigned it when its time had come.
@@ -366,7 +366,7 @@ impl Run<'_> {
             "{name}/{number} was staged for {since}: it is assigned now"
         ));
         Ok(match assign::assign_staged(context, name)? {
-            Some(assigned) => was_assigned(number, assigned),
+            Some(assigned) => was_assigned(context, number, assigned),
             None => nothing_to_do(
                 "overtaken",
                 format!("{name}/{number} is not staged any more"),
@@ -376,13 +376,14 @@ impl Run<'_> {
     }
 }
 
-fn was_assigned(number: u32, assigned: Outcome) -> Done {
+fn was_assigned(context: &Context, number: u32, assigned: Outcome) -> Done {
     Done {
         action: "assigned",
         changed: assigned.changed,
         text: assigned.text,
         result: json!({ "generation": number, "assign": assigned.result }),
-        findings: if assigned.findings_shown {
+        // A document has all of them, whatever people have seen.
+        findings: if assigned.findings_shown && !context.json() {
             Vec::new()
         } else {
             assigned.findings

@@ -2,7 +2,6 @@
 
 use super::due::Standing;
 use crate::cli::Context;
-use crate::cli::exit::Family;
 use crate::cli::output::{self, Failure, Outcome};
 use crate::cli::render;
 use crate::findings::{Finding, Severity};
@@ -87,14 +86,18 @@ impl Sum {
             output::findings(context, &failure.findings);
             context.note(&render::explanation(&failure.explanation));
         }
-        let code = |failure: &Failure| Family::Acting.exit(failure.kind).code();
-        let worse = self
-            .worst
-            .as_ref()
-            .is_none_or(|worst| code(&failure) > code(worst));
-        if worse {
-            self.worst = Some(failure);
-        }
+        let rank = |failure: &Failure| failure.kind.rank();
+        let other = match self.worst.take() {
+            Some(worst) if rank(&worst) >= rank(&failure) => {
+                self.worst = Some(worst);
+                Some(failure)
+            }
+            worst => {
+                self.worst = Some(failure);
+                worst
+            }
+        };
+        self.findings.extend(other.into_iter().flat_map(|other| other.findings));
     }
 
     pub(super) fn end(self, context: &Context) -> Result<Outcome, Failure> {
@@ -113,7 +116,9 @@ impl Sum {
             }),
             Some(worst) => {
                 context.note(&self.texts);
-                let findings = worst.findings.into_iter().chain(self.findings).collect();
+                // People have seen those of the others.
+                let others = self.findings.into_iter().filter(|_| context.json());
+                let findings = worst.findings.into_iter().chain(others).collect();
                 Err(Failure {
                     result,
                     changed: self.changed,

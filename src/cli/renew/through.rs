@@ -245,12 +245,9 @@ impl Run<'_> {
             .filter(|one| one.code != Code::ValidityEndsSoon)
             .filter(|one| !(assigned.findings_shown && assigned.findings.contains(one)))
             .collect();
-        findings.extend(
-            assigned
-                .findings
-                .into_iter()
-                .filter(|_| !assigned.findings_shown),
-        );
+        // A document has all of them, whatever people have seen.
+        let is_untold = !assigned.findings_shown || context.json();
+        findings.extend(assigned.findings.into_iter().filter(|_| is_untold));
         Ok(Done {
             action: "renewed",
             changed: true,
