@@ -24,7 +24,7 @@ pub struct Live {
     pub gateway: Option<String>,
 }
 
-/// What ends first of that which is live on these gateways; without any, the current generation.
+/// What ends first of that which is live on these gateways; where nothing is known of them, the current generation.
 pub fn ends_first(
     record: &AssignmentRecord,
     generations: &[GenerationRecord],
@@ -38,14 +38,13 @@ pub fn ends_first(
             gateway: gateway.map(Slug::to_string),
         })
     };
-    if gateways.is_empty() {
-        return live(record.current?, None);
-    }
     let served = gateways.iter().filter_map(|gateway| {
         let there = record.gateways.get(gateway.as_str())?;
         live(there.generation, Some(gateway))
     });
-    served.min_by_key(|one| one.ends)
+    served
+        .min_by_key(|one| one.ends)
+        .or_else(|| live(record.current?, None))
 }
 
 /// The last moment at which a generation that is valid from `begins` on can take the place of what is live, without a

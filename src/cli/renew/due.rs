@@ -11,7 +11,7 @@ use crate::cli::staged::{ends_first, is_overdue, latest};
 use crate::deployment::Deployment;
 use crate::names::Slug;
 use crate::request::IssuerProfile;
-use crate::store::{AssignmentRecord, GenerationRecord, Store};
+use crate::store::{AssignmentRecord, GenerationRecord, Staged, Store};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -263,8 +263,8 @@ pub fn standing(
     })
 }
 
-/// What is staged: it was said knowingly, whatever its number. Not where what is live ends before its time: then it is
-/// one that waits like any other.
+/// What is staged: it was said knowingly, whatever its number. Not where what is live ends before its time, nor where it
+/// is for some of the gateways alone: then it is one that waits like any other.
 fn to_come(
     now: OffsetDateTime,
     deployment: Option<&Deployment>,
@@ -298,11 +298,35 @@ fn to_come(
         .zip(begins)
         .map(|(live, begins)| latest(&live, begins));
     let too_late = turn == Turn::Waits && last.is_some_and(|last| last < staged.effective);
-    (!too_late).then_some(ToCome {
+    let leaves_some = turn == Turn::Waits && !covers_all(deployment, certificate, assigned, staged);
+    (!too_late && !leaves_some).then_some(ToCome {
         number: staged.generation,
         effective: staged.effective,
         turn,
     })
+}
+
+/// Whether what is staged is what every gateway of the certificate will have then. One that is current already and
+/// staged for the rest is no next one.
+pub(super) fn covers_all(
+    deployment: Option<&Deployment>,
+    certificate: &Slug,
+    assigned: &AssignmentRecord,
+    staged: &Staged,
+) -> bool {
+    let will_have = |name: &str| {
+        let there = assigned.gateways.get(name);
+        staged.gateways.iter().any(|one| one == name)
+            || there
+                .is_some_and(|there| there.generation == staged.generation && there.is_settled())
+    };
+    let all = deployment.map(|all| all.gateways_of(certificate));
+    staged.gateways.is_empty()
+        || (assigned.current != Some(staged.generation)
+            && all
+                .unwrap_or_default()
+                .iter()
+                .all(|gateway| will_have(gateway.name.as_str())))
 }
 
 /// Share of a generation's life that is left; notAfter is included (RFC 5280 §4.1.2.5).

@@ -35,7 +35,9 @@ pub use sum::Done;
 use sum::Sum;
 use through::{Interrupts, interrupted_before, nothing_to_do};
 use time::OffsetDateTime;
-use told::{by_hand, nothing_asked, tell_changes, tell_too_late, waits_for_its_time, would_do};
+use told::{
+    by_hand, nothing_asked, tell_changes, tell_not_waited_for, waits_for_its_time, would_do,
+};
 
 /// `renew`.
 #[derive(Debug, Args)]
@@ -245,7 +247,7 @@ impl Run<'_> {
         let waits = self.due || standing.generation.is_some();
         if let Some(number) = standing.newer.filter(|_| waits && !leaves) {
             if let (Some(store), Purpose::Renewal) = (&store, self.purpose) {
-                tell_too_late(context, store, name, number)?;
+                tell_not_waited_for(context, self.deployment, store, name, number)?;
             }
             return self.assign_waiting(context, name, number, program.is_some());
         }

@@ -97,7 +97,8 @@ impl Sum {
                 worst
             }
         };
-        self.findings.extend(other.into_iter().flat_map(|other| other.findings));
+        self.findings
+            .extend(other.into_iter().flat_map(|other| other.findings));
     }
 
     pub(super) fn end(self, context: &Context) -> Result<Outcome, Failure> {

@@ -2,12 +2,14 @@
 
 use super::Done;
 use super::changes::Changes;
+use super::due::covers_all;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::Failure;
 use crate::cli::request::make::{self, Made};
 use crate::cli::request::wanted::Wanted;
 use crate::cli::request::{names_line, store_failure};
 use crate::cli::{Context, render};
+use crate::deployment::Deployment;
 use crate::explain::{Explanation, printable};
 use crate::names::Slug;
 use crate::request::RequestSummary;
@@ -58,9 +60,10 @@ pub(super) fn waits_for_its_time(
     }
 }
 
-/// It is staged, and for a time when what is live has ended: that is not waited for.
-pub(super) fn tell_too_late(
+/// It is staged, and for a time when what is live has ended, or for some of the gateways alone: that is not waited for.
+pub(super) fn tell_not_waited_for(
     context: &Context,
+    deployment: Option<&Deployment>,
     store: &Store,
     name: &Slug,
     number: u32,
@@ -68,12 +71,19 @@ pub(super) fn tell_too_late(
     let record = store
         .assignment(name)
         .map_err(|error| store_failure(&error))?;
-    let staged = record.staged.filter(|one| one.generation == number);
-    if let Some(staged) = staged.filter(|one| one.effective > context.now) {
-        context.say(&format!(
-            "{name}/{number} is staged for {}, when what is live has ended: that is too late to wait for",
-            render::when(staged.effective, context.now)
-        ));
+    let staged = record.staged.as_ref();
+    let staged = staged.filter(|one| one.generation == number && one.effective > context.now);
+    if let Some(staged) = staged {
+        let when = render::when(staged.effective, context.now);
+        context.say(&match covers_all(deployment, name, &record, staged) {
+            true => format!(
+                "{name}/{number} is staged for {when}, when what is live has ended: that is too late to wait for"
+            ),
+            false => format!(
+                "{name}/{number} is staged for {when} on {} alone: the other gateways do not wait for that",
+                printable(&staged.gateways.join(", "))
+            ),
+        });
     }
     Ok(())
 }
