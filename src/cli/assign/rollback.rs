@@ -4,12 +4,14 @@ use super::transaction::Task;
 use super::{HeldSessions, RollbackArgs, begin, failed};
 use crate::assign::targets::Run;
 use crate::cli::Context;
+use crate::cli::barred::Barred;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
 use crate::deployment::Certificate;
 use crate::explain::Explanation;
 use crate::names::Slug;
-use crate::store::{IntentKind, Store};
+use crate::store::{GenerationRecord, IntentKind, Store};
+use time::OffsetDateTime;
 
 /// Runs `rollback`.
 pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Failure> {
@@ -33,7 +35,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
                     Some(current) => format!("generation {current} is the first that was assigned"),
                     None => "nothing was ever assigned".into(),
                 },
-                mend: instead_of_rollback(&store, certificate, record.current),
+                mend: instead_of_rollback(&store, certificate, record.current, context.now),
             },
         ));
     };
@@ -51,20 +53,36 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
 }
 
 /// What there is to assign where nothing was live before.
-fn instead_of_rollback(store: &Store, certificate: &Certificate, current: Option<u32>) -> String {
+fn instead_of_rollback(
+    store: &Store,
+    certificate: &Certificate,
+    current: Option<u32>,
+    now: OffsetDateTime,
+) -> String {
     let name = &certificate.name;
     // Those that cannot be read are a matter of `doctor`.
     let all = store.generations(name).unwrap_or_default();
+    let barred = Barred::read(store).unwrap_or_default();
+    let is_valid = |one: &GenerationRecord| one.leaf.not_before <= now && now <= one.leaf.not_after;
+    let is_other = |one: &&GenerationRecord| Some(one.number) != current;
     let others: Vec<String> = all
         .iter()
-        .filter(|one| Some(one.number) != current)
+        .filter(is_other)
+        .filter(|one| barred.allows(one) && is_valid(one))
         .map(|one| format!("`edgecert assign {name}/{}`", one.number))
         .collect();
+    let that = match all.iter().any(|one| is_other(&one)) {
+        true => " that could be served",
+        false => "",
+    };
     match (others.is_empty(), current) {
         (false, _) => format!("what else is there: {}", others.join(", ")),
         (true, Some(_)) => format!(
-            "there is no other generation: `edgecert renew {name}`, or `edgecert rekey {name}` where its key is in doubt"
+            "there is no other generation{that}: `edgecert renew {name}`, or `edgecert rekey {name}` where its key is in doubt"
         ),
+        (true, None) if !that.is_empty() => {
+            format!("there is none that could be served: `edgecert renew {name}`")
+        }
         (true, None) => format!("there is no generation yet: `edgecert request {name}`"),
     }
 }

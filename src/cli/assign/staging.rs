@@ -208,22 +208,31 @@ pub(super) fn stage(
             })
             .collect(),
     };
+    let (staged, instead) = match record.staged.as_ref() {
+        Some(there) if is_same_time(there, &staged) => (merged(there, staged), String::new()),
+        Some(there) => {
+            let on = on_words(there);
+            let instead = format!(
+                "in place of what was staged: {name}/{} for {}{on}\n",
+                there.generation,
+                render::when(there.effective, context.now)
+            );
+            (staged, instead)
+        }
+        None => (staged, String::new()),
+    };
     let result = json!({
         "certificate": name.as_str(),
         "staged": staged_json(&staged),
         "dry_run": how.dry_run,
     });
-    let mut on = match staged.gateways.as_slice() {
-        [] => String::new(),
-        some => format!(" on {}", some.join(", ")),
-    };
+    let mut on = on_words(&staged);
     on.push_str(&gap);
     for one in &staged.accepted {
         on.push_str(&format!(" · {} is let through", one.code));
     }
     let same = record.staged.as_ref().is_some_and(|there| {
-        let moved = there.effective - staged.effective;
-        moved.whole_seconds() == 0
+        is_same_time(there, &staged)
             && Staged {
                 effective: staged.effective,
                 ..there.clone()
@@ -250,7 +259,7 @@ pub(super) fn stage(
             changed: true,
             text: format!(
                 "staged: {name}/{} becomes current on {when}{on} · by `edgecert assign --due` (a timer)\n\
-                 take it away again: edgecert assign {name} --unstage\n",
+                 {instead}take it away again: edgecert assign {name} --unstage\n",
                 task.number
             ),
             result,
@@ -260,7 +269,7 @@ pub(super) fn stage(
     }
     let text = if how.dry_run {
         format!(
-            "would stage: {name}/{} to become current on {when}{on}\n",
+            "would stage: {name}/{} to become current on {when}{on}\n{instead}",
             task.number
         )
     } else {
@@ -275,6 +284,42 @@ pub(super) fn stage(
         ..outcome
     };
     Ok((outcome, IsLive::NotYet))
+}
+
+/// Whether both are of one generation and one second.
+fn is_same_time(there: &Staged, staged: &Staged) -> bool {
+    let moved = there.effective - staged.effective;
+    there.generation == staged.generation && moved.whole_seconds() == 0
+}
+
+/// What was staged for the same time, with what comes to it; no gateway named is all of them.
+fn merged(there: &Staged, mut staged: Staged) -> Staged {
+    let add = |to: &mut Vec<String>, more: Vec<String>| {
+        let new: Vec<String> = more.into_iter().filter(|one| !to.contains(one)).collect();
+        to.extend(new);
+    };
+    let mut gateways = there.gateways.clone();
+    match gateways.is_empty() || staged.gateways.is_empty() {
+        true => gateways.clear(),
+        false => add(&mut gateways, staged.gateways),
+    }
+    let mut accepted = there.accepted.clone();
+    staged.accepted.retain(|one| !accepted.contains(one));
+    accepted.extend(staged.accepted);
+    Staged {
+        gateways,
+        accepted,
+        generation: staged.generation,
+        effective: staged.effective,
+    }
+}
+
+/// ` on front, chat`; nothing where it is for all.
+fn on_words(staged: &Staged) -> String {
+    match staged.gateways.as_slice() {
+        [] => String::new(),
+        some => format!(" on {}", printable(&some.join(", "))),
+    }
 }
 
 /// What is live must last until then. Where the next one is not valid before that, a gap cannot be helped: it is told.

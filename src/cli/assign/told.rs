@@ -177,8 +177,12 @@ pub(super) fn where_live(plan: &AssignPlan, record: &AssignmentRecord) -> String
         .others
         .iter()
         .map(|other| match record.gateways.get(other.as_str()) {
-            Some(there) => format!("{other} keeps {}/{}", plan.certificate, there.generation),
-            None => format!("{other} has none yet"),
+            Some(there) if there.is_settled() => {
+                format!("{other} keeps {}/{}", plan.certificate, there.generation)
+            }
+            None if plan.from.is_none() => format!("{other} has none yet"),
+            // It has left or joined the deployment since, or its last assignment failed.
+            Some(_) | None => format!("what {other} has is not known"),
         });
     let of = count(number + plan.others.len(), "gateway");
     let keeps: Vec<String> = keeps.collect();

@@ -124,11 +124,11 @@ impl Task<'_> {
             let name = &self.certificate.name;
             context.say(still_staged(name, staged, context.now).trim_end());
         }
-        if let Some(staged) = staged.filter(|staged| staged.generation < self.number) {
+        let overtaken = staged.filter(|staged| staged.generation < self.number);
+        if let Some(staged) = overtaken.filter(|_| how.dry_run) {
             context.say(&format!(
-                "what was staged of {name}, generation {}, is overtaken: it is staged no longer",
-                staged.generation,
-                name = self.certificate.name,
+                "what is staged of {}, generation {}, would be overtaken, and staged no longer",
+                self.certificate.name, staged.generation,
             ));
         }
         if how.dry_run && is_new_key {
@@ -159,11 +159,26 @@ impl Task<'_> {
         } else {
             Vec::new()
         };
-        let outcome = self.told(context, &plan, ended, pruned, outcome)?;
+        let told = self.told(context, &plan, ended, pruned, outcome);
+        if let Some(staged) = overtaken
+            && self.is_unstaged()
+        {
+            context.say(&format!(
+                "what was staged of {}, generation {}, is overtaken: it is staged no longer",
+                self.certificate.name, staged.generation,
+            ));
+        }
+        let outcome = told?;
         Ok(match self.held {
             HeldSessions::Leave => outcome,
             HeldSessions::End => held::end(context, &plan, &connections, outcome),
         })
+    }
+
+    /// Whether nothing of the certificate is staged now. One that cannot be read costs words alone.
+    fn is_unstaged(&self) -> bool {
+        let record = self.store.assignment(&self.certificate.name);
+        record.is_ok_and(|record| record.staged.is_none())
     }
 
     /// Whether a gateway has this generation, and its last assignment ended well.

@@ -169,13 +169,16 @@ fn put_back(
         .and_then(|()| lease.put_assignment_back(&transaction))
         .map_err(|error| failed(&error))?;
     if files > 0 {
-        let mut record = lease.assignment(name).map_err(|error| failed(&error))?;
+        let before = lease.assignment(name).map_err(|error| failed(&error))?;
+        let mut record = before.clone();
         for gateway in &intent.gateways {
             ledger::doubt(&mut record, gateway);
         }
-        lease
-            .put_assignment(name, &record)
-            .map_err(|error| failed(&error))?;
+        if record != before {
+            lease
+                .put_assignment(name, &record)
+                .map_err(|error| failed(&error))?;
+        }
     }
     let mut detail = serde_json::Map::new();
     detail.insert("to".into(), intent.to.into());
