@@ -24,9 +24,7 @@ impl Assigner<'_> {
         }
         if self.on_failure == OnFailure::Keep || matches!(self.back, Way::Barred(_)) {
             // Gateways were switched: what cannot be noted now is noted by the next command.
-            let saved = ledger
-                .kept(self.plan, &cause, &touched)
-                .unwrap_or_default();
+            let saved = ledger.kept(self.plan, &cause, &touched).unwrap_or_default();
             return Ok(Applied::Dirty {
                 cause,
                 standings: touched,
