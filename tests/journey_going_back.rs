@@ -9,7 +9,7 @@ mod copies;
 mod edge;
 mod world;
 
-use copies::{comes, due_with_two, in_days, lies_in, record, with_two};
+use copies::{RECORD, comes, due_with_two, in_days, lies_in, record, with_two};
 use edge::Edge;
 use serde_json::Value;
 
@@ -83,6 +83,15 @@ fn an_assignment_of_some_gateways_says_what_the_others_keep() {
     let told = "external-edge/2 is live on 1 of 2 gateways; other keeps external-edge/1\n";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
     assert_eq!((lies_in(world, "front"), lies_in(world, "other")), (2, 1));
+    let known = world.read(RECORD);
+    let mut unknown = record(world);
+    unknown["gateways"].as_object_mut().unwrap().remove("other");
+    world.write(RECORD, unknown.to_string());
+    world.run(&["assign", "external-edge/1", "--gateway", "front"]);
+    let ran = world.run(&["assign", "--gateway", "front"]).ended(0);
+    let told = "is live on 1 of 2 gateways; what other has is not known\n";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    world.write(RECORD, known);
     let ran = world.run(&["assign"]).ended(0);
     let told = "external-edge/2 is live on 2 gateways\n";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
@@ -146,6 +155,7 @@ fn a_due_one_that_fails_is_named_once_and_one_that_is_assigned_says_what_is_next
     let one = &failed["result"]["failed"][0];
     assert_eq!(one["certificate"], "external-edge", "{failed:#}");
     assert_eq!(one["error"]["code"], failed["error"]["code"], "{failed:#}");
+    assert_eq!(one["error"]["what"], failed["error"]["what"], "{failed:#}");
     std::fs::rename(&away, &folder).unwrap();
     world
         .run(&["assign", "--due"])
@@ -183,4 +193,28 @@ fn a_rollback_that_leads_nowhere_says_what_there_is() {
         .run(&["rollback"])
         .ended(1)
         .said("what else is there: `edgecert assign external-edge/2`");
+}
+
+#[test]
+fn a_staging_is_overtaken_once_it_is_and_not_before() {
+    let edge = with_two(&["front"]);
+    let world = &edge.world;
+    world
+        .run(&["assign", "--effective-date", &in_days(3)])
+        .ended(0);
+    edge.generation(&[]);
+    let third = ["assign", "external-edge/3"];
+    let is = "is overtaken: it is staged no longer";
+    let ran = world.run(&[&third[..], &["--dry-run"]].concat()).ended(0);
+    let ran = ran.said("generation 2, would be overtaken, and staged no longer");
+    assert!(!ran.stdout.contains(is), "{}", ran.stdout);
+    let (folder, away) = (world.path("front"), world.path("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    let ran = world.run(&third);
+    assert_ne!(ran.code, 0);
+    assert!(!ran.stdout.contains(is), "{}", ran.stdout);
+    assert_eq!(record(world)["staged"]["generation"], 2);
+    std::fs::rename(&away, &folder).unwrap();
+    world.run(&third).ended(0).said(is);
+    assert_eq!(record(world)["staged"], Value::Null);
 }

@@ -562,3 +562,96 @@ fn files_of_strangers_are_kept_where_a_failure_is_kept() {
         .said("the files of before lie in ");
     assert_ne!(kept(world), 0);
 }
+
+#[test]
+fn a_second_staging_joins_the_first_or_says_what_it_replaces() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    let stage = |day: &str, gateway| {
+        let words = ["assign", "external-edge/2", "--effective-date", day];
+        let ran = world.run(&[&words[..], &["--gateway", gateway]].concat());
+        ran.ended(0)
+    };
+    let day = in_days(3);
+    let instead = "in place of what was staged";
+    stage(&day, "front");
+    let ran = stage(&day, "chat").said(" on front, chat · by");
+    assert!(!ran.stdout.contains(instead), "{}", ran.stdout);
+    assert_eq!(
+        record(world)["staged"]["gateways"],
+        json!(["front", "chat"])
+    );
+    stage(&day, "front").said("already: nothing to do");
+    stage(&in_days(4), "chat")
+        .said("in place of what was staged: external-edge/2 for ")
+        .said(" on front, chat\n");
+    assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+}
+
+#[test]
+fn a_staging_for_one_gateway_keeps_no_renewal_waiting() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    edge.add_copy("chat");
+    world
+        .run(&["assign", "external-edge/1", "--gateway", "chat"])
+        .ended(0);
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    let stage = |gateway| {
+        let words = ["assign", "external-edge/2", "--effective-date", &hours];
+        world
+            .run(&[&words[..], &["--gateway", gateway]].concat())
+            .ended(0)
+    };
+    let due = ["renew", "--due", "--dry-run"];
+    stage("front");
+    world
+        .run(&due)
+        .ended(0)
+        .said(" on front alone: the other gateways do not wait for that")
+        .said("waits: `edgecert assign external-edge/2`");
+    stage("chat");
+    world
+        .run(&due)
+        .ended(0)
+        .said("`edgecert assign --due` makes it current then");
+    // One that is current already is not the next one.
+    world
+        .run(&["assign", "external-edge/2", "--gateway", "front"])
+        .ended(0);
+    assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+    world.run(&due).ended(0).said("would ask public-dv");
+}
+
+#[test]
+fn a_gap_is_seen_where_a_gateway_has_another_name_since() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    edge.generation(&["--days", "30"]);
+    let text = world.read("edgecert.toml");
+    let text = text.replace("gateway.files.front", "gateway.files.fresh");
+    world.write("edgecert.toml", text);
+    world
+        .run(&["assign", "--effective-date", &in_days(3)])
+        .ended(1)
+        .said("external-edge/1, which is live, ends on");
+}
+
+#[test]
+fn a_document_has_the_findings_of_what_was_staged_and_is_assigned_by_a_renewal() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    world.run(&["assign", "--effective-date", &hours]).ended(0);
+    comes(world, time::Duration::days(14));
+    edge.add_copy("chat");
+    world.write("chat/edge.pem", "theirs");
+    let ran = world.run(&["renew", "--due", "--json"]).ended(0).json();
+    let found = ran["findings"].as_array().unwrap();
+    let replaced = |one: &Value| one["code"] == "gateway.pair-replaced";
+    assert_eq!(
+        found.iter().filter(|one| replaced(one)).count(),
+        1,
+        "{ran:#}"
+    );
+}

@@ -156,4 +156,20 @@ mod tests {
         assert_eq!(Exit::from(Verdict::Error).code(), 2);
         assert_eq!(Exit::NotDue.code(), 1);
     }
+
+    #[test]
+    fn what_is_not_as_it_was_outranks_every_other_failure() {
+        let gravest_first = [
+            FailureKind::Dirty,
+            FailureKind::Interrupted,
+            FailureKind::Failed,
+            FailureKind::Refused,
+        ];
+        for pair in gravest_first.windows(2) {
+            assert!(pair[0].rank() > pair[1].rank(), "{pair:?}");
+        }
+        let least = FailureKind::Refused.rank();
+        assert_eq!(FailureKind::Usage.rank(), least);
+        assert_eq!(FailureKind::NoSuchCertificate.rank(), least);
+    }
 }

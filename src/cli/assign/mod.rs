@@ -10,6 +10,7 @@ mod staging;
 mod told;
 mod transaction;
 mod unfinished;
+mod unstaging;
 pub(in crate::cli) mod watch;
 
 use super::exit::FailureKind;
@@ -204,7 +205,7 @@ pub fn run(args: AssignArgs, context: &mut Context) -> Result<Outcome, Failure> 
             known(&store, certificate, number)?;
         }
         let name = &certificate.name;
-        return staging::unstage(&store, lease.as_mut(), name, named, &args.how, outcome);
+        return unstaging::unstage(&store, lease.as_mut(), name, named, &args.how, outcome);
     }
     let number = match named {
         Some(number) => {

@@ -2,8 +2,9 @@
 
 use super::ended::nothing_to_do;
 use super::generation::{Loaded, load, refuse_compromised, way_back};
-use super::staging::{forget_staged, let_through};
+use super::staging::let_through;
 use super::told::{describe, plan_json, still_staged, tell, to_be_replaced};
+use super::unstaging::forget_staged;
 use super::watch::Watch;
 use super::{HeldSessions, How, OnFailureWord, failed, held, pins, refused};
 use crate::assign::prove::{Seen, look};
