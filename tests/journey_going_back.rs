@@ -193,6 +193,19 @@ fn a_rollback_that_leads_nowhere_says_what_there_is() {
         .run(&["rollback"])
         .ended(1)
         .said("what else is there: `edgecert assign external-edge/2`");
+    world
+        .run(&[
+            "rekey",
+            "external-edge/2",
+            "--compromised",
+            "--reason",
+            "stolen",
+        ])
+        .ended(0);
+    world
+        .run(&["rollback"])
+        .ended(1)
+        .said("there is no other generation that could be served: `edgecert renew external-edge`");
 }
 
 #[test]
