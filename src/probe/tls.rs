@@ -186,9 +186,8 @@ impl Recorder {
 
 /// Whether it has an RSA key that is too short or too long for the library.
 fn is_beyond_the_library(cert: &CertificateDer<'_>) -> bool {
-    Certificate::from_der(cert).is_ok_and(|leaf| match leaf.facts().public_key {
-        PublicKeyKind::Rsa { bits, .. } => !RSA_BITS.contains(&bits),
-        _ => false,
+    Certificate::from_der(cert).is_ok_and(|leaf| {
+        matches!(leaf.facts().public_key, PublicKeyKind::Rsa { bits, .. } if !RSA_BITS.contains(&bits))
     })
 }
 
