@@ -42,7 +42,7 @@ fn an_organization_that_is_demanded_is_asked_for_and_never_invented() {
     world
         .run(&["request"])
         .ended(64)
-        .said("write them below [subject] of edgecert.toml");
+        .said("below [subject] of edgecert.toml");
     let mut text = world.read("edgecert.toml");
     for field in ["organization", "country", "state"] {
         text = text.replacen(&format!("# {field} ="), &format!("{field} ="), 1);
