@@ -195,7 +195,8 @@ mod tests {
             Holding::Ours
         );
         drop(held);
-        FolderLock::around(&file, Duration::ZERO).unwrap();
+        // What other tests start may hold it for a moment yet.
+        FolderLock::around(&file, Duration::from_secs(10)).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -204,15 +205,15 @@ mod tests {
 
     impl Held {
         fn by(folder: &Path, user: u32, group: u32, lines: &str) -> Self {
-            use std::os::unix::process::CommandExt;
             use std::process::{Command, Stdio};
-            let mut holder = Command::new("sh")
-                .args(["-c", lines, "sh"])
+            // By setpriv: a fork of this process would hold the locks of other tests until it becomes another program.
+            let mut holder = Command::new("setpriv")
+                .arg(format!("--reuid={user}"))
+                .arg(format!("--regid={group}"))
+                .args(["--clear-groups", "sh", "-c", lines, "sh"])
                 .arg(folder)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
-                .uid(user)
-                .gid(group)
                 .spawn()
                 .unwrap();
             let mut said = [0; 5];
