@@ -112,13 +112,21 @@ impl Barred {
         )))
     }
 
-    /// The newest generation that may stand in for one with a barred key: valid now, with a key that `allows` it.
+    /// Whether a generation may be recommended and is valid now.
+    pub fn can_serve(&self, record: &GenerationRecord, now: OffsetDateTime) -> bool {
+        self.allows(record) && record.leaf.not_before <= now && now <= record.leaf.not_after
+    }
+
+    /// The newest generation that may stand in for one with a barred key.
     pub fn instead(&self, all: &[GenerationRecord], now: OffsetDateTime) -> Option<u32> {
-        all.iter()
-            .filter(|one| self.allows(one))
-            .filter(|one| one.leaf.not_before <= now && now <= one.leaf.not_after)
-            .map(|one| one.number)
-            .max()
+        let able = all.iter().filter(|one| self.can_serve(one, now));
+        able.map(|one| one.number).max()
+    }
+
+    /// Whether the last thing done to a certificate was a rollback that left this generation.
+    pub fn is_left_by_rollback(&self, certificate: &Slug, number: u32) -> bool {
+        let trail = self.trails.get(certificate.as_str());
+        trail.is_some_and(|trail| trail.rolled_back == Some(u64::from(number)))
     }
 }
 
@@ -140,6 +148,8 @@ struct Trail {
     been: BTreeSet<u64>,
     /// Those of them that were gone back from: by the last rollback, or as all that lie above the one that is live.
     left: BTreeSet<u64>,
+    /// What the last rollback left, where nothing was assigned since.
+    rolled_back: Option<u64>,
 }
 
 impl Trail {
@@ -148,9 +158,8 @@ impl Trail {
         let Some(to) = to else { return };
         self.been.extend(from);
         self.left = self.been.iter().copied().filter(|one| *one > to).collect();
-        if let (Some(from), Way::Rollback) = (from, way) {
-            self.left.insert(from);
-        }
+        self.rolled_back = from.filter(|_| way == Way::Rollback);
+        self.left.extend(self.rolled_back);
         self.left.remove(&to);
         self.been.insert(to);
     }
@@ -263,6 +272,8 @@ pub(super) mod tests {
                 trail.went(Some(*from), Some(*to), *way);
             }
             assert!(trail.left.iter().eq(left), "{ways:?} {trail:?}");
+            let last = ways.last().filter(|(_, _, way)| *way == Rollback);
+            assert_eq!(trail.rolled_back, last.map(|(from, _, _)| *from));
         }
     }
 

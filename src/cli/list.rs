@@ -14,7 +14,7 @@ use super::exit::FailureKind;
 use super::named::{Asked, no_certificate, no_such_certificate, which_certificate};
 use super::output::{Failure, Outcome};
 use super::render::{self, Table};
-use super::staged::is_overdue;
+use super::staged::{is_overdue, on_words};
 use crate::deployment::{Certificate, Deployment};
 use crate::explain::printable;
 use crate::names::Slug;
@@ -245,10 +245,7 @@ fn proved_words(one: &Proved, moment: impl Fn(OffsetDateTime) -> String) -> Stri
 }
 
 fn staged_words(staged: &Staged, now: OffsetDateTime) -> String {
-    let mut more = match staged.gateways.as_slice() {
-        [] => String::new(),
-        some => format!(" on {}", printable(&some.join(", "))),
-    };
+    let mut more = on_words(staged);
     if is_overdue(staged, now) {
         more.push_str(" (overdue)");
     }

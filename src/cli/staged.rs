@@ -2,6 +2,7 @@
 //! nobody has assigned.
 
 use super::render;
+use crate::explain::printable;
 use crate::findings::{Code, Finding};
 use crate::names::Slug;
 use crate::store::{AssignmentRecord, GenerationRecord, Staged};
@@ -12,6 +13,14 @@ const PATIENCE: Duration = Duration::hours(1);
 
 /// How long clocks may differ: a leaf that begins is served to all from then on.
 const CLOCKS: Duration = Duration::hours(1);
+
+/// ` on front, chat`: the gateways that it is for; nothing where it is for all.
+pub fn on_words(staged: &Staged) -> String {
+    match staged.gateways.as_slice() {
+        [] => String::new(),
+        some => format!(" on {}", printable(&some.join(", "))),
+    }
+}
 
 /// What is live until another generation takes its place.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use crate::cli::exit::FailureKind;
 use crate::cli::output::{Failure, Outcome};
 use crate::deployment::Certificate;
 use crate::explain::Explanation;
-use crate::names::Slug;
 use crate::store::{GenerationRecord, IntentKind, Store};
 use time::OffsetDateTime;
 
@@ -21,6 +20,8 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
     let record = store
         .assignment(&certificate.name)
         .map_err(|error| failed(&error))?;
+    // A journal that cannot be read is told by `log`; here it only costs words.
+    let barred = Barred::read(&store).unwrap_or_default();
     let Some(previous) = record.previous else {
         return Err(Failure::new(
             FailureKind::Refused,
@@ -35,7 +36,13 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
                     Some(current) => format!("generation {current} is the first that was assigned"),
                     None => "nothing was ever assigned".into(),
                 },
-                mend: instead_of_rollback(&store, certificate, record.current, context.now),
+                mend: instead_of_rollback(
+                    &store,
+                    &barred,
+                    certificate,
+                    record.current,
+                    context.now,
+                ),
             },
         ));
     };
@@ -45,7 +52,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
         certificate,
         number: previous,
         kind: IntentKind::Rollback,
-        again: left_by_rollback(&store, &certificate.name, previous),
+        again: barred.is_left_by_rollback(&certificate.name, previous),
         held: HeldSessions::Leave,
         run: Run::First,
     };
@@ -55,6 +62,7 @@ pub fn rollback(args: RollbackArgs, context: &mut Context) -> Result<Outcome, Fa
 /// What there is to assign where nothing was live before.
 fn instead_of_rollback(
     store: &Store,
+    barred: &Barred,
     certificate: &Certificate,
     current: Option<u32>,
     now: OffsetDateTime,
@@ -62,13 +70,11 @@ fn instead_of_rollback(
     let name = &certificate.name;
     // Those that cannot be read are a matter of `doctor`.
     let all = store.generations(name).unwrap_or_default();
-    let barred = Barred::read(store).unwrap_or_default();
-    let is_valid = |one: &GenerationRecord| one.leaf.not_before <= now && now <= one.leaf.not_after;
     let is_other = |one: &&GenerationRecord| Some(one.number) != current;
     let others: Vec<String> = all
         .iter()
         .filter(is_other)
-        .filter(|one| barred.allows(one) && is_valid(one))
+        .filter(|one| barred.can_serve(one, now))
         .map(|one| format!("`edgecert assign {name}/{}`", one.number))
         .collect();
     let that = match all.iter().any(|one| is_other(&one)) {
@@ -85,21 +91,4 @@ fn instead_of_rollback(
         }
         (true, None) => format!("there is no generation yet: `edgecert request {name}`"),
     }
-}
-
-/// Whether the last thing done to a certificate was a rollback that left this generation.
-fn left_by_rollback(store: &Store, certificate: &Slug, generation: u32) -> bool {
-    let mut left = None;
-    // A journal that cannot be read is told by `log`; here it only costs the words.
-    let _ = store.journal_each(|entry| {
-        if entry.certificate.as_deref() == Some(certificate.as_str()) {
-            match entry.action.as_str() {
-                "rollback" => left = entry.detail.get("from").and_then(serde_json::Value::as_u64),
-                "assign" => left = None,
-                _ => {}
-            }
-        }
-        true
-    });
-    left == Some(u64::from(generation))
 }

@@ -6,7 +6,7 @@ use crate::assign::AssignError;
 use crate::cli::exit::FailureKind;
 use crate::cli::list::staged_json;
 use crate::cli::output::{Failure, Outcome};
-use crate::cli::staged::{ends_first, latest};
+use crate::cli::staged::{ends_first, latest, on_words};
 use crate::cli::{Context, render};
 use crate::explain::{Explain, Explanation, printable};
 use crate::findings::Code;
@@ -311,14 +311,6 @@ fn merged(there: &Staged, mut staged: Staged) -> Staged {
         accepted,
         generation: staged.generation,
         effective: staged.effective,
-    }
-}
-
-/// ` on front, chat`; nothing where it is for all.
-fn on_words(staged: &Staged) -> String {
-    match staged.gateways.as_slice() {
-        [] => String::new(),
-        some => format!(" on {}", printable(&some.join(", "))),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::assign::prove::{Proved, Seen};
 use crate::assign::{AssignPlan, Standing};
 use crate::cli::Context;
 use crate::cli::render::{self, difference, hanging};
+use crate::cli::staged::on_words;
 use crate::explain::{DiffLine, Explain, count, diff, printable};
 use crate::findings::{Code, Finding, Severity};
 use crate::names::Slug;
@@ -191,10 +192,7 @@ pub(super) fn where_live(plan: &AssignPlan, record: &AssignmentRecord) -> String
 
 /// What is staged and stays so, whatever is live now: it becomes current by itself.
 pub(super) fn still_staged(name: &Slug, staged: &Staged, now: OffsetDateTime) -> String {
-    let on = match staged.gateways.as_slice() {
-        [] => String::new(),
-        some => format!(" on {}", printable(&some.join(", "))),
-    };
+    let on = on_words(staged);
     format!(
         "{name}/{} stays staged, and becomes current{on} on {}; `edgecert assign {name} --unstage` takes that away\n",
         staged.generation,
