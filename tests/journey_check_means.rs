@@ -123,14 +123,18 @@ fn a_root_made_anew_with_the_same_key_stands_in_for_the_old_one() {
             "/CN=Example Root X1",
             "-addext",
             "subjectKeyIdentifier=01:02:03:04",
+            "-addext",
+            "authorityKeyIdentifier=keyid",
         ])
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
-    for command in ["verify", "check"] {
-        world
-            .run(&[command, "chain.pem", "--roots", "new.pem"])
-            .ended(0);
+    for words in [&["verify"][..], &["check"], &["verify", "--strict"]] {
+        let told = world.run(&[words, &["chain.pem", "--roots", "new.pem"]].concat());
+        assert!(
+            !told.ended(0).stdout.contains("certifies nothing"),
+            "{words:?}"
+        );
     }
 }
 

@@ -41,7 +41,8 @@ impl Signatures {
 
     /// Whether `issuer`'s name and key stand behind `child`'s signature.
     pub(crate) fn verify(&mut self, child: &Certificate, issuer: &Certificate) -> bool {
-        self.check(child, issuer).unwrap_or(true)
+        let known = self.check(child, issuer);
+        known.unwrap_or_else(|| !other_key(child, issuer))
     }
 
     /// Whether `issuer`'s name and key are proven to stand behind `child`'s signature; beyond the limit nothing is.
@@ -54,21 +55,12 @@ impl Signatures {
         self.known.len() >= MAX_SIGNATURES
     }
 
-    /// Whether `issuer`'s key has signed `child`, whatever their key identifiers say: those order the ways of a path and
-    /// rule none out (RFC 4158 §3.5.12).
-    fn has_signed(&mut self, child: &Certificate, issuer: &Certificate) -> bool {
-        self.compute(child, issuer).unwrap_or(true)
-    }
-
-    /// `None`: the limit is reached.
+    /// `None`: the limit is reached. What key identifiers say orders the ways of a path and rules none out (RFC 4158
+    /// §3.5.12).
     fn check(&mut self, child: &Certificate, issuer: &Certificate) -> Option<bool> {
-        if !child.facts().issuer.is_same(&issuer.facts().subject) || other_key(child, issuer) {
+        if !child.facts().issuer.is_same(&issuer.facts().subject) {
             return Some(false);
         }
-        self.compute(child, issuer)
-    }
-
-    fn compute(&mut self, child: &Certificate, issuer: &Certificate) -> Option<bool> {
         let pair = key_of(child, issuer);
         if let Some(known) = self.known.get(&pair) {
             return Some(*known);
@@ -178,7 +170,7 @@ pub(crate) fn between<'a>(
     let signatures = RefCell::new(Signatures::default());
     let is_signed = |one: &Certificate| {
         let mut anchors = anchors.iter();
-        anchors.any(|anchor| issued(one, anchor) && signatures.borrow_mut().has_signed(one, anchor))
+        anchors.any(|anchor| issued(one, anchor) && signatures.borrow_mut().verify(one, anchor))
     };
     // Intermediates from the leaf up to this one, and from this one up to an anchor.
     let up = distances(pool, |one| issued(leaf, one), |near, far| issued(near, far));
