@@ -151,7 +151,7 @@ impl Yardstick {
         let trust = hold.and_then(|hold| hold.trust.as_ref());
         let mut judgement = by(trust);
         let mut chain_judged = trust.is_some();
-        if chain_judged && judgement.path.is_empty() && !unread.is_empty() {
+        if chain_judged && !unread.is_empty() && leads_elsewhere(&judgement.report) {
             judgement = by(None);
             chain_judged = false;
         }
@@ -290,6 +290,18 @@ impl Yardstick {
             report.not_applicable.push((part, why()));
         }
     }
+}
+
+/// Whether a chain does not hold for want of a root: one that was not read may be it.
+fn leads_elsewhere(report: &Report) -> bool {
+    const LACKS_A_ROOT: [Code; 4] = [
+        Code::ChainUntrustedRoot,
+        Code::ChainNoPath,
+        Code::ChainSelfSigned,
+        Code::ChainIntermediateMissing,
+    ];
+    let mut all = report.findings().iter();
+    all.any(|one| one.severity == Severity::Error && LACKS_A_ROOT.contains(&one.code))
 }
 
 /// Our commands renew only what is ours; what is wrong with others' time is theirs to mend.

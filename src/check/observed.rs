@@ -62,10 +62,10 @@ pub(super) fn judge_observation(
         .extend(not_completed(endpoint, address, observation));
     let (hold, asked) = hold_of(endpoint, leaf, yardstick);
     yardstick.judge_chain(&mut report, &chain, None, hold.as_deref(), asked);
-    if endpoint.assigned.is_some() {
+    let own = endpoint.assigned.as_ref().and_then(|one| one.hold);
+    if let Some(own) = own.and_then(|place| yardstick.holds.get(place)) {
         // The row of its generation says it.
-        let told = hold.map(|hold| hold.unread.clone()).unwrap_or_default();
-        report.findings.retain(|one| !told.contains(one));
+        report.findings.retain(|one| !own.unread.contains(one));
     }
     for (part, why) in &mut report.not_applicable {
         if *part == "names" {

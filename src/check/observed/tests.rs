@@ -222,6 +222,58 @@ fn roots_that_cannot_be_read_may_be_those_of_a_chain_for_which_no_other_vouches(
 }
 
 #[test]
+fn what_is_wrong_below_a_root_that_was_read_is_told_whatever_was_not_read() {
+    let keys: Vec<PrivateKey> = (0..3)
+        .map(|_| PrivateKey::generate(KeyType::Ec256).unwrap())
+        .collect();
+    let made = |name: &str, is_ca: bool, key: &PrivateKey, issuer: &Issuer<'_>| {
+        let spec = IssueSpec {
+            ca: is_ca.then_some(None),
+            names: vec![Identifier::parse_typed("dns:contoso.com").unwrap()],
+            ..IssueSpec::of(
+                Subject::named(name),
+                NOW - Duration::days(10),
+                NOW + Duration::days(90),
+            )
+        };
+        issue(&spec, key.spki_der(), issuer).unwrap()
+    };
+    let below = |above, key| Issuer {
+        certificate: Some(above),
+        key,
+    };
+    let root = made("root", true, &keys[0], &Issuer::own(&keys[0]));
+    let no_ca = made("no CA", false, &keys[1], &below(&root, &keys[0]));
+    let leaf = made("leaf", false, &keys[2], &below(&no_ca, &keys[1]));
+    let mut yardstick = Yardstick::new(NOW);
+    yardstick.stranger = Some(0);
+    yardstick.holds = vec![Hold {
+        name: "issuers".to_owned(),
+        trust: Some(TrustSet::new("root", vec![root])),
+        unread: vec![Finding::new(
+            Code::CheckUnreadable,
+            "b",
+            "what",
+            "why",
+            "mend",
+        )],
+        wanted: Vec::new(),
+        public: false,
+        whose: Whose::Others,
+    }];
+    let observation = Observation {
+        chain: vec![leaf.der().to_vec(), no_ca.der().to_vec()],
+        ..shown(&leaf)
+    };
+    let address = "192.0.2.1:5269".parse().unwrap();
+    let endpoint = endpoint(Protocol::Tls, Some("contoso.com"));
+    let row = judge_observation(&endpoint, address, &observation, &yardstick);
+    let codes: Vec<Code> = row.findings.iter().map(|one| one.code).collect();
+    assert!(codes.contains(&Code::ChainNotACa), "{codes:?}");
+    assert!(!codes.contains(&Code::CheckUnreadable), "{codes:?}");
+}
+
+#[test]
 fn where_a_probe_stopped_decides_the_finding() {
     let leaf = leaf(&["dns:contoso.com"]);
     let stopped = |stage, chain: bool, asked: bool, failure: ProbeError| Observation {

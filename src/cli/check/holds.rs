@@ -174,7 +174,7 @@ fn force(
 }
 
 /// Live endpoints whose leaf is none of ours are judged as a stranger would: by the roots of the deployment's issuers
-/// that can be read, else by the system's.
+/// that can be read; without a deployment by the system's.
 pub(super) fn stranger(context: &Context, around: &Surroundings, yardstick: &mut Yardstick) {
     let found = match &around.deployment {
         Some(deployment) => Ok(roots_of_issuers(context, deployment)),

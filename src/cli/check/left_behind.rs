@@ -52,7 +52,7 @@ impl Lineage<'_> {
         Ok(all)
     }
 
-    /// Gateways that no assignment has been for.
+    /// Gateways of which no assignment is on record: there was none, or it failed.
     pub(super) fn without_any(
         &self,
         store: &Store,
@@ -67,7 +67,7 @@ impl Lineage<'_> {
                 Code::LiveNothingAssigned,
                 format!("certificate {name}"),
                 format!("gateway {gateway} was not given {name}/{current}"),
-                "no assignment has been for it yet".to_owned(),
+                "none was assigned to it, or the last assignment failed and what it has is not known".to_owned(),
                 format!("`edgecert assign {name}/{current} --gateway {gateway}`"),
             )
         };

@@ -321,12 +321,10 @@ pub(super) fn covers_all(
                 .is_some_and(|there| there.generation == staged.generation && there.is_settled())
     };
     let all = deployment.map(|all| all.gateways_of(certificate));
-    staged.gateways.is_empty()
-        || (assigned.current != Some(staged.generation)
-            && all
-                .unwrap_or_default()
-                .iter()
-                .all(|gateway| will_have(gateway.name.as_str())))
+    let all = all.unwrap_or_default();
+    assigned.current != Some(staged.generation)
+        && (staged.gateways.is_empty()
+            || all.iter().all(|gateway| will_have(gateway.name.as_str())))
 }
 
 /// Share of a generation's life that is left; notAfter is included (RFC 5280 §4.1.2.5).
