@@ -609,7 +609,7 @@ fn a_staging_for_one_gateway_keeps_no_renewal_waiting() {
         .run(&due)
         .ended(0)
         .said(" on front alone: the other gateways do not wait for that")
-        .said("waits: `edgecert assign external-edge/2`");
+        .said("waits: `edgecert assign external-edge/2 --gateway chat`");
     stage("chat");
     world
         .run(&due)
@@ -621,6 +621,58 @@ fn a_staging_for_one_gateway_keeps_no_renewal_waiting() {
         .ended(0);
     assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
     world.run(&due).ended(0).said("would ask public-dv");
+}
+
+#[test]
+fn a_renewal_that_goes_on_without_a_gateway_leaves_it_its_time() {
+    let edge = due_with_two();
+    let world = &edge.world;
+    edge.add_copy("chat");
+    let text = world.read("edgecert.toml");
+    let with = "profile = \"public-dv\"\nsubmit = [\"/bin/true\"]";
+    world.write(
+        "edgecert.toml",
+        text.replacen("profile = \"public-dv\"", with, 1),
+    );
+    world
+        .run(&["assign", "external-edge/1", "--gateway", "chat"])
+        .ended(0);
+    let hours = rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(3));
+    let stage = ["assign", "external-edge/2", "--effective-date", &hours];
+    world
+        .run(&[&stage[..], &["--gateway", "front"]].concat())
+        .ended(0);
+    world.run(&["renew", "--due"]).ended(0).said("is live");
+    assert_eq!((lies_in(world, "front"), lies_in(world, "chat")), (1, 2));
+    assert_eq!(record(world)["staged"]["gateways"], json!(["front"]));
+}
+
+#[test]
+fn a_staging_for_a_gateway_that_has_left_ends_once_all_that_are_there_have_it() {
+    let edge = with_two(&["front", "chat"]);
+    let world = &edge.world;
+    world
+        .run(&["assign", "--effective-date", &in_days(3)])
+        .ended(0);
+    comes(world, time::Duration::hours(2));
+    world
+        .run(&["assign", "external-edge/2", "--gateway", "front"])
+        .ended(0);
+    assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+    let text = world.read("edgecert.toml");
+    let (without, _) = text.split_once("\n[gateway.files.chat]").unwrap();
+    world.write("edgecert.toml", without);
+    world
+        .run(&["assign", "--due", "--dry-run"])
+        .ended(0)
+        .said("external-edge/2 would be staged no longer");
+    assert_eq!(record(world)["staged"]["gateways"], json!(["chat"]));
+    world
+        .run(&["assign", "--due"])
+        .ended(0)
+        .said("external-edge/2 is staged no longer");
+    assert_eq!(record(world)["staged"], Value::Null);
+    world.run(&["log"]).ended(0).said("unstage");
 }
 
 #[test]

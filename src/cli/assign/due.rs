@@ -1,7 +1,7 @@
 //! `assign --due`: what was staged and whose time has come.
 
 use super::transaction::Task;
-use super::{AssignArgs, failed, staging};
+use super::{AssignArgs, failed, staging, unstaging};
 use crate::assign::targets::Run;
 use crate::cli::exit::FailureKind;
 use crate::cli::output::{self, Failure, Outcome};
@@ -30,10 +30,8 @@ pub(super) fn assign_due(
         let record = store
             .assignment(&certificate.name)
             .map_err(|error| failed(&error))?;
-        let Some(staged) = record
-            .staged
-            .filter(|staged| staged.effective <= context.now)
-        else {
+        let staged = record.staged.as_ref();
+        let Some(staged) = staged.filter(|staged| staged.effective <= context.now) else {
             continue;
         };
         let task = Task {
@@ -46,11 +44,16 @@ pub(super) fn assign_due(
             held: args.held(),
             run: Run::First,
         };
-        let carried_out =
-            staging::as_staged(&task, &staged, &args.how).and_then(|(gateways, how)| {
+        let carried_out = match unstaging::waits_for_nobody(&task, &record, staged) {
+            true => {
+                let lease = lease.as_deref_mut();
+                unstaging::narrow(lease, &certificate.name, &record, None, Outcome::default())
+            }
+            false => staging::as_staged(&task, staged, &args.how).and_then(|(gateways, how)| {
                 let lease = lease.as_deref_mut();
                 task.carry_out(context, lease, &gateways, &how, Outcome::default())
-            });
+            }),
+        };
         let one = match carried_out {
             Ok(one) => one,
             Err(failure) => {
@@ -76,7 +79,9 @@ pub(super) fn assign_due(
     if only.is_none() {
         for (name, failure) in &mut failures {
             let what = &mut failure.explanation.what;
-            *what = format!("{name}: {what}");
+            if !what.starts_with(&format!("{name}/")) {
+                *what = format!("{name}: {what}");
+            }
         }
     }
     let failed: Vec<Value> = failures.iter().map(failed_json).collect();
@@ -103,11 +108,12 @@ pub(super) fn assign_due(
     })
 }
 
-/// The failure that ends the run; the others are told whole, as only one can end it.
+/// The failure that ends the run, the first of the gravest; the others are told whole, as only one can end it.
 fn worst_of(context: &Context, mut failures: Vec<(Slug, Failure)>) -> Option<Failure> {
     let (worst, _) = failures
         .iter()
         .enumerate()
+        .rev()
         .max_by_key(|(_, (_, failure))| failure.kind.rank())?;
     let (_, mut ends) = failures.remove(worst);
     for (name, failure) in failures {

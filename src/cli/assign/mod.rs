@@ -277,11 +277,12 @@ pub fn assign_newest(
     run(args, context)
 }
 
-/// Assigns one generation of a certificate to all its gateways, as `assign CERT/N` does: for `renew`.
+/// Assigns one generation of a certificate to these gateways, or all where none is named, as `assign CERT/N` does: for
+/// `renew`.
 pub fn assign_generation(
     context: &mut Context,
-    certificate: &Slug,
-    generation: u32,
+    (certificate, generation): (&Slug, u32),
+    gateways: &[Slug],
     held: HeldSessions,
 ) -> Result<Outcome, Failure> {
     let args = AssignArgs {
@@ -289,6 +290,7 @@ pub fn assign_generation(
             certificate: certificate.clone(),
             generation: Some(generation),
         }),
+        gateway: gateways.to_vec(),
         end_sessions: held == HeldSessions::End,
         ..newest_of(certificate, false, true)
     };

@@ -303,9 +303,11 @@ fn merged(there: &Staged, mut staged: Staged) -> Staged {
         true => gateways.clear(),
         false => add(&mut gateways, staged.gateways),
     }
+    // What is let through is let through for all of them; the reason that was given last counts.
+    let is_new = |one: &Accepted| !staged.accepted.iter().any(|new| new.code == one.code);
     let mut accepted = there.accepted.clone();
-    staged.accepted.retain(|one| !accepted.contains(one));
-    accepted.extend(staged.accepted);
+    accepted.retain(is_new);
+    accepted.append(&mut staged.accepted);
     Staged {
         gateways,
         accepted,

@@ -92,11 +92,9 @@ impl Task<'_> {
             && plan.is_in_place(&material)
             && serves_it(&plan)
         {
-            let mut outcome = nothing_to_do(context, &plan, outcome);
+            let outcome = nothing_to_do(context, &plan, outcome);
             let mut lease = lease;
-            if let Some(lease) = lease.as_deref_mut() {
-                outcome = forget_staged(lease, &plan, &assigned, outcome)?;
-            }
+            let outcome = forget_staged(lease.as_deref_mut(), &plan, &assigned, outcome)?;
             return Ok(match (self.held, lease) {
                 (HeldSessions::Leave, _) => outcome,
                 (HeldSessions::End, None) => held::would_end(context, &plan, outcome),

@@ -1,39 +1,85 @@
 //! What is staged goes again: taken away, or as it is live already.
 
+use super::transaction::Task;
 use super::{How, failed};
 use crate::assign::{AssignPlan, ledger};
 use crate::cli::exit::FailureKind;
 use crate::cli::list::staged_json;
 use crate::cli::output::{Failure, Outcome};
 use crate::cli::render;
-use crate::explain::{Explanation, printable};
+use crate::cli::staged::on_words;
+use crate::explain::Explanation;
 use crate::names::Slug;
-use crate::store::{AssignmentRecord, Lease, Store};
+use crate::store::{AssignmentRecord, Lease, Staged, Store};
 use serde_json::json;
 
 /// What is staged and live already on every gateway that it is for waits for nothing: it would be overdue for ever.
+/// Without a lease nothing is done, and told what would be.
 pub(super) fn forget_staged(
-    lease: &mut Lease,
+    lease: Option<&mut Lease>,
     plan: &AssignPlan,
     record: &AssignmentRecord,
     outcome: Outcome,
 ) -> Result<Outcome, Failure> {
-    let there = record.staged.as_ref();
-    let Some(staged) = there.filter(|staged| staged.generation == plan.to) else {
+    let left = ledger::still_staged(record, plan, &[]);
+    match &record.staged {
+        Some(staged) if staged.generation == plan.to && left.as_ref() != Some(staged) => {
+            narrow(lease, &plan.certificate, record, left, outcome)
+        }
+        Some(_) | None => Ok(outcome),
+    }
+}
+
+/// Whether a staging waits for nothing but gateways that have left the deployment: those that are there have it.
+pub(super) fn waits_for_nobody(
+    task: &Task<'_>,
+    record: &AssignmentRecord,
+    staged: &Staged,
+) -> bool {
+    let all = task.deployment.gateways_of(&task.certificate.name);
+    let is_there = |name: &String| all.iter().any(|one| one.name.as_str() == name);
+    !all.is_empty()
+        && !staged.gateways.iter().all(is_there)
+        && all.iter().all(|one| task.is_settled(record, &one.name))
+}
+
+/// Leaves staged what is left of it, or nothing.
+pub(super) fn narrow(
+    lease: Option<&mut Lease>,
+    name: &Slug,
+    record: &AssignmentRecord,
+    left: Option<Staged>,
+    outcome: Outcome,
+) -> Result<Outcome, Failure> {
+    let Some(staged) = &record.staged else {
         return Ok(outcome);
     };
-    let left = ledger::still_staged(record, plan, &[]);
-    if left.as_ref() == Some(staged) {
-        return Ok(outcome);
-    }
-    let name = &plan.certificate;
+    let (stays, no_longer) = match &lease {
+        Some(_) => ("stays", "is"),
+        None => ("would stay", "would be"),
+    };
     let text = match &left {
-        None => format!("{name}/{} is staged no longer\n", staged.generation),
-        Some(left) => format!(
-            "{name}/{} stays staged on {} alone\n",
-            left.generation,
-            printable(&left.gateways.join(", "))
+        None => format!(
+            "{name}/{} {no_longer} staged no longer\n",
+            staged.generation
         ),
+        Some(left) => format!(
+            "{name}/{} {stays} staged{} alone\n",
+            left.generation,
+            on_words(left)
+        ),
+    };
+    let text = outcome.text.clone() + &text;
+    let mut result = outcome.result.as_object().cloned().unwrap_or_default();
+    let key = if left.is_some() { "staged" } else { "unstaged" };
+    result.insert(key.into(), staged_json(left.as_ref().unwrap_or(staged)));
+    let outcome = Outcome {
+        text,
+        result: result.into(),
+        ..outcome
+    };
+    let Some(lease) = lease else {
+        return Ok(outcome);
     };
     let mut detail = serde_json::Map::new();
     detail.insert("generation".into(), staged.generation.into());
@@ -59,7 +105,6 @@ pub(super) fn forget_staged(
         .map_err(|error| failed(&error))?;
     Ok(Outcome {
         changed: true,
-        text: outcome.text + &text,
         ..outcome
     })
 }

@@ -35,9 +35,7 @@ pub use sum::Done;
 use sum::Sum;
 use through::{Interrupts, interrupted_before, nothing_to_do};
 use time::OffsetDateTime;
-use told::{
-    by_hand, nothing_asked, tell_changes, tell_not_waited_for, waits_for_its_time, would_do,
-};
+use told::{by_hand, not_waited_for, nothing_asked, tell_changes, waits_for_its_time, would_do};
 
 /// `renew`.
 #[derive(Debug, Args)]
@@ -246,10 +244,13 @@ impl Run<'_> {
         // A first generation that was never assigned is no renewal; whoever asks for the next by name gets it.
         let waits = self.due || standing.generation.is_some();
         if let Some(number) = standing.newer.filter(|_| waits && !leaves) {
-            if let (Some(store), Purpose::Renewal) = (&store, self.purpose) {
-                tell_not_waited_for(context, self.deployment, store, name, number)?;
-            }
-            return self.assign_waiting(context, name, number, program.is_some());
+            let gateways = match (&store, self.purpose) {
+                (Some(store), Purpose::Renewal) => {
+                    not_waited_for(context, self.deployment, store, name, number)?
+                }
+                (Some(_) | None, Purpose::Renewal | Purpose::NewKey(..)) => Vec::new(),
+            };
+            return self.assign_waiting(context, (name, number), &gateways, program.is_some());
         }
         let requests = match &store {
             Some(store) => store
@@ -324,15 +325,17 @@ impl Run<'_> {
     fn assign_waiting(
         &self,
         context: &mut Context,
-        name: &Slug,
-        number: u32,
+        (name, number): (&Slug, u32),
+        gateways: &[Slug],
         whole: bool,
     ) -> Result<Done, Failure> {
         if !whole || self.dry_run {
             let would = if whole {
                 "would be assigned".to_owned()
             } else {
-                format!("waits: `edgecert assign {name}/{number}`")
+                let flags = gateways.iter().map(|one| format!(" --gateway {one}"));
+                let flags: String = flags.collect();
+                format!("waits: `edgecert assign {name}/{number}{flags}`")
             };
             return Ok(Done {
                 action: if whole { "would-assign" } else { "waits" },
@@ -342,7 +345,8 @@ impl Run<'_> {
                 findings: Vec::new(),
             });
         }
-        let assigned = assign::assign_generation(context, name, number, self.held_sessions())?;
+        let assigned =
+            assign::assign_generation(context, (name, number), gateways, self.held_sessions())?;
         Ok(was_assigned(context, number, assigned))
     }
 

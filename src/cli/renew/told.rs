@@ -8,6 +8,7 @@ use crate::cli::output::Failure;
 use crate::cli::request::make::{self, Made};
 use crate::cli::request::wanted::Wanted;
 use crate::cli::request::{names_line, store_failure};
+use crate::cli::staged::on_words;
 use crate::cli::{Context, render};
 use crate::deployment::Deployment;
 use crate::explain::{Explanation, printable};
@@ -61,31 +62,37 @@ pub(super) fn waits_for_its_time(
 }
 
 /// It is staged, and for a time when what is live has ended, or for some of the gateways alone: that is not waited for.
-pub(super) fn tell_not_waited_for(
+/// The gateways that go on without it; none: all.
+pub(super) fn not_waited_for(
     context: &Context,
     deployment: Option<&Deployment>,
     store: &Store,
     name: &Slug,
     number: u32,
-) -> Result<(), Failure> {
+) -> Result<Vec<Slug>, Failure> {
     let record = store
         .assignment(name)
         .map_err(|error| store_failure(&error))?;
     let staged = record.staged.as_ref();
     let staged = staged.filter(|one| one.generation == number && one.effective > context.now);
-    if let Some(staged) = staged {
-        let when = render::when(staged.effective, context.now);
-        context.say(&match covers_all(deployment, name, &record, staged) {
-            true => format!(
-                "{name}/{number} is staged for {when}, when what is live has ended: that is too late to wait for"
-            ),
-            false => format!(
-                "{name}/{number} is staged for {when} on {} alone: the other gateways do not wait for that",
-                printable(&staged.gateways.join(", "))
-            ),
-        });
+    let Some(staged) = staged else {
+        return Ok(Vec::new());
+    };
+    let when = render::when(staged.effective, context.now);
+    if covers_all(deployment, name, &record, staged) {
+        context.say(&format!(
+            "{name}/{number} is staged for {when}, when what is live has ended: that is too late to wait for"
+        ));
+        return Ok(Vec::new());
     }
-    Ok(())
+    context.say(&format!(
+        "{name}/{number} is staged for {when}{} alone: the other gateways do not wait for that",
+        on_words(staged)
+    ));
+    let all = deployment.map(|all| all.gateways_of(name));
+    let others = all.unwrap_or_default().into_iter().map(|one| &one.name);
+    let waits = |gateway: &&Slug| staged.gateways.iter().any(|one| one == gateway.as_str());
+    Ok(others.filter(|one| !waits(one)).cloned().collect())
 }
 
 /// Without a program the CSR is sent by hand.
